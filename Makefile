@@ -1,0 +1,68 @@
+# Everything happens in a virtual environment beside this file; nothing of the system is changed.
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+# A ROS 2 installation that is sourced in the calling shell must not shine through into the environment.
+unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH PYTHONHOME PYTHONPATH _ROS_WHEELS_BOOTSTRAP_COMPLETE
+# The nodes of the demo and of the tests talk to one another, not to a vehicle on the same network.
+export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
+
+INSTALLED := $(VENV)/.installed
+SHARED := $(VENV)/.shared
+COMPILED_SOURCES := pyproject.toml setup.py CMakeLists.txt package.xml $(wildcard cmake/* msg/*.msg srv/*.srv)
+SHARED_SOURCES := $(wildcard config/* demo/* launch/* rviz/*)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test test-learning bench lint format train clean
+
+help:  ## Show this list.
+	@sed -nE 's/^([a-z-]+):.*  ## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
+
+venv: $(SHARED)  ## Make the virtual environment with the package in it (the other targets do it by themselves).
+
+demo: $(SHARED)  ## Build a map of a KITTI drive and localize its images on it; see out/demo.
+	$(BIN)/liploc demo --out out/demo
+
+test: $(SHARED)  ## Run the tests.
+	$(BIN)/python -m pytest -q --timeout 300 test
+
+test-learning: $(VENV)/.train $(SHARED)  ## Run the tests of training, which need torch (installs it).
+	$(BIN)/python -m pytest -q --timeout 300 test/test_learning.py
+
+bench: $(SHARED)  ## Time the slow parts against the reference algorithms; see out/bench.json.
+	$(BIN)/python -m benchmarks.run --out out/bench.json
+
+lint: $(SHARED)  ## Check format, style, types and the direction of imports.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(SHARED)  ## Format the code and mend what ruff can mend.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+train: $(VENV)/.train $(SHARED)  ## Train the default model (installs torch; ARGS='...' are passed on).
+	$(BIN)/liploc train $(ARGS)
+
+clean:  ## Remove all that the other targets made.
+	rm -rf $(VENV) build out *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf liploc_ros/msg liploc_ros/srv liploc_ros/*.so
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# An editable install: an edited module counts at once. What is compiled is installed anew when its source changed.
+$(INSTALLED): $(COMPILED_SOURCES)
+	@sh .ci/make_venv $(VENV) '$(PYTHON)'
+	@echo 'Installing liploc_ros and what it needs into $(VENV) (a minute or two) ...'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+# pip copied these; an edited one is copied again.
+$(SHARED): $(INSTALLED) $(SHARED_SOURCES)
+	@mkdir -p $(VENV)/share/liploc_ros
+	@cp -R config demo launch rviz $(VENV)/share/liploc_ros/
+	@touch $@
+
+$(VENV)/.train: $(INSTALLED)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[train]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""Timings, as medians and ratios against the reference algorithm in the same run."""

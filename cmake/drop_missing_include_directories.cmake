@@ -1,0 +1,20 @@
+# The ROS 2 wheels of PyPI export the Python headers of the machine that built them
+# (/opt/python/cp311-cp311/include/python3.11) from every <package>__rosidl_generator_py target, and CMake refuses a
+# target that names a directory that does not exist. With a real ROS 2 installation nothing is missing and nothing changes.
+function(drop_missing_include_directories)
+  get_property(targets DIRECTORY PROPERTY IMPORTED_TARGETS)
+  list(FILTER targets INCLUDE REGEX "__rosidl_generator_py$")
+  foreach(target IN LISTS targets)
+    get_target_property(directories ${target} INTERFACE_INCLUDE_DIRECTORIES)
+    if(NOT directories)
+      continue()
+    endif()
+    set(present "")
+    foreach(directory IN LISTS directories)
+      if(NOT IS_ABSOLUTE "${directory}" OR EXISTS "${directory}")
+        list(APPEND present "${directory}")
+      endif()
+    endforeach()
+    set_property(TARGET ${target} PROPERTY INTERFACE_INCLUDE_DIRECTORIES "${present}")
+  endforeach()
+endfunction()

@@ -1,0 +1,118 @@
+r"""Build a map from points and odometry: live, or from a bag. It is written at the end, or on ~/save_map.
+
+ros2 launch liploc_ros build_map.launch.py map:=/path/to/map bag:=/path/to/bag.mcap \
+    points_topic:=/points odometry_topic:=/odom
+"""
+
+from pathlib import Path
+
+import yaml
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventHandler, Shutdown
+from launch.event_handlers import OnProcessExit
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+
+SHARE = Path(get_package_share_directory("liploc_ros"))
+BOOLEANS = ["true", "false"]
+# Anything else stays text: a map may be called 2011_09_26, or off.
+PARSED = ("sensor_mounts",)
+SAVING = "600"  # s; writing a map takes longer than the five seconds after which `ros2 launch` loses patience
+# Given on the command line they go before the params_file; empty they leave it as it is. Parameter: argument.
+TO_MAP_BUILDER = {
+    "map_path": "map",
+    "model": "model",
+    "points_topic": "points_topic",
+    "odometry_topic": "odometry_topic",
+    "sensor_mounts": "sensor_mounts",
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    arguments = [
+        DeclareLaunchArgument("map", default_value="", description="Folder to write the map to."),
+        DeclareLaunchArgument("bag", default_value="", description="Bag to play, with its clock; empty: live topics."),
+        DeclareLaunchArgument("points_topic", default_value="", description="Scans of the LiDAR; empty: params_file."),
+        DeclareLaunchArgument(
+            "odometry_topic", default_value="", description="Odometry of the vehicle; empty: params_file."
+        ),
+        DeclareLaunchArgument(
+            "sensor_mounts",
+            default_value="",
+            description="Where the LiDAR sits, such as ['lidar x y z qx qy qz qw']; empty: from /tf_static.",
+        ),
+        DeclareLaunchArgument(
+            "model", default_value="", description="Folder of the model bundle; empty: the default one."
+        ),
+        DeclareLaunchArgument(
+            "params_file",
+            default_value=str(SHARE / "config" / "map_builder.yaml"),
+            description="YAML file with the parameters of the map builder.",
+        ),
+        DeclareLaunchArgument("namespace", default_value="", description="Namespace of the nodes."),
+        DeclareLaunchArgument(
+            "use_sim_time",
+            default_value="auto",
+            choices=["auto", *BOOLEANS],
+            description="Follow /clock; auto: when a bag is played.",
+        ),
+        DeclareLaunchArgument(
+            "log_level",
+            default_value="info",
+            choices=["debug", "info", "warn", "error", "fatal"],
+            description="Least level of what is logged.",
+        ),
+        DeclareLaunchArgument("rate", default_value="1.0", description="How many times as fast the bag is played."),
+    ]
+    return LaunchDescription([*arguments, OpaqueFunction(function=start)])
+
+
+def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Start what the arguments ask for."""
+    given = context.launch_configurations
+    has_bag = bool(given["bag"])
+    use_sim_time = has_bag if given["use_sim_time"] == "auto" else given["use_sim_time"] == "true"
+    common = {
+        "namespace": given["namespace"],
+        "output": "screen",
+        "arguments": ["--ros-args", "--log-level", given["log_level"]],
+        # A namespaced robot has its own transforms.
+        "remappings": [("/tf", "tf"), ("/tf_static", "tf_static")] if given["namespace"] else [],
+    }
+    overrides = {
+        name: yaml.safe_load(given[argument]) if argument in PARSED else ParameterValue(given[argument], value_type=str)
+        for name, argument in TO_MAP_BUILDER.items()
+        if given[argument]
+    }
+    if has_bag:
+        overrides |= {"reliability": "reliable", "queue": 100}  # the player waits for no one: a scan lost stays lost
+    builder = Node(
+        package="liploc_ros",
+        executable="map_builder",
+        name="map_builder",
+        parameters=[given["params_file"], {**overrides, "use_sim_time": use_sim_time}],
+        sigterm_timeout=SAVING,
+        sigkill_timeout=SAVING,
+        on_exit=Shutdown(reason="the map builder has ended"),
+        **common,
+    )
+    actions: list[LaunchDescriptionEntity] = [builder]
+    if has_bag:
+        player = Node(
+            package="liploc_ros",
+            executable="bag_player",
+            name="bag_player",
+            parameters=[
+                {
+                    "bag": ParameterValue(given["bag"], value_type=str),
+                    "rate": float(given["rate"]),
+                    "wait_for_subscribers": 60.0,
+                }
+            ],
+            **common,
+        )
+        over = OnProcessExit(target_action=player, on_exit=[Shutdown(reason="the bag is over")])
+        actions += [RegisterEventHandler(over), player]
+    return actions

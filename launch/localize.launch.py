@@ -1,0 +1,179 @@
+r"""Localize images on a map: live, or from a bag, after which everything ends.
+
+ros2 launch liploc_ros localize.launch.py map:=/path/to/map bag:=/path/to/bag.mcap \
+    image_topics:=[/camera/image_raw] rviz:=true
+"""
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventHandler, Shutdown
+from launch.event_handlers import OnProcessExit
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+
+SHARE = Path(get_package_share_directory("liploc_ros"))
+BOOLEANS = ["true", "false"]
+# Anything else stays text: a map may be called 2011_09_26, or off.
+PARSED = ("image_topics", "camera_info_topics", "sensor_mounts", "autostart")
+# Topics in RViz's configuration: of the localizer, and the image.
+SHOWN = ("map_markers", "markers", "pose", "poses")
+SHOWN_IMAGE = "/camera_color_left/image_raw"
+# Given on the command line they go before the params_file; empty they leave it as it is.
+TO_LOCALIZER = ("map", "model", "image_topics", "camera_info_topics", "transport", "sensor_mounts", "autostart")
+
+
+def generate_launch_description() -> LaunchDescription:
+    arguments = [
+        DeclareLaunchArgument("map", default_value="", description="Folder of the map to localize on."),
+        DeclareLaunchArgument("bag", default_value="", description="Bag to play, with its clock; empty: live topics."),
+        DeclareLaunchArgument(
+            "rviz", default_value="false", choices=BOOLEANS, description="Show poses and map in RViz."
+        ),
+        DeclareLaunchArgument(
+            "image_topics",
+            default_value="",
+            description="Images, one topic a camera, such as [/left/image_raw,/right/image_raw]; empty: params_file.",
+        ),
+        DeclareLaunchArgument(
+            "camera_info_topics",
+            default_value="",
+            description="Calibrations in the order of image_topics; empty: camera_info beside each image topic.",
+        ),
+        DeclareLaunchArgument(
+            "transport",
+            default_value="",
+            choices=["", "auto", "raw", "compressed"],
+            description="What the image topics carry; empty: params_file.",
+        ),
+        DeclareLaunchArgument(
+            "sensor_mounts",
+            default_value="",
+            description="Where the cameras sit, such as ['cam_optical x y z qx qy qz qw']; empty: from /tf_static.",
+        ),
+        DeclareLaunchArgument(
+            "model", default_value="", description="Folder of the model bundle; empty: the default one."
+        ),
+        DeclareLaunchArgument(
+            "params_file",
+            default_value=str(SHARE / "config" / "localizer.yaml"),
+            description="YAML file with the parameters of the localizer.",
+        ),
+        DeclareLaunchArgument("namespace", default_value="", description="Namespace of the nodes."),
+        DeclareLaunchArgument(
+            "use_sim_time",
+            default_value="auto",
+            choices=["auto", *BOOLEANS],
+            description="Follow /clock; auto: when a bag is played.",
+        ),
+        DeclareLaunchArgument(
+            "autostart",
+            default_value="true",
+            choices=BOOLEANS,
+            description="Configure and activate the localizer at once; false: a lifecycle manager does so.",
+        ),
+        DeclareLaunchArgument(
+            "use_respawn", default_value="false", choices=BOOLEANS, description="Start the localizer again if it ends."
+        ),
+        DeclareLaunchArgument(
+            "log_level",
+            default_value="info",
+            choices=["debug", "info", "warn", "error", "fatal"],
+            description="Least level of what is logged.",
+        ),
+        DeclareLaunchArgument(
+            "rviz_config",
+            default_value=str(SHARE / "rviz" / "localize.rviz"),
+            description="Configuration of RViz.",
+        ),
+        DeclareLaunchArgument("rate", default_value="1.0", description="How many times as fast the bag is played."),
+    ]
+    return LaunchDescription([*arguments, OpaqueFunction(function=start)])
+
+
+def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Start what the arguments ask for."""
+    given = context.launch_configurations
+    has_bag = bool(given["bag"])
+    use_sim_time = has_bag if given["use_sim_time"] == "auto" else given["use_sim_time"] == "true"
+    common = {
+        "namespace": given["namespace"],
+        "output": "screen",
+        "arguments": ["--ros-args", "--log-level", given["log_level"]],
+        # A namespaced robot has its own transforms.
+        "remappings": [("/tf", "tf"), ("/tf_static", "tf_static")] if given["namespace"] else [],
+    }
+    is_respawned = given["use_respawn"] == "true"
+    overrides = {
+        name: yaml.safe_load(given[name]) if name in PARSED else ParameterValue(given[name], value_type=str)
+        for name in TO_LOCALIZER
+        if given[name]
+    }
+    images = topics(overrides.get("image_topics"))
+    infos = topics(overrides.get("camera_info_topics")) or [beside(image) for image in images]
+    localizer = Node(
+        package="liploc_ros",
+        executable="localizer",
+        name="localizer",
+        parameters=[given["params_file"], {**overrides, "use_sim_time": use_sim_time}],
+        respawn=is_respawned,
+        respawn_delay=2.0,
+        on_exit=None if is_respawned else Shutdown(reason="the localizer has ended"),
+        **common,
+    )
+    actions: list[LaunchDescriptionEntity] = [localizer]
+    if has_bag:
+        player = Node(
+            package="liploc_ros",
+            executable="bag_player",
+            name="bag_player",
+            parameters=[
+                {
+                    "bag": ParameterValue(given["bag"], value_type=str),
+                    "rate": float(given["rate"]),
+                    "wait_for_subscribers": 60.0,
+                    # RViz may hear the images before the localizer does, but not the calibrations.
+                    **({"wait_for_topics": [*images, *infos]} if images else {}),
+                }
+            ],
+            **common,
+        )
+        over = OnProcessExit(target_action=player, on_exit=[Shutdown(reason="the bag is over")])
+        actions += [RegisterEventHandler(over), player]
+    if given["rviz"] == "true":
+        remappings = [*common.pop("remappings"), *rviz_remappings(images)]
+        rviz_arguments = ["-d", given["rviz_config"], *common.pop("arguments")]
+        rviz = Node(
+            package="rviz2",
+            executable="rviz2",
+            name="rviz",
+            parameters=[{"use_sim_time": use_sim_time}],
+            arguments=rviz_arguments,
+            remappings=remappings,
+            **common,
+        )
+        actions.append(rviz)
+    return actions
+
+
+def topics(value: Any) -> list[str]:
+    """Return the names in a list; what is no list of names the localizer refuses."""
+    return [topic for topic in value if isinstance(topic, str) and topic] if isinstance(value, list) else []
+
+
+def beside(image: str) -> str:
+    """Return where the localizer looks for the calibration of an image topic."""
+    return str(PurePosixPath(image.removesuffix("/compressed")).parent / "camera_info")
+
+
+def rviz_remappings(images: list[str]) -> list[tuple[str, str]]:
+    """Return what leads the topics in RViz's configuration to those of this robot."""
+    remappings = [(f"/localizer/{name}", f"localizer/{name}") for name in SHOWN]
+    if images:
+        image = images[0].removesuffix("/compressed")
+        remappings += [(SHOWN_IMAGE, image), (f"{SHOWN_IMAGE}/compressed", f"{image}/compressed")]
+    return remappings

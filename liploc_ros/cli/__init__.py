@@ -1,0 +1,1 @@
+"""The ``liploc`` command: one file a verb."""

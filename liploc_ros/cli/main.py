@@ -1,0 +1,54 @@
+"""``liploc``: all verbs in one command."""
+
+import sys
+
+import typer
+
+from liploc_ros import __version__
+from liploc_ros.cli import demo, kitti, localize, map, play, train
+from liploc_ros.errors import LiplocError
+
+app = typer.Typer(
+    help="Find where camera images were taken on a LiDAR map.",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # it would take a unit such as [m] for markup
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(demo.demo)
+app.add_typer(map.app, name="map")
+app.command("localize")(localize.localize)
+app.command("play")(play.play)
+app.add_typer(kitti.app, name="kitti")
+app.command("train")(train.train)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"liploc_ros {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
+) -> None:
+    """Find where camera images were taken on a LiDAR map."""
+
+
+def run() -> None:
+    """Run the command line; an error that the user can mend is one line on standard error and exit status 1."""
+    try:
+        app()
+    except LiplocError as error:
+        typer.echo(f"liploc: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("liploc: stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # `liploc ... | head`
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,65 @@
+"""Cameras of sensor_msgs/CameraInfo, whichever library made the message."""
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from liploc_ros.geometry import CameraError, FisheyeCamera, MountedCamera, PinholeCamera, camera_from_model, inverse
+from liploc_ros.geometry.poses import Pose
+
+
+class CameraInfoLike(Protocol):
+    """A sensor_msgs/CameraInfo of rclpy or of rosbags."""
+
+    height: Any
+    width: Any
+    distortion_model: Any
+    d: Any
+    k: Any
+    r: Any
+    p: Any
+    binning_x: Any
+    binning_y: Any
+    roi: Any
+
+
+def camera_from_info(msg: CameraInfoLike, source: str, *, rectified: bool = False) -> PinholeCamera | FisheyeCamera:
+    """Return the camera whose images come with this message; ``source`` names the topic.
+
+    A raw image has K, D and the distortion model. A rectified one has the left three columns of P and no distortion;
+    its axes are turned by R against the frame that the message names, for which see :func:`mounted_camera_from_info`.
+    Binning and region of interest are taken into account, so the camera has the size of the image that is sent.
+
+    Raises:
+        CameraError: the numbers are no calibration, for instance all zero.
+    """
+    K = np.array(msg.p, dtype=np.float64).reshape(3, 4)[:, :3] if rectified else np.array(msg.k, dtype=np.float64)
+    K = K.reshape(3, 3).copy()
+    left, top, width, height = (int(v) for v in (msg.roi.x_offset, msg.roi.y_offset, msg.roi.width, msg.roi.height))
+    if width == 0 or height == 0:
+        left, top, width, height = 0, 0, int(msg.width), int(msg.height)
+    across, down = max(1, int(msg.binning_x)), max(1, int(msg.binning_y))
+    # Whole coordinates are pixel centres: the first binned pixel's is half a bin into it.
+    K[0] = [K[0, 0] / across, K[0, 1] / across, (K[0, 2] - left + 0.5) / across - 0.5]
+    K[1] = [0, K[1, 1] / down, (K[1, 2] - top + 0.5) / down - 0.5]
+    model, distortion = ("", ()) if rectified else (str(msg.distortion_model), msg.d)
+    try:
+        return camera_from_model(model, width // across, height // down, K, np.array(distortion, dtype=np.float64))
+    except CameraError as error:
+        raise CameraError(f"{source}: {error}") from error
+
+
+def mounted_camera_from_info(
+    msg: CameraInfoLike, frame_id: str, T_base_camera: Pose, source: str, *, rectified: bool = False
+) -> MountedCamera:
+    """Return the camera at its place in the vehicle; R turns the axes of a rectified one.
+
+    Raises:
+        CameraError: the numbers are no calibration.
+    """
+    camera = camera_from_info(msg, source, rectified=rectified)
+    T_rect_camera = np.eye(4)
+    R = np.array(msg.r, dtype=np.float64).reshape(3, 3)
+    if rectified and np.any(R):
+        T_rect_camera[:3, :3] = R
+    return MountedCamera(frame_id, camera, T_base_camera @ inverse(T_rect_camera))

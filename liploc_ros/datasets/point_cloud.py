@@ -1,0 +1,116 @@
+"""Points of sensor_msgs/PointCloud2, whichever library made the message."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liploc_ros.views.panorama import PointsError
+
+NUMBER_TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}
+"""numpy type of each constant of sensor_msgs/PointField."""
+
+INTENSITY_NAMES = ("intensity", "reflectivity", "reflectance", "i")
+
+
+class PointFieldLike(Protocol):
+    """A sensor_msgs/PointField of any library."""
+
+    name: Any
+    offset: Any
+    datatype: Any
+    count: Any
+
+
+class PointCloudLike(Protocol):
+    """A sensor_msgs/PointCloud2 of rclpy or of rosbags."""
+
+    height: Any
+    width: Any
+    fields: Any
+    is_bigendian: Any
+    point_step: Any
+    row_step: Any
+    data: Any
+
+
+def points_from_cloud2(msg: PointCloudLike, source: str) -> NDArray[np.float32]:
+    """Return (N, 4) float32: x, y, z [m] as they are, NaN included, and intensity 0 to 1; ``source`` names the topic.
+
+    Intensity is the first field called intensity, reflectivity, reflectance or i; 0 where there is none. Bytes are
+    divided by 255. Other numbers stay as they are where all are at most 1; else they are taken for
+    0 to 255, and cut off above.
+
+    Raises:
+        PointsError: no x, y and z, a field that does not fit its point, or less data than the message says.
+    """
+    fields = {str(field.name): field for field in msg.fields}
+    missing = [name for name in "xyz" if name not in fields]
+    if missing:
+        raise PointsError(
+            f"{source}: PointCloud2 has no field {', '.join(missing)}, only {', '.join(fields) or 'none'}: "
+            "choose a topic with x, y and z"
+        )
+    intensity = next((name for name in INTENSITY_NAMES if name in fields), None)
+    names = [*"xyz", *([intensity] if intensity else [])]
+    point = _point_type([fields[name] for name in names], int(msg.point_step), bool(msg.is_bigendian), source)
+    cloud = _rows(msg, source).view(point).ravel()
+    points = np.zeros((len(cloud), 4), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # a double beyond float32 becomes infinite
+        for column, name in enumerate(names):
+            points[:, column] = cloud[name]
+    if intensity:
+        _normalise(points[:, 3], is_byte=point[intensity].itemsize == 1)
+    return points
+
+
+def _point_type(
+    fields: Sequence[PointFieldLike], point_step: int, is_bigendian: bool, source: str
+) -> np.dtype[np.void]:
+    formats = []
+    for field in fields:
+        if int(field.datatype) not in NUMBER_TYPES:
+            raise PointsError(
+                f"{source}: field {field.name} has datatype {field.datatype}: expected 1 to 8 of sensor_msgs/PointField"
+            )
+        formats.append(np.dtype((">" if is_bigendian else "<") + NUMBER_TYPES[int(field.datatype)]))
+        if int(field.offset) < 0 or int(field.offset) + formats[-1].itemsize > point_step:
+            raise PointsError(
+                f"{source}: field {field.name} at byte {field.offset} does not fit in a point_step of {point_step}: "
+                "mend the driver that publishes it"
+            )
+    return np.dtype(
+        {
+            "names": [str(field.name) for field in fields],
+            "formats": formats,
+            "offsets": [int(field.offset) for field in fields],
+            "itemsize": point_step,
+        }
+    )
+
+
+def _rows(msg: PointCloudLike, source: str) -> NDArray[np.uint8]:
+    """Return the bytes (height, width * point_step), without what pads the rows."""
+    height, row_bytes, row_step = int(msg.height), int(msg.width) * int(msg.point_step), int(msg.row_step)
+    if height == 0 or row_bytes == 0:
+        return np.empty((0, int(msg.point_step)), np.uint8)
+    if row_step < row_bytes:
+        row_step = row_bytes  # drivers leave it unset, since a single row needs none
+    data = np.frombuffer(msg.data, np.uint8)
+    needed = (height - 1) * row_step + row_bytes
+    if len(data) < needed:
+        raise PointsError(
+            f"{source}: PointCloud2 is cut off, {len(data)} of {needed} bytes ({msg.width} x {msg.height} points of "
+            f"{msg.point_step}): record it again"
+        )
+    rows = np.lib.stride_tricks.as_strided(data, (height, row_bytes), (row_step, 1), writeable=False)
+    return np.ascontiguousarray(rows)
+
+
+def _normalise(intensity: NDArray[np.float32], *, is_byte: bool) -> None:
+    """Bring intensities to 0..1 in place."""
+    if is_byte or np.any(intensity > 1, where=np.isfinite(intensity)):
+        intensity /= 255
+    np.nan_to_num(intensity, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
+    np.clip(intensity, 0, 1, out=intensity)

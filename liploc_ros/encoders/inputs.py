@@ -1,0 +1,40 @@
+"""From drawn views to the encoders' inputs, and which cells of them say anything."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liploc_ros.encoders.spec import InputSpec
+from liploc_ros.geometry import ViewGrid
+from liploc_ros.views import CameraView, Panorama
+
+
+def camera_input(view: CameraView, spec: InputSpec) -> NDArray[np.float32]:
+    """Return (3, H, W) normalised RGB, 0 where the camera sees nothing."""
+    scale = np.float32(1 / 255) / np.array(spec.camera_std, np.float32)
+    shift = np.array(spec.camera_mean, np.float32) / np.array(spec.camera_std, np.float32)
+    normalised = (view.image * scale - shift) * view.mask[..., None]
+    return np.ascontiguousarray(normalised.transpose(2, 0, 1), dtype=np.float32)
+
+
+def lidar_input(panorama: Panorama, grid: ViewGrid, spec: InputSpec) -> NDArray[np.float32]:
+    """Return (3, H, W) log range, reflectance and mask, scaled; log range is 0 at ``grid.near``, 1 at ``grid.far``."""
+    mask = panorama.mask
+    log_range = np.log(np.maximum(panorama.range, grid.near) / grid.near) / np.log(grid.far / grid.near)
+    channels = np.stack([log_range * mask, panorama.reflectance, mask.astype(np.float32)])
+    scale, shift = np.array(spec.lidar_scale, np.float32), np.array(spec.lidar_shift, np.float32)
+    return np.asarray(channels * scale[:, None, None] + shift[:, None, None], dtype=np.float32)
+
+
+def camera_cell_mask(mask: NDArray[np.bool_], stride: int) -> NDArray[np.bool_]:
+    """Return (H / s, W / s): cells of which the camera sees at least half."""
+    return np.asarray(_cells(mask, stride).mean(axis=(1, 3)) >= 0.5)
+
+
+def lidar_cell_mask(mask: NDArray[np.bool_], stride: int) -> NDArray[np.bool_]:
+    """Return (H / s, W / s): cells with at least one return."""
+    return np.asarray(_cells(mask, stride).any(axis=(1, 3)))
+
+
+def _cells(mask: NDArray[np.bool_], stride: int) -> NDArray[np.bool_]:
+    height, width = mask.shape
+    return mask.reshape(height // stride, stride, width // stride, stride)

@@ -1,0 +1,41 @@
+"""Poses, cameras and the angular grid that camera and LiDAR views share."""
+
+from liploc_ros.geometry.cameras import (
+    Camera,
+    CameraError,
+    FisheyeCamera,
+    MountedCamera,
+    PinholeCamera,
+    camera_from_model,
+)
+from liploc_ros.geometry.poses import (
+    Pose,
+    angle_difference,
+    interpolate,
+    inverse,
+    pose_from,
+    pose_from_yaw,
+    quaternion_of,
+    transform_points,
+    yaw_of,
+)
+from liploc_ros.geometry.view_grid import ViewGrid
+
+__all__ = [
+    "Camera",
+    "CameraError",
+    "FisheyeCamera",
+    "MountedCamera",
+    "PinholeCamera",
+    "Pose",
+    "ViewGrid",
+    "angle_difference",
+    "camera_from_model",
+    "interpolate",
+    "inverse",
+    "pose_from",
+    "pose_from_yaw",
+    "quaternion_of",
+    "transform_points",
+    "yaw_of",
+]

@@ -1,0 +1,60 @@
+"""The angular grid on which camera images and LiDAR scans are drawn."""
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class ViewGrid(BaseModel):
+    """Azimuth x elevation grid: pixel (u, v) of a camera view and of a LiDAR view look along one ray.
+
+    The grid's frame has REP-103 axes (x forward, y left, z up). Column 0 is the leftmost azimuth, row 0 the highest
+    elevation. A panorama has the same rows and pixel pitch over 360 degrees; its column 0 looks backwards
+    (azimuth +180 degrees) and its middle forwards.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    azimuth_deg: float = Field(80.0, gt=0, le=180, description="width of a view [degrees]")
+    up_deg: float = Field(4.0, gt=-90, lt=90, description="elevation of the upper edge [degrees]")
+    down_deg: float = Field(-16.0, gt=-90, lt=90, description="elevation of the lower edge [degrees]")
+    width: int = Field(256, gt=0, description="columns of a view")
+    height: int = Field(64, gt=0, description="rows of a view")
+    near: float = Field(1.5, gt=0, description="points closer than this are dropped [m]")
+    far: float = Field(80.0, gt=0, description="points farther than this are dropped [m]")
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> "ViewGrid":
+        if self.down_deg >= self.up_deg or self.near >= self.far:
+            raise ValueError("down_deg must be below up_deg, and near below far")
+        columns = 360 * self.width / self.azimuth_deg
+        if abs(columns - round(columns)) > 1e-9:
+            raise ValueError(f"360 degrees are {columns:.3f} columns: choose azimuth_deg and width so that it is whole")
+        return self
+
+    @property
+    def panorama_width(self) -> int:
+        """Columns of 360 degrees."""
+        return round(360 * self.width / self.azimuth_deg)
+
+    @property
+    def column_pitch(self) -> float:
+        """Azimuth between neighbouring columns [rad]."""
+        return 2 * np.pi / self.panorama_width
+
+    @property
+    def row_pitch(self) -> float:
+        """Elevation between neighbouring rows [rad]."""
+        return float(np.deg2rad(self.up_deg - self.down_deg) / self.height)
+
+    def rays(self) -> NDArray[np.float64]:
+        """Return the (height, width, 3) unit rays through the pixel centres, in the grid's frame."""
+        azimuth = np.deg2rad(self.azimuth_deg) / 2 - (np.arange(self.width) + 0.5) * self.column_pitch
+        elevation = np.deg2rad(self.up_deg) - (np.arange(self.height) + 0.5) * self.row_pitch
+        a, e = np.meshgrid(azimuth, elevation)
+        return np.stack([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)], axis=-1)
+
+    def columns_facing(self, yaw: float) -> NDArray[np.intp]:
+        """Return the (width,) columns of a panorama that are seen when looking along yaw [rad], left positive."""
+        first = round((np.pi - yaw) / self.column_pitch) - self.width // 2
+        return (np.arange(self.width) + first) % self.panorama_width

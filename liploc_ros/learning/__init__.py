@@ -1,0 +1,1 @@
+"""Training of the encoders. The only part that needs torch: ``pip install liploc_ros[train]``."""

@@ -1,0 +1,123 @@
+"""From trained encoders to a model bundle: two ONNX files and model.json, checked against torch."""
+
+import copy
+import hashlib
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from timm.layers import Conv2dSame
+from torch import nn
+
+from liploc_ros.encoders import InputSpec, ModelError, ModelSpec
+from liploc_ros.encoders.bundle import CAMERA_FILE, LIDAR_FILE, SPEC_FILE
+from liploc_ros.encoders.onnx import OnnxEncoder
+from liploc_ros.encoders.spec import AcceptanceSpec, TrainingSpec
+from liploc_ros.geometry import ViewGrid
+from liploc_ros.learning.networks import CHANNELS, STRIDE
+from liploc_ros.mapping.storage import check_replaceable, folder_written_whole
+
+LEAST_COSINE = 0.9999
+OPSET = 17
+LICENCE = (
+    "Weights trained on KITTI (Geiger, Lenz, Stiller, Urtasun, IJRR 2013): CC BY-NC-SA 3.0, non-commercial. "
+    "Trunk: EfficientNet-Lite0, ImageNet weights, Apache-2.0."
+)
+
+
+def export(
+    encoders: nn.ModuleDict,
+    folder: Path,
+    name: str,
+    grid: ViewGrid,
+    training: TrainingSpec,
+    acceptance: AcceptanceSpec,
+) -> ModelSpec:
+    """Write a bundle; it takes the folder's place only when it is whole and agrees with torch.
+
+    Raises:
+        ModelError: an ONNX file gives other cells than torch.
+        MapError: the folder is something else, or cannot be written.
+    """
+    inputs = InputSpec()
+    widths = {CAMERA_FILE: grid.width, LIDAR_FILE: grid.panorama_width + 2 * inputs.panorama_margin}
+    check_replaceable(folder, SPEC_FILE)
+    with folder_written_whole(folder) as draft:
+        for file, part in ((CAMERA_FILE, "camera"), (LIDAR_FILE, "lidar")):
+            example = torch.randn(1, 3, grid.height, widths[file], generator=torch.Generator().manual_seed(0))
+            export_onnx(encoders[part].eval(), example, draft / file)
+        spec = ModelSpec(
+            name=name,
+            grid=grid,
+            stride=STRIDE,
+            channels=CHANNELS,
+            inputs=inputs,
+            acceptance=acceptance,
+            training=training,
+            licence=LICENCE,
+            files={f: hashlib.sha256((draft / f).read_bytes()).hexdigest() for f in (CAMERA_FILE, LIDAR_FILE)},
+        )
+        (draft / SPEC_FILE).write_text(spec.model_dump_json(indent=2) + "\n")
+        (draft / "LICENSE.txt").write_text(LICENCE + "\n")
+    return spec
+
+
+def export_onnx(encoder: nn.Module, example: torch.Tensor, path: Path) -> None:
+    """Write one encoder with free batch size and width, and compare it with torch.
+
+    Raises:
+        ModelError: the least cosine of two cells is below 0.9999.
+    """
+    fixed = with_fixed_padding(encoder)
+    free = {"views": {0: "batch", 3: "width"}, "cells": {0: "batch", 2: "height_cells", 3: "width_cells"}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # The tracing exporter: a third of a second, against minutes for the newer one with a free width.
+        torch.onnx.export(
+            fixed,
+            (example,),
+            str(path),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["views"],
+            output_names=["cells"],
+            dynamic_axes=free,
+        )
+    for views in (example, example[..., : STRIDE * 32]):
+        with torch.inference_mode():
+            expected = encoder(views).numpy()
+        cosine = (OnnxEncoder(path).encode(views.numpy()) * expected).sum(axis=1).min()
+        if not cosine >= LEAST_COSINE:
+            raise ModelError(
+                f"{path}: least cosine with torch is {np.round(cosine, 5)}, below {LEAST_COSINE}: report this"
+            )
+
+
+def with_fixed_padding(encoder: nn.Module) -> nn.Module:
+    """Return a copy in which TensorFlow's "same" padding, computed from each input's size, is a constant.
+
+    Sizes are multiples of the stride, hence even wherever a convolution of stride 2 meets them: the padding is always
+    the same. As a constant it becomes part of the convolution in the runtime, instead of a copy of the whole input.
+    """
+    fixed = copy.deepcopy(encoder)
+    for parent in list(fixed.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, Conv2dSame):
+                setattr(parent, name, _padded(child))
+    return fixed
+
+
+def _padded(convolution: nn.Conv2d) -> nn.Sequential:
+    total = [k - s for k, s in zip(convolution.kernel_size, convolution.stride, strict=True)]
+    above, left = total[0] // 2, total[1] // 2
+    plain = nn.Conv2d(
+        convolution.in_channels,
+        convolution.out_channels,
+        convolution.kernel_size,
+        convolution.stride,
+        groups=convolution.groups,
+        bias=convolution.bias is not None,
+    )
+    plain.load_state_dict(convolution.state_dict())
+    return nn.Sequential(nn.ZeroPad2d((left, total[1] - left, above, total[0] - above)), plain)

@@ -1,0 +1,41 @@
+"""LIP-Loc's batched contrastive loss (arXiv 2312.16648), applied to every cell of views that share one grid."""
+
+import torch
+import torch.nn.functional as F
+
+HIDDEN = -1e4  # logit of a pair that must neither attract nor repel
+VIEW_SCALE = 20.0
+
+
+def aligned_view_loss(
+    camera: torch.Tensor, lidar: torch.Tensor, mask: torch.Tensor, near: torch.Tensor, scale: torch.Tensor
+) -> torch.Tensor:
+    """Return the sum of three symmetric cross-entropies: cells across frames, cells of a frame, whole views.
+
+    Args:
+        camera: (B, D, h, w) unit cell vectors of the camera views.
+        lidar: (B, D, h, w) unit cell vectors of the LiDAR views.
+        mask: (B, h, w) 1 where both see something, else 0.
+        near: (B, B) true for pairs of frames too close to be told apart; the diagonal is false.
+        scale: inverse temperature of the cell losses.
+    """
+    weight = mask.flatten(1)
+    total = weight.sum().clamp(min=1)
+    across = torch.bmm(camera.flatten(2).permute(2, 0, 1), lidar.flatten(2).permute(2, 1, 0)) * scale
+    across = across.masked_fill(near[None] | (weight.T[:, None, :] == 0), HIDDEN)  # (cells, B camera, B lidar)
+    own = torch.arange(len(camera)).expand(across.shape[0], -1)
+    frames_loss = (_cross_entropy(across, own) + _cross_entropy(across.transpose(1, 2), own)) / 2
+    within = torch.bmm(camera.flatten(2).transpose(1, 2), lidar.flatten(2)) * scale
+    within = within.masked_fill(weight[:, None, :] == 0, HIDDEN)  # (B, cells camera, cells lidar)
+    own = torch.arange(within.shape[1]).expand(len(camera), -1)
+    cells_loss = (_cross_entropy(within, own) + _cross_entropy(within.transpose(1, 2), own)) / 2
+    views = torch.einsum("idyx,jdyx,jyx->ij", camera, lidar, mask) / weight.sum(1).clamp(min=1)[None] * VIEW_SCALE
+    views = views.masked_fill(near, HIDDEN)
+    own = torch.arange(len(camera))
+    views_loss = (F.cross_entropy(views, own) + F.cross_entropy(views.T, own)) / 2
+    return (frames_loss * weight.T).sum() / total + 0.5 * (cells_loss * weight).sum() / total + views_loss
+
+
+def _cross_entropy(logits: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+    """Return (A, B) losses of logits (A, B, choices)."""
+    return F.cross_entropy(logits.flatten(0, 1), own.flatten(), reduction="none").view(own.shape)

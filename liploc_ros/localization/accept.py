@@ -1,0 +1,34 @@
+"""Accept the best hypothesis, or say why not."""
+
+from collections.abc import Sequence
+
+from liploc_ros.localization.hypotheses import Hypothesis
+from liploc_ros.localization.result import Status
+from liploc_ros.views import CameraView
+
+LEAST_CONTRAST = 4.0  # grey levels of 255; below it is noise of the sensor, or a covered lens
+LEAST_SEEN = 0.1  # share of the grid
+NOTHING_SEEN = (
+    "the image shows nothing of the map's field of view, or has no contrast: check exposure, lens and mounting"
+)
+
+
+def shows_something(view: CameraView) -> bool:
+    """Say whether there is anything in a view that could be recognised."""
+    if view.mask.mean() < LEAST_SEEN:
+        return False
+    return bool(view.image[view.mask].std(axis=0).max() >= LEAST_CONTRAST)  # a plain colour has none in any channel
+
+
+def accept(hypotheses: Sequence[Hypothesis], min_score: float, min_margin: float) -> tuple[Status, str]:
+    """Return SUCCESS, UNKNOWN_PLACE or AMBIGUOUS, and the reason in words."""
+    if not hypotheses:
+        return Status.UNKNOWN_PLACE, "no place of the map resembles the image"
+    best = hypotheses[0]
+    if best.score < min_score:
+        return Status.UNKNOWN_PLACE, f"best score {best.score:.3f} is below {min_score:.3f}"
+    if len(hypotheses) > 1 and best.score - hypotheses[1].score < min_margin:
+        lead = best.score - hypotheses[1].score
+        places = f"places {best.place_id} and {hypotheses[1].place_id}"
+        return Status.AMBIGUOUS, f"{places} look alike: lead {lead:.3f} is below {min_margin:.3f}"
+    return Status.SUCCESS, f"score {best.score:.3f} at place {best.place_id}"

@@ -1,0 +1,49 @@
+"""Keyframes: the scans a map is drawn from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liploc_ros.geometry import Pose
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    """A scan with its pose: points (N, 4) in the LiDAR's frame, x, y, z [m] and reflectance 0 to 1."""
+
+    stamp_ns: int
+    T_map_base: Pose
+    T_base_lidar: Pose
+    points: NDArray[np.float32]
+
+    @property
+    def T_map_lidar(self) -> Pose:  # noqa: N802
+        """Where the LiDAR was."""
+        return self.T_map_base @ self.T_base_lidar
+
+
+class KeyframeSelector:
+    """Keeps the scans that are at least ``spacing`` metres from the last one kept, and the path between."""
+
+    def __init__(self, spacing: float, T_base_lidar: Pose) -> None:
+        self._spacing = spacing
+        self._T_base_lidar = T_base_lidar
+        self.keyframes: list[Keyframe] = []
+        self.path: list[Pose] = []
+
+    def add(self, stamp_ns: int, T_map_base: Pose, read_points: Callable[[], NDArray[np.float32]]) -> bool:
+        """Look at a scan; its points are read only if it is kept. Returns whether it is."""
+        self.pass_by(T_map_base)
+        if self.keyframes:
+            moved = T_map_base[:3, 3] - self.keyframes[-1].T_map_base[:3, 3]
+            if np.linalg.norm(moved) < self._spacing:
+                return False
+        self.keyframes.append(Keyframe(stamp_ns, T_map_base, self._T_base_lidar, read_points()))
+        return True
+
+    def pass_by(self, T_map_base: Pose) -> None:
+        """Remember a pose without a scan: places lie on the path driven, not on chords between keyframes."""
+        if not self.path or np.linalg.norm(T_map_base[:3, 3] - self.path[-1][:3, 3]) > 0.1:
+            self.path.append(T_map_base)

@@ -1,0 +1,144 @@
+"""Search over places x headings: FAISS inner product of compressed descriptors."""
+
+import errno
+from dataclasses import dataclass
+from pathlib import Path
+
+import faiss
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+
+from liploc_ros.geometry import ViewGrid
+
+POOL = 2  # cells a side that are averaged in a descriptor
+TRAINING_DESCRIPTORS = 6_000
+CHUNK = 64  # places whose descriptors are in memory at once
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A place and heading that resembles the image; :func:`heading_yaw` gives the heading's angle."""
+
+    place: int
+    heading: int
+    score: float
+
+
+class PlaceIndex:
+    """Finds the places and headings whose descriptors are most like a camera view's."""
+
+    def __init__(self, index: faiss.Index, headings: int) -> None:
+        self._index = index
+        self._headings = headings
+
+    @classmethod
+    def build(cls, cells: NDArray[np.int8], grid: ViewGrid, stride: int, size: int) -> "PlaceIndex":
+        """Index the panoramas' cells (P, h, around, D), every heading; descriptors get at most ``size`` numbers."""
+        around = cells.shape[2] // POOL
+        dimension = describe_headings(cells[:1], grid, stride).shape[1]
+        if len(cells) * around < 4 * size or size >= dimension:
+            index: faiss.Index = faiss.IndexFlatIP(dimension)  # too few descriptors to learn a compression from
+        else:
+            index = _compressed_index(_training_descriptors(cells, grid, stride), size)
+        for start in range(0, len(cells), CHUNK):
+            index.add(describe_headings(cells[start : start + CHUNK], grid, stride))
+        return cls(index, around)
+
+    @classmethod
+    def load(cls, path: Path, headings: int) -> "PlaceIndex":
+        """Read a saved index.
+
+        Raises:
+            RuntimeError: FAISS cannot read it.
+        """
+        return cls(faiss.read_index(str(path)), headings)
+
+    def save(self, path: Path) -> None:
+        """Write the index.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        try:
+            faiss.write_index(self._index, str(path))
+        except RuntimeError as error:  # FAISS has no other for a full disk
+            raise OSError(errno.EIO, f"FAISS: {str(error).splitlines()[-1]}") from error
+
+    @property
+    def places(self) -> int:
+        """How many places it holds."""
+        return int(self._index.ntotal) // self._headings
+
+    @property
+    def headings(self) -> int:
+        """Headings a place."""
+        return self._headings
+
+    def search(self, cells: NDArray[np.float32], k: int) -> list[Candidate]:
+        """Return the k best candidates for a camera view's masked cells (h, w, D), best first."""
+        # One query does not fill two threads, and waiting for the second costs milliseconds on a busy machine.
+        faiss.omp_set_num_threads(1)
+        scores, rows = self._index.search(describe(cells)[None], min(k, self._index.ntotal))
+        places, headings = np.divmod(rows[0], self._headings)
+        found = rows[0] >= 0  # FAISS fills up with -1
+        return [
+            Candidate(int(p), int(h), float(s))
+            for p, h, s in zip(places[found], headings[found], scores[0][found], strict=True)
+        ]
+
+
+def describe(cells: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the unit descriptor of a view's masked cells (h, w, D): pooled 2 x 2, concatenated, normalised."""
+    height, width, channels = cells.shape
+    pooled = cells.reshape(height // POOL, POOL, width // POOL, POOL, channels).sum(axis=(1, 3))
+    flat = pooled.transpose(1, 0, 2).ravel()
+    return np.asarray(flat / max(float(np.linalg.norm(flat)), 1e-9), dtype=np.float32)
+
+
+def describe_headings(cells: NDArray[np.int8], grid: ViewGrid, stride: int) -> NDArray[np.float32]:
+    """Return (P * headings, dimension) unit descriptors of panorama cells (P, h, around, D), heading varying fastest.
+
+    A heading's descriptor is a window over the pooled columns: one pass of the encoder serves all of them.
+    """
+    places, height, around, channels = cells.shape
+    blocks = cells.reshape(places, height // POOL, POOL, around // POOL, POOL, channels)
+    pooled = blocks.sum(axis=(2, 4), dtype=np.int32).astype(np.float32).transpose(0, 2, 1, 3)  # (P, columns, h / 2, D)
+    width = grid.width // stride // POOL
+    columns = (np.arange(around // POOL)[:, None] + np.arange(width)[None]) % (around // POOL)
+    windows = pooled[:, columns].reshape(places * (around // POOL), -1)
+    windows /= np.maximum(np.linalg.norm(windows, axis=1, keepdims=True), 1e-9)
+    return np.ascontiguousarray(windows)
+
+
+def heading_yaw(heading: NDArray[np.integer], grid: ViewGrid, stride: int) -> NDArray[np.float64]:
+    """Return the yaw [rad], left positive, at which the window of a heading looks."""
+    middle = heading * (stride * POOL) + grid.width / 2
+    yaw = np.pi - middle * grid.column_pitch
+    return np.asarray((yaw + np.pi) % (2 * np.pi) - np.pi)
+
+
+def _compressed_index(descriptors: NDArray[np.float32], size: int) -> faiss.Index:
+    """Return an empty index of ``size`` bytes a descriptor: principal components, 8 bits each."""
+    mean = descriptors.mean(axis=0)
+    centred = descriptors - mean
+    last = descriptors.shape[1] - 1
+    # SciPy finds the leading components alone, ten times as fast as faiss.PCAMatrix finds all.
+    _, components = scipy.linalg.eigh(centred.T @ centred, subset_by_index=(last - size + 1, last))
+    compress = faiss.LinearTransform(descriptors.shape[1], size, True)
+    faiss.copy_array_to_vector(np.ascontiguousarray(components.T, dtype=np.float32).ravel(), compress.A)
+    faiss.copy_array_to_vector(np.asarray(-components.T @ mean, dtype=np.float32), compress.b)
+    compress.is_trained = True
+    quantizer = faiss.IndexScalarQuantizer(size, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
+    quantizer.train(compress.apply(descriptors))
+    index = faiss.IndexPreTransform(compress, quantizer)
+    index.is_trained = True
+    return index
+
+
+def _training_descriptors(cells: NDArray[np.int8], grid: ViewGrid, stride: int) -> NDArray[np.float32]:
+    """Return descriptors spread over the map, at most ``TRAINING_DESCRIPTORS``."""
+    headings = cells.shape[2] // POOL
+    step = max(1, -(-len(cells) * headings // TRAINING_DESCRIPTORS))
+    chosen = np.arange(0, len(cells), step)
+    return describe_headings(cells[chosen], grid, stride)

@@ -1,0 +1,140 @@
+"""Between arrays and ROS messages. Images, clouds and calibrations are converted in ``liploc_ros.datasets``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Point, PoseArray, PoseStamped, PoseWithCovariance, PoseWithCovarianceStamped, Quaternion
+from geometry_msgs.msg import Pose as PoseMsg
+from nav_msgs.msg import Path
+from numpy.typing import NDArray
+from std_msgs.msg import Header
+
+from liploc_ros.errors import LiplocError
+from liploc_ros.geometry import Pose, pose_from, quaternion_of
+from liploc_ros.localization import Hypothesis, Localization
+from liploc_ros.mapping import LidarMap
+from liploc_ros.msg import MapInfo, PoseHypothesis, PoseHypothesisArray
+
+NANOSECONDS = 1_000_000_000
+
+
+class PoseMessageError(LiplocError):
+    """A pose in a message that is none."""
+
+
+def stamp_ns_of(msg: Any) -> int:
+    """Return the stamp of a message's header in nanoseconds."""
+    return int(msg.header.stamp.sec) * NANOSECONDS + int(msg.header.stamp.nanosec)
+
+
+def header_at(stamp_ns: int, frame_id: str) -> Header:
+    """Return a header."""
+    return Header(stamp=Time(sec=stamp_ns // NANOSECONDS, nanosec=stamp_ns % NANOSECONDS), frame_id=frame_id)
+
+
+def pose_of(msg: Any) -> Pose:
+    """Return a geometry_msgs/Pose as an array.
+
+    Raises:
+        PoseMessageError: it is not finite, or has no rotation.
+    """
+    return _pose(msg.position, msg.orientation)
+
+
+def pose_of_transform(msg: Any) -> Pose:
+    """Return a geometry_msgs/Transform as an array.
+
+    Raises:
+        PoseMessageError: it is not finite, or has no rotation.
+    """
+    return _pose(msg.translation, msg.rotation)
+
+
+def pose_to_message(T: Pose) -> PoseMsg:
+    """Return the pose as geometry_msgs/Pose."""
+    qx, qy, qz, qw = map(float, quaternion_of(T))
+    return PoseMsg(position=point_to_message(T[:3, 3]), orientation=Quaternion(x=qx, y=qy, z=qz, w=qw))
+
+
+def point_to_message(point: NDArray[np.floating]) -> Point:
+    """Return (3,) coordinates as geometry_msgs/Point."""
+    return Point(x=float(point[0]), y=float(point[1]), z=float(point[2]))
+
+
+def hypothesis_to_message(hypothesis: Hypothesis) -> PoseHypothesis:
+    """Return liploc_ros/PoseHypothesis."""
+    return PoseHypothesis(
+        pose=_with_covariance(hypothesis),
+        score=hypothesis.score,
+        probability=hypothesis.probability,
+        place_id=hypothesis.place_id,
+        camera=hypothesis.camera,
+    )
+
+
+def hypotheses_to_message(result: Localization, map_frame: str, base_frame: str) -> PoseHypothesisArray:
+    """Return liploc_ros/PoseHypothesisArray."""
+    return PoseHypothesisArray(
+        header=header_at(result.stamp_ns, map_frame),
+        child_frame_id=base_frame,
+        status=int(result.status),
+        message=result.message,
+        hypotheses=[hypothesis_to_message(h) for h in result.hypotheses],
+    )
+
+
+def best_to_message(hypothesis: Hypothesis, header: Header) -> PoseWithCovarianceStamped:
+    """Return geometry_msgs/PoseWithCovarianceStamped."""
+    return PoseWithCovarianceStamped(header=header, pose=_with_covariance(hypothesis))
+
+
+def poses_to_message(result: Localization, header: Header) -> PoseArray:
+    """Return all hypotheses as geometry_msgs/PoseArray."""
+    return PoseArray(header=header, poses=[pose_to_message(h.T_map_base) for h in result.hypotheses])
+
+
+def path_to_message(poses: Sequence[tuple[int, Pose]], header: Header) -> Path:
+    """Return stamped poses as nav_msgs/Path."""
+    return Path(
+        header=header,
+        poses=[PoseStamped(header=header_at(t, header.frame_id), pose=pose_to_message(T)) for t, T in poses],
+    )
+
+
+def map_to_message(lidar_map: LidarMap, stamp_ns: int) -> MapInfo:
+    """Return liploc_ros/MapInfo."""
+    manifest = lidar_map.manifest
+    positions = lidar_map.T_map_base[:, :3, 3]
+    return MapInfo(
+        header=header_at(stamp_ns, manifest.map_frame),
+        path=str(lidar_map.path or ""),
+        map_id=lidar_map.id,
+        model_id=manifest.model_id,
+        base_frame=manifest.base_frame,
+        datum=manifest.datum,
+        keyframes=manifest.keyframes,
+        places=manifest.places,
+        headings=manifest.headings,
+        place_spacing=manifest.config.place_spacing,
+        path_length=manifest.path_length,
+        size_bytes=lidar_map.size_bytes,
+        min_corner=point_to_message(positions.min(axis=0)),
+        max_corner=point_to_message(positions.max(axis=0)),
+    )
+
+
+def _with_covariance(hypothesis: Hypothesis) -> PoseWithCovariance:
+    covariance = np.ascontiguousarray(hypothesis.covariance, np.float64).ravel()
+    return PoseWithCovariance(pose=pose_to_message(hypothesis.T_map_base), covariance=covariance)
+
+
+def _pose(position: Any, rotation: Any) -> Pose:
+    xyz = np.array([position.x, position.y, position.z])
+    quaternion = np.array([rotation.x, rotation.y, rotation.z, rotation.w])
+    if not (np.all(np.isfinite(xyz)) and np.all(np.isfinite(quaternion)) and np.any(quaternion)):
+        raise PoseMessageError(
+            f"pose {[*xyz.tolist(), *quaternion.tolist()]} is not finite or has no rotation: mend what publishes it"
+        )
+    return pose_from(xyz, quaternion)

@@ -1,0 +1,79 @@
+"""What RViz shows beyond poses: hypotheses coloured by score, and the map."""
+
+import numpy as np
+from geometry_msgs.msg import Vector3
+from numpy.typing import NDArray
+from std_msgs.msg import ColorRGBA, Header
+from visualization_msgs.msg import Marker, MarkerArray
+
+from liploc_ros.geometry import transform_points
+from liploc_ros.localization import Localization, Status
+from liploc_ros.mapping import LidarMap
+from liploc_ros.nodes.conversions import header_at, point_to_message, pose_to_message
+
+PLACE_COLOUR = ColorRGBA(r=0.25, g=0.55, b=0.95, a=0.9)
+POINT_COLOUR = ColorRGBA(r=0.55, g=0.55, b=0.55, a=0.6)
+MOST_POINTS = 30_000  # a marker is one message; RViz and the network stay quick
+HIGHEST_SHOWN = 4.0  # m above the vehicle; seen from above, leaves would hide the road
+
+
+def hypothesis_markers(result: Localization, header: Header) -> MarkerArray:
+    """Return an arrow for each hypothesis, red (score 0) to green (1), the accepted one larger, each with its score."""
+    markers = [Marker(header=header, action=Marker.DELETEALL)]
+    for rank, hypothesis in enumerate(result.hypotheses):
+        is_accepted = rank == 0 and result.status is Status.SUCCESS
+        length = 5.0 if is_accepted else 3.0
+        markers.append(
+            Marker(
+                header=header,
+                ns="hypotheses",
+                id=rank,
+                type=Marker.ARROW,
+                pose=pose_to_message(hypothesis.T_map_base),
+                scale=Vector3(x=length, y=length / 6, z=length / 6),
+                color=score_colour(hypothesis.score, 1.0 if is_accepted else 0.6),
+            )
+        )
+        label = pose_to_message(hypothesis.T_map_base)
+        label.position.z += 2.0
+        markers.append(
+            Marker(
+                header=header,
+                ns="scores",
+                id=rank,
+                type=Marker.TEXT_VIEW_FACING,
+                pose=label,
+                scale=Vector3(z=1.2),
+                color=ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0),
+                text=f"{hypothesis.score:.2f}",
+            )
+        )
+    return MarkerArray(markers=markers)
+
+
+def map_markers(lidar_map: LidarMap) -> MarkerArray:
+    """Return the map's places and thinned points, to be published once."""
+    header = header_at(0, lidar_map.manifest.map_frame)
+    places = Marker(header=header, ns="places", type=Marker.POINTS, scale=Vector3(x=0.5, y=0.5), color=PLACE_COLOUR)
+    places.points = [point_to_message(T[:3, 3]) for T in lidar_map.T_map_base]
+    points = Marker(header=header, ns="points", type=Marker.POINTS, scale=Vector3(x=0.15, y=0.15), color=POINT_COLOUR)
+    points.points = [point_to_message(p) for p in _shown_points(lidar_map)]
+    for marker in (places, points):
+        marker.pose.orientation.w = 1.0
+    return MarkerArray(markers=[Marker(header=header, action=Marker.DELETEALL), places, points])
+
+
+def score_colour(score: float, alpha: float) -> ColorRGBA:
+    """Return red for a score of 0 or less, over yellow, to green for 1."""
+    share = float(np.clip(score, 0, 1))
+    return ColorRGBA(r=min(1.0, 2 - 2 * share), g=min(1.0, 2 * share), b=0.1, a=alpha)
+
+
+def _shown_points(lidar_map: LidarMap) -> NDArray[np.float32]:
+    """Return (N, 3) points in the map frame, evenly thinned to what is shown."""
+    step = max(1, len(lidar_map.points) // MOST_POINTS)
+    clouds = []
+    for number, row in enumerate(lidar_map.keyframes):
+        points = lidar_map.keyframe_points(number)[::step, :3]
+        clouds.append(transform_points(row["T_map_lidar"], points[points[:, 2] < HIGHEST_SHOWN]))
+    return np.concatenate(clouds) if clouds else np.zeros((0, 3), np.float32)

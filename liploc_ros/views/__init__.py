@@ -1,0 +1,20 @@
+"""Camera images and LiDAR scans drawn on one angular grid."""
+
+from liploc_ros.views.camera_view import CameraView, CameraViewer, ViewError
+from liploc_ros.views.image_file import ImageError, decode_image, read_image
+from liploc_ros.views.panorama import Panorama, PointsError, draw_panorama
+from liploc_ros.views.virtual_view import Scan, draw_virtual_view
+
+__all__ = [
+    "CameraView",
+    "CameraViewer",
+    "ImageError",
+    "Panorama",
+    "PointsError",
+    "Scan",
+    "ViewError",
+    "decode_image",
+    "draw_panorama",
+    "draw_virtual_view",
+    "read_image",
+]

@@ -1,0 +1,50 @@
+"""Read images; a cut-off file is an error, not a half-grey picture."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from liploc_ros.errors import LiplocError
+
+JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
+PNG_START, PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
+
+
+class ImageError(LiplocError):
+    """An image that cannot be decoded."""
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Return the image file as (h, w, 3) uint8 RGB.
+
+    Raises:
+        ImageError: the file is missing, cut off, or not an image.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror}): check the path") from error
+    return decode_image(data, str(path))
+
+
+def decode_image(data: bytes | NDArray[np.uint8], source: str) -> NDArray[np.uint8]:
+    """Return JPEG, PNG or other encoded bytes as (h, w, 3) uint8 RGB; ``source`` names them in errors.
+
+    Raises:
+        ImageError: the bytes are cut off, or not an image.
+    """
+    raw = bytes(data)
+    # OpenCV fills what is missing of a truncated file with grey and returns it without an error.
+    if raw.startswith(JPEG_START) and JPEG_END not in raw[-64:]:
+        raise ImageError(f"{source}: JPEG is cut off after {len(raw)} bytes: copy or record it again")
+    if raw.startswith(PNG_START) and PNG_END not in raw[-64:]:
+        raise ImageError(f"{source}: PNG is cut off after {len(raw)} bytes: copy or record it again")
+    try:
+        image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR) if raw else None
+    except cv2.error:
+        image = None
+    if image is None:
+        raise ImageError(f"{source}: {len(raw)} bytes are no image that OpenCV can decode: expected JPEG or PNG")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]

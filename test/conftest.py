@@ -1,0 +1,88 @@
+"""Real data for all tests: the demo's excerpt of a KITTI drive, and a map of it."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from liploc_ros.datasets import open_drive
+from liploc_ros.datasets.bag_file import BagFile
+from liploc_ros.encoders import ModelBundle
+from liploc_ros.mapping import MapConfig, build_map_from_drive
+
+REPOSITORY = Path(__file__).parent.parent
+DEMO_BAG = REPOSITORY / "demo" / "kitti_0013_excerpt.mcap"
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def bundle():
+    return ModelBundle.load()
+
+
+@pytest.fixture(scope="session")
+def demo_bag():
+    return DEMO_BAG
+
+
+@pytest.fixture(scope="session")
+def demo_drive():
+    return open_drive(DEMO_BAG)
+
+
+@pytest.fixture(scope="session")
+def demo_camera(demo_drive):
+    return next(iter(demo_drive.cameras.values()))
+
+
+@pytest.fixture(scope="session")
+def demo_image(demo_drive, demo_camera):
+    return next(demo_drive.images()).images[demo_camera.frame_id]()
+
+
+@pytest.fixture(scope="session")
+def demo_scan(demo_drive):
+    return next(demo_drive.scans()).read_points()
+
+
+@pytest.fixture(scope="session")
+def demo_jpeg():
+    messages = list(BagFile(DEMO_BAG).messages(["/camera_color_left/image_raw/compressed"]))
+    return bytes(messages[len(messages) // 2][1].data)
+
+
+@pytest.fixture(scope="session")
+def demo_map(demo_drive, bundle):
+    return build_map_from_drive(demo_drive, bundle, MapConfig())
+
+
+@pytest.fixture(scope="session")
+def demo_map_folder(demo_map, tmp_path_factory):
+    """Read only by agreement: tests that damage a map take `saved_map`."""
+    return demo_map.save(tmp_path_factory.mktemp("maps") / "demo").path
+
+
+@pytest.fixture
+def saved_map(demo_map_folder, tmp_path):
+    return Path(shutil.copytree(demo_map_folder, tmp_path / "map"))
+
+
+@pytest.fixture(scope="module")
+def whole_bench():
+    from ros_bench import RosBench  # needs rclpy, which only the tests of the nodes do
+
+    bench = RosBench()
+    yield bench
+    bench.close()
+
+
+@pytest.fixture
+def bench(whole_bench):
+    whole_bench.begin()
+    yield whole_bench
+    whole_bench.end()

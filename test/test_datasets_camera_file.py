@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import pytest
+
+from liploc_ros.datasets.camera_file import read_camera_file
+from liploc_ros.errors import LiplocError
+
+CALIBRATION = """image_width: 64
+image_height: 32
+camera_name: front
+camera_matrix: {rows: 3, cols: 3, data: [40, 0, 32, 0, 40, 16, 0, 0, 1]}
+distortion_model: plumb_bob
+distortion_coefficients: {rows: 1, cols: 5, data: [0, 0, 0, 0, 0]}
+rectification_matrix: {rows: 3, cols: 3, data: [1, 0, 0, 0, 1, 0, 0, 0, 1]}
+projection_matrix: {rows: 3, cols: 4, data: [40, 0, 32, 0, 0, 40, 16, 0, 0, 0, 1, 0]}
+"""
+
+
+def test_a_calibration_with_a_mount_says_where_the_camera_is(tmp_path: Path) -> None:
+    path = tmp_path / "camera.yaml"
+    path.write_text(CALIBRATION + "mount: {translation: [1, 2, 3], rotation: [0, 0, 0, 1]}\n")
+    mounted = read_camera_file(path)
+    assert mounted.frame_id == "front"
+    assert mounted.T_base_camera[:3].tolist() == [[1, 0, 0, 1], [0, 1, 0, 2], [0, 0, 1, 3]]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (CALIBRATION + "mount: {rotation: [0, 0, 0, 0]}", "no unit quaternion"),
+        (CALIBRATION + "mount: {rotation: [.inf, 0, 0, 0]}", "mount.rotation.0: "),
+        (CALIBRATION + "mount: {translation: [.nan, 0, 0]}", "mount.translation.0: "),
+        (CALIBRATION + "mounts: {translation: [0, 0, 0]}", "mounts: Extra inputs"),
+        (CALIBRATION.replace("[40, 0, 32, 0, 40", "[0, 0, 32, 0, 0"), "intrinsics K"),
+        (CALIBRATION.replace("plumb_bob", "thin_prism"), "thin_prism"),
+        ("", "the whole file: "),
+        ("2001-99-99", "no YAML"),
+    ],
+)
+def test_a_calibration_that_cannot_be_used_is_named_on_one_line(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "camera.yaml"
+    path.write_text(text)
+    with pytest.raises(LiplocError) as caught:
+        read_camera_file(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert complaint in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation, Slerp
+
+from liploc_ros.datasets import DatasetError
+from liploc_ros.datasets.trajectory import Trajectory
+from liploc_ros.datasets.transforms import StaticTransforms
+from liploc_ros.geometry import inverse, pose_from, pose_from_yaw, yaw_of
+
+SECOND = 1_000_000_000
+
+
+def random_pose(rng: np.random.Generator) -> np.ndarray:
+    return pose_from(rng.normal(size=3), rng.normal(size=4))
+
+
+def test_poses_between_records_equal_those_of_scipy() -> None:
+    rng = np.random.default_rng(0)
+    stamps = np.sort(rng.choice(10**9, 20, replace=False))
+    poses = [random_pose(rng) for _ in stamps]
+    trajectory = Trajectory(map(int, stamps), poses)
+    slerp = Slerp(stamps - stamps[0], Rotation.from_matrix([T[:3, :3] for T in poses]))
+    for stamp in rng.integers(stamps[0], stamps[-1], 50):
+        T = trajectory.at(int(stamp), SECOND)
+        assert T is not None
+        expected = [np.interp(stamp, stamps, [p[i, 3] for p in poses]) for i in range(3)]
+        assert T[:3, 3] == pytest.approx(expected)
+        assert T[:3, :3] == pytest.approx(slerp(stamp - stamps[0]).as_matrix(), abs=1e-6)
+
+
+def test_late_poses_find_their_place_and_repeated_ones_replace() -> None:
+    trajectory = Trajectory()
+    for stamp, x in [(0, 0.0), (300, 3.0), (100, 1.0), (200, 9.0), (200, 2.0)]:
+        trajectory.append(stamp, pose_from_yaw(x, 0, 0, 0))
+    assert len(trajectory) == 4
+    found = [trajectory.at(stamp) for stamp in (0, 50, 100, 150, 200, 250, 300)]
+    assert [T[0, 3] for T in found if T is not None] == pytest.approx([0, 0.5, 1, 1.5, 2, 2.5, 3])
+
+
+def test_motion_goes_on_beyond_the_ends_for_one_step() -> None:
+    trajectory = Trajectory([0, 100], [pose_from_yaw(0, 0, 0, 0), pose_from_yaw(1, 0, 0, 0.1)])
+    before, after, later = trajectory.at(-50), trajectory.at(200), trajectory.at(250)
+    assert before is not None
+    assert after is not None
+    assert before[0, 3] == pytest.approx(-0.5, abs=0.01)
+    assert yaw_of(before) == pytest.approx(-0.05)
+    assert yaw_of(after) == pytest.approx(0.2)
+    assert np.array_equal(after, later)
+
+
+def test_far_from_any_record_there_is_no_pose() -> None:
+    trajectory = Trajectory([0, 10 * SECOND], [np.eye(4), np.eye(4)])
+    assert trajectory.at(5 * SECOND) is None
+    assert trajectory.at(-SECOND) is None
+    assert trajectory.at(10 * SECOND + 1) is not None
+    assert Trajectory().at(0) is None
+    assert Trajectory([0], [np.eye(4)]).at(1) is not None
+
+
+def test_forgotten_poses_are_gone() -> None:
+    trajectory = Trajectory([0, 1, 2, 3], [np.eye(4)] * 4)
+    trajectory.forget_before(2)
+    assert len(trajectory) == 2
+    assert not trajectory.covers(1)
+    assert trajectory.covers(2)
+
+
+def test_a_chain_of_transforms_is_multiplied_in_both_directions() -> None:
+    rng = np.random.default_rng(1)
+    T_base_mast, T_mast_camera, T_base_lidar = (random_pose(rng) for _ in range(3))
+    tree = StaticTransforms()
+    tree.add("base_link", "mast", T_base_mast)
+    tree.add("mast", "/camera", T_mast_camera)
+    tree.add("base_link", "lidar", T_base_lidar)
+    assert tree.lookup("base_link", "camera") == pytest.approx(T_base_mast @ T_mast_camera)
+    assert tree.lookup("camera", "lidar") == pytest.approx(inverse(T_base_mast @ T_mast_camera) @ T_base_lidar)
+    assert np.array_equal(tree.lookup("anything", "anything"), np.eye(4))
+
+
+def test_frames_without_a_connection_are_named_with_the_known_ones() -> None:
+    tree = StaticTransforms()
+    tree.add("base_link", "lidar", np.eye(4))
+    with pytest.raises(DatasetError, match=r"'camera' to 'base_link': .*known frames: base_link, lidar"):
+        tree.lookup("base_link", "camera")

@@ -1,0 +1,106 @@
+"""Poses, cameras and the grid, against slow and obvious versions."""
+
+import numpy as np
+import pytest
+
+from liploc_ros.geometry import (
+    CameraError,
+    FisheyeCamera,
+    PinholeCamera,
+    ViewGrid,
+    camera_from_model,
+    interpolate,
+    inverse,
+    pose_from_yaw,
+    transform_points,
+    yaw_of,
+)
+
+K = np.array([[400.0, 0, 320], [0, 410, 240], [0, 0, 1]])
+
+
+def test_the_inverse_of_a_pose_undoes_it():
+    T = pose_from_yaw(1, 2, 3, 0.7)
+    assert np.allclose(inverse(T) @ T, np.eye(4))
+
+
+def test_halfway_between_two_poses_is_half_the_turn_and_half_the_way():
+    T = interpolate(pose_from_yaw(0, 0, 0, 0.2), pose_from_yaw(2, 0, 4, 0.6), 0.5)
+    assert np.allclose(T, pose_from_yaw(1, 0, 2, 0.4))
+
+
+def test_points_are_transformed_as_one_would_by_hand(rng):
+    T, points = pose_from_yaw(5, -2, 1, 1.1), rng.normal(size=(20, 4)).astype(np.float32)
+    slow = [(T @ [*p[:3], 1])[:3] for p in points]
+    assert np.allclose(transform_points(T, points), slow, atol=1e-5)
+
+
+def test_a_pinhole_projects_by_its_formula():
+    pixels, seen = PinholeCamera(640, 480, K).project(np.array([[0.5, -0.25, 2.0]]))
+    assert seen.all() and np.allclose(pixels, [[400 * 0.25 + 320, 410 * -0.125 + 240]])
+
+
+def test_plumb_bob_distortion_follows_brown_and_conrady():
+    k1, k2, p1, p2, k3 = d = np.array([-0.3, 0.1, 0.001, -0.002, 0.01])
+    x, y = 0.3, -0.2
+    r2 = x * x + y * y
+    radial = 1 + k1 * r2 + k2 * r2**2 + k3 * r2**3
+    bent = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x), y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y
+    pixels, _ = PinholeCamera(640, 480, K, d).project(np.array([[x, y, 1.0]]))
+    assert np.allclose(pixels, [[400 * bent[0] + 320, 410 * bent[1] + 240]])
+
+
+def test_a_fisheye_maps_angles_to_radii():
+    angle = np.deg2rad(70)
+    ray = np.array([[np.sin(angle), 0, np.cos(angle)]])
+    k = np.array([0.1, -0.02, 0.003, -0.0004])
+    pixels, _ = FisheyeCamera(2000, 1500, K, k).project(ray)
+    radius = angle + sum(c * angle ** (3 + 2 * i) for i, c in enumerate(k))
+    assert np.allclose(pixels, [[400 * radius + 320, 240]])
+
+
+def test_rays_behind_a_pinhole_are_not_seen():
+    _, seen = PinholeCamera(640, 480, K).project(np.array([[0.0, 0, -1], [0, 0, 1]]))
+    assert seen.tolist() == [False, True]
+
+
+def test_a_barrel_polynomial_does_not_fold_far_rays_back_into_the_image():
+    camera = PinholeCamera(640, 480, K, np.array([-0.4, 0, 0, 0, 0]))
+    assert not camera.project(np.array([[1.6, 0.0, 1.0]]))[1].any()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: camera_from_model("thin_prism", 640, 480, K, []),
+        lambda: camera_from_model("plumb_bob", 640, 480, np.zeros(9), np.zeros(5)),
+        lambda: camera_from_model("plumb_bob", 0, 480, K, np.zeros(5)),
+        lambda: camera_from_model("equidistant", 640, 480, K, np.zeros(7)),
+    ],
+)
+def test_what_is_no_calibration_is_refused_in_one_line(call):
+    with pytest.raises(CameraError) as error:
+        call()
+    assert "\n" not in str(error.value)
+
+
+def test_the_middle_of_a_panorama_looks_forward_and_left_is_positive():
+    grid = ViewGrid()
+    ahead, left = grid.columns_facing(0.0), grid.columns_facing(np.pi / 2)
+    assert ahead[grid.width // 2] == grid.panorama_width // 2
+    assert left[grid.width // 2] == grid.panorama_width // 4
+
+
+def test_rays_are_unit_and_run_from_upper_left_to_lower_right():
+    rays = ViewGrid().rays()
+    assert np.allclose(np.linalg.norm(rays, axis=-1), 1)
+    assert rays[0, 0, 1] > 0 > rays[0, -1, 1] and rays[0, 0, 2] > rays[-1, 0, 2]
+
+
+def test_a_grid_whose_circle_is_no_whole_number_of_columns_is_refused():
+    with pytest.raises(ValueError, match="whole"):
+        ViewGrid(azimuth_deg=77, width=100)
+
+
+def test_yaw_is_left_positive():
+    assert yaw_of(pose_from_yaw(0, 0, 0, 0.3)) == pytest.approx(0.3)

@@ -1,0 +1,134 @@
+"""From a real image to hypotheses on a map of the demo's street."""
+
+import numpy as np
+import pytest
+
+from liploc_ros.geometry import MountedCamera, angle_difference, inverse, pose_from_yaw, yaw_of
+from liploc_ros.localization import Localizer, LocalizerConfig, Status
+from liploc_ros.localization.accept import accept
+from liploc_ros.localization.hypotheses import Hypothesis
+from liploc_ros.localization.refine import shifted_similarity
+from liploc_ros.mapping import LidarMap, MapError
+from liploc_ros.views import ViewError
+
+
+@pytest.fixture(scope="module")
+def localizer(demo_map, bundle):
+    return Localizer(demo_map, bundle)
+
+
+@pytest.fixture(scope="module")
+def answers(localizer, demo_drive, demo_camera):
+    """(true pose, localization) of every third image of the demo."""
+    frames = list(demo_drive.images())[::3]
+    return [
+        (f.T_map_base, localizer.localize(f.images[demo_camera.frame_id](), demo_camera, f.stamp_ns)) for f in frames
+    ]
+
+
+def test_images_are_found_where_they_were_taken(answers):
+    errors = [np.linalg.norm((inverse(true) @ a.best.T_map_base)[:2, 3]) for true, a in answers]
+    turns = [abs(angle_difference(yaw_of(a.best.T_map_base), yaw_of(true))) for true, a in answers]
+    assert np.mean(np.array(errors) < 2) >= 0.9 and np.rad2deg(np.median(turns)) < 1
+
+
+def test_a_camera_turned_in_the_vehicle_is_turned_in_the_answer(localizer, demo_drive, demo_camera):
+    """A picture from a camera that looks to the left: the vehicle must have stood 90 degrees to the right."""
+    frame = list(demo_drive.images())[20]
+    image = frame.images[demo_camera.frame_id]()
+    turned = MountedCamera("left", demo_camera.camera, pose_from_yaw(0, 0, 0, np.pi / 2) @ demo_camera.T_base_camera)
+    one, other = (localizer.localize(image, camera, 0).best for camera in (demo_camera, turned))
+    turn = angle_difference(yaw_of(other.T_map_base), yaw_of(one.T_map_base))
+    assert turn == pytest.approx(-np.pi / 2, abs=0.05)
+
+
+def test_covariances_are_symmetric_and_positive_definite(answers):
+    for _, answer in answers:
+        for hypothesis in answer.hypotheses:
+            assert np.allclose(hypothesis.covariance, hypothesis.covariance.T)
+            assert np.linalg.eigvalsh(hypothesis.covariance).min() > 1e-5
+
+
+def test_probabilities_are_shares_and_come_in_order(answers):
+    for _, answer in answers:
+        shares = [h.probability for h in answer.hypotheses]
+        assert shares == sorted(shares, reverse=True) and 0 < sum(shares) <= 1 + 1e-9
+
+
+@pytest.mark.parametrize("colour", [(0, 0, 0), (200, 60, 0)])
+def test_a_plain_image_is_no_known_place(localizer, demo_camera, colour):
+    plain = np.full((demo_camera.camera.height, demo_camera.camera.width, 3), colour, np.uint8)
+    answer = localizer.localize(plain, demo_camera, 0)
+    assert answer.status is Status.UNKNOWN_PLACE and "contrast" in answer.message
+
+
+def test_a_grey_image_is_localized_too(localizer, demo_camera, demo_image, demo_drive):
+    answer = localizer.localize(demo_image.mean(axis=-1).astype(np.uint8), demo_camera, 7)
+    true = next(demo_drive.images()).T_map_base
+    assert np.linalg.norm(answer.best.T_map_base[:2, 3] - true[:2, 3]) < 5 and answer.stamp_ns == 7
+
+
+def test_an_image_of_the_wrong_size_is_refused(localizer, demo_camera):
+    with pytest.raises(ViewError, match="calibrated for"):
+        localizer.localize(np.zeros((20, 20, 3), np.uint8), demo_camera, 0)
+
+
+def test_a_map_of_another_model_is_refused(demo_map, bundle):
+    other = demo_map.manifest.model_copy(update={"model_id": "0" * 64})
+    foreign = LidarMap(other, demo_map.T_map_base, demo_map.cells, demo_map.keyframes, demo_map.points, demo_map.index)
+    with pytest.raises(MapError, match="made by model 000000000000"):
+        Localizer(foreign, bundle)
+
+
+def test_two_places_that_look_alike_are_ambiguous_and_both_are_kept(demo_map, bundle, demo_camera, demo_image):
+    """The same street twice, a kilometre apart."""
+    there = demo_map.T_map_base.copy()
+    there[:, 0, 3] += 1000
+    twice = LidarMap(
+        demo_map.manifest,
+        np.concatenate([demo_map.T_map_base, there]),
+        np.concatenate([demo_map.cells, demo_map.cells]),
+        demo_map.keyframes,
+        demo_map.points,
+        type(demo_map.index).build(
+            np.concatenate([demo_map.cells, demo_map.cells]), bundle.spec.grid, bundle.spec.stride, 256
+        ),
+    )
+    answer = Localizer(twice, bundle, LocalizerConfig(min_score=-1, min_margin=0.005)).localize(
+        demo_image, demo_camera, 0
+    )
+    assert answer.status is Status.AMBIGUOUS
+    assert abs(answer.hypotheses[0].T_map_base[0, 3] - answer.hypotheses[1].T_map_base[0, 3]) == pytest.approx(
+        1000, abs=1
+    )
+
+
+def test_shifted_similarity_is_the_cosine_of_each_shift(rng):
+    cells, windows = rng.normal(size=(4, 6, 3)).astype(np.float32), rng.normal(size=(2, 4, 10, 3)).astype(np.float32)
+    cells /= np.linalg.norm(cells, axis=-1, keepdims=True)
+    windows /= np.linalg.norm(windows, axis=-1, keepdims=True)
+    cells[:, 0], windows[1, 2] = 0, 0
+    fast = shifted_similarity(cells, windows, 2)
+    for m in range(2):
+        for s in range(5):
+            w = windows[m, :, s : s + 6]
+            overlap = (np.any(w, axis=-1) & np.any(cells, axis=-1)).sum()
+            assert fast[m, s] == pytest.approx((w * cells).sum() / np.sqrt(overlap * 20), abs=1e-5)
+
+
+def hypothesis(score):
+    return Hypothesis(np.eye(4), np.eye(6), score, 0.5, 0, "c")
+
+
+@pytest.mark.parametrize(
+    ("scores", "status"),
+    [
+        ([], Status.UNKNOWN_PLACE),
+        ([0.3], Status.UNKNOWN_PLACE),
+        ([0.9], Status.SUCCESS),
+        ([0.9, 0.895], Status.AMBIGUOUS),
+        ([0.9, 0.5], Status.SUCCESS),
+    ],
+)
+def test_acceptance_follows_score_and_lead(scores, status):
+    assert accept([hypothesis(s) for s in scores], 0.5, 0.02)[0] is status

@@ -1,0 +1,204 @@
+"""Maps: places on the path, search, and folders that are whole or refused."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from liploc_ros.geometry import ViewGrid, pose_from_yaw
+from liploc_ros.mapping import KeyframeSelector, LidarMap, MapConfig, MapError, build_map
+from liploc_ros.mapping.place_index import PlaceIndex, describe, describe_headings, heading_yaw
+from liploc_ros.mapping.places import places_along
+
+
+def circle(radius=30.0, steps=200):
+    return np.stack(
+        [pose_from_yaw(radius * np.sin(a), radius * (1 - np.cos(a)), 0, a) for a in np.linspace(0, 3, steps)]
+    )
+
+
+def test_keyframes_are_at_least_their_spacing_apart():
+    selector = KeyframeSelector(10, np.eye(4))
+    for pose in circle():
+        selector.add(0, pose, lambda: np.zeros((1, 4), np.float32))
+    places = np.stack([k.T_map_base[:3, 3] for k in selector.keyframes])
+    apart = np.linalg.norm(np.diff(places, axis=0), axis=1)
+    assert apart.min() >= 10 and apart.max() < 11 and len(selector.path) == 200
+
+
+def test_places_lie_on_the_path_driven_not_on_chords():
+    path = circle()
+    places = places_along(path, path[::25], MapConfig())
+    from_centre = np.linalg.norm(places.T_map_base[:, :2, 3] - [0, 30], axis=1)
+    assert np.allclose(from_centre, 30, atol=0.01)
+    assert np.linalg.norm(np.diff(places.T_map_base[:, :3, 3], axis=0), axis=1) == pytest.approx(1, abs=0.1)
+
+
+def test_a_place_is_drawn_from_the_keyframes_on_both_sides():
+    path = np.stack([pose_from_yaw(x, 0, 0, 0) for x in range(41)])
+    places = places_along(path, path[::10], MapConfig())
+    x = places.T_map_base[:, 0, 3]
+    assert places.keyframes[np.searchsorted(x, 14.5)].tolist() == [2, 1]
+
+
+def test_no_places_are_drawn_across_a_gap():
+    path = np.stack([pose_from_yaw(x, 0, 0, 0) for x in (0, 10, 200, 210)])
+    x = places_along(path, path, MapConfig()).T_map_base[:, 0, 3]
+    assert not ((x > 11) & (x < 199)).any() and {0, 10, 200, 210} <= set(x.round().tolist())
+
+
+def test_a_heading_is_a_window_of_the_panorama(rng):
+    cells = rng.integers(-127, 128, (1, 8, 144, 32)).astype(np.int8)
+    grid = ViewGrid()
+    described = describe_headings(cells, grid, 8)
+    for heading in (0, 5, 70):
+        columns = (np.arange(32) + 2 * heading) % 144
+        assert np.allclose(described[heading], describe(cells[0][:, columns].astype(np.float32)), atol=1e-6)
+    straight = np.flatnonzero(np.isclose(heading_yaw(np.arange(72), grid, 8), 0))
+    assert straight.tolist() == [(grid.panorama_width - grid.width) // 2 // 16]
+
+
+def test_search_finds_what_comparing_with_everything_finds(demo_map):
+    cells = np.asarray(demo_map.cells[60][:, 56:88], np.float32)
+    descriptors = describe_headings(np.asarray(demo_map.cells), demo_map.manifest.grid, demo_map.manifest.stride)
+    best = int(np.argmax(descriptors @ describe(cells)))
+    found = demo_map.index.search(cells, 5)
+    assert (found[0].place, found[0].heading) == divmod(best, 72) == (60, 28)
+
+
+def test_few_descriptors_are_indexed_uncompressed(rng):
+    cells = rng.integers(-127, 128, (2, 8, 144, 32)).astype(np.int8)
+    found = PlaceIndex.build(cells, ViewGrid(), 8, 256).search(cells[1][:, 20:52].astype(np.float32), 1)
+    assert (found[0].place, found[0].heading) == (1, 10) and found[0].score == pytest.approx(1)
+
+
+def test_a_saved_map_is_the_same_when_loaded(saved_map, demo_map, bundle):
+    loaded = LidarMap.load(saved_map, bundle)
+    assert np.array_equal(loaded.cells, demo_map.cells) and np.array_equal(loaded.T_map_base, demo_map.T_map_base)
+    assert loaded.manifest.places == len(loaded.cells)
+
+
+def test_stored_points_are_the_scans_to_a_centimetre(demo_map, demo_scan):
+    stored = demo_map.keyframe_points(0)
+    distance = np.linalg.norm(stored[:50, None, :3] - demo_scan[None, :, :3], axis=-1).min(axis=1)
+    assert distance.max() < 0.01 and 0.2 < len(stored) / len(demo_scan) < 1
+
+
+def test_a_missing_map_is_named_with_what_to_do(tmp_path):
+    with pytest.raises(MapError, match=r"nowhere: no map here .*liploc map build"):
+        LidarMap.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["cells.npy", "places.npy", "points.npy", "keyframes.npy", "index.faiss"])
+def test_a_flipped_byte_is_found_and_the_file_named(saved_map, name):
+    data = bytearray((saved_map / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (saved_map / name).write_bytes(data)
+    with pytest.raises(MapError, match=f"{name}: damaged"):
+        LidarMap.load(saved_map)
+
+
+def test_a_lost_index_is_made_again(saved_map, demo_map):
+    (saved_map / "index.faiss").unlink()
+    cells = np.asarray(demo_map.cells[30][:, 10:42], np.float32)
+    assert LidarMap.load(saved_map).index.search(cells, 1)[0].place == 30
+
+
+def test_a_map_of_another_model_is_refused_with_both_names(saved_map, bundle):
+    change_manifest(saved_map, model_id="0" * 64)
+    with pytest.raises(MapError, match=f"model 000000000000 .* this is {bundle.id[:12]}"):
+        LidarMap.load(saved_map, bundle)
+
+
+def test_a_map_of_a_newer_format_is_refused(saved_map):
+    change_manifest(saved_map, format_version=99, something_new=1)
+    with pytest.raises(MapError, match="format 99, this version reads up to 1: update"):
+        LidarMap.load(saved_map)
+
+
+def test_a_folder_that_is_no_map_is_not_replaced(tmp_path, demo_map):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(MapError, match=r"exists and has no manifest\.json"):
+        demo_map.save(tmp_path)
+    assert (tmp_path / "thesis.tex").exists()
+
+
+def test_no_keyframes_make_no_map(bundle):
+    with pytest.raises(MapError, match="no keyframes"):
+        build_map([], bundle, MapConfig())
+
+
+def test_killing_a_save_leaves_the_previous_map_whole(saved_map):
+    """A real process is killed with SIGKILL after it has written some of the files."""
+    before = LidarMap.load(saved_map).id
+    code = f"""
+        import os, signal, numpy
+        from pathlib import Path
+        from liploc_ros.mapping import LidarMap
+        lidar_map, save = LidarMap.load(Path({str(saved_map)!r})), numpy.save
+        def save_then_die(file, array, **options):
+            save(file, array, **options)
+            if "keyframes" in str(file):
+                os.kill(os.getpid(), signal.SIGKILL)
+        numpy.save = save_then_die
+        lidar_map.save(Path({str(saved_map)!r}))
+    """
+    died = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False)
+    assert died.returncode == -9
+    assert LidarMap.load(saved_map).id == before
+
+
+def test_a_save_killed_between_its_renames_is_taken_up_again(saved_map):
+    before = LidarMap.load(saved_map).id
+    saved_map.rename(saved_map.with_name(f".{saved_map.name}.old"))
+    assert LidarMap.load(saved_map).id == before
+
+
+def test_a_save_after_such_a_kill_keeps_a_whole_map_all_the_time(saved_map, demo_map, monkeypatch):
+    before = LidarMap.load(saved_map).id
+    saved_map.rename(saved_map.with_name(f".{saved_map.name}.old"))
+    monkeypatch.setattr(np, "save", lambda *a, **k: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(MapError, match="No space left on device"):
+        demo_map.save(saved_map)
+    assert LidarMap.load(saved_map).id == before
+
+
+def test_what_a_killed_save_left_behind_is_removed_by_the_next(saved_map, demo_map):
+    left = saved_map.with_name(f".{saved_map.name}.new-999999999-x")
+    left.mkdir()
+    demo_map.save(saved_map)
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("damage", [b"", b"\x93NUMPY\x01\x00"])
+def test_an_array_that_was_damaged_before_its_checksum_is_one_line(saved_map, damage):
+    (saved_map / "points.npy").write_bytes(damage)
+    with pytest.raises(MapError, match="build the map again"):
+        LidarMap.load(saved_map, verify=False)
+
+
+def test_an_array_of_another_shape_is_refused(saved_map):
+    np.save(saved_map / "cells.npy", np.zeros((3, 3), np.int8))
+    with pytest.raises(MapError, match=r"cells\.npy: int8 of shape \(3, 3\)"):
+        LidarMap.load(saved_map, verify=False)
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe\x00", b"{", b"[]", b"{}"])
+def test_a_manifest_that_is_none_is_one_line(saved_map, text):
+    (saved_map / "manifest.json").write_bytes(text)
+    with pytest.raises(MapError, match=r"manifest\.json: .*again"):
+        LidarMap.load(saved_map)
+
+
+def test_loading_and_searching_do_not_change_the_map(saved_map, bundle):
+    before = {f.name: (f.read_bytes(), f.stat().st_mtime_ns) for f in saved_map.iterdir()}
+    LidarMap.load(saved_map, bundle)
+    assert before == {f.name: (f.read_bytes(), f.stat().st_mtime_ns) for f in saved_map.iterdir()}
+
+
+def change_manifest(path, **changes):
+    manifest = json.loads((path / "manifest.json").read_text()) | changes
+    (path / "manifest.json").write_text(json.dumps(manifest))

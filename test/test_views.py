@@ -1,0 +1,171 @@
+"""Views against slow and obvious versions, on real scans and images."""
+
+import contextlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from liploc_ros.geometry import FisheyeCamera, MountedCamera, PinholeCamera, ViewGrid, inverse, pose_from_yaw
+from liploc_ros.views import (
+    CameraViewer,
+    ImageError,
+    PointsError,
+    Scan,
+    ViewError,
+    decode_image,
+    draw_panorama,
+    draw_virtual_view,
+    read_image,
+)
+
+GRID = ViewGrid()
+FORWARD = np.array([[0, 0, 1.0, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
+K = np.array([[150.0, 0, 160], [0, 150, 60], [0, 0, 1]])
+
+
+def slow_panorama(points, grid):
+    """One point after another; empty rows take the return of one of the two above."""
+    drawn = np.full((grid.height, grid.panorama_width), np.inf)
+    reflectance = np.zeros(drawn.shape)
+    for x, y, z, r in points.astype(float):
+        distance = np.sqrt(x * x + y * y + z * z)
+        if not (grid.near < distance < grid.far):
+            continue
+        row = int(np.floor((np.deg2rad(grid.up_deg) - np.arcsin(z / distance)) / grid.row_pitch))
+        column = int(np.floor((np.pi - np.arctan2(y, x)) / grid.column_pitch)) % grid.panorama_width
+        if 0 <= row < grid.height and distance < drawn[row, column]:
+            drawn[row, column], reflectance[row, column] = distance, r
+    for _ in range(2):
+        for row in range(grid.height - 1, 0, -1):
+            empty = np.isinf(drawn[row])
+            drawn[row, empty], reflectance[row, empty] = drawn[row - 1, empty], reflectance[row - 1, empty]
+    return np.where(np.isinf(drawn), 0, drawn), np.where(np.isinf(drawn), 0, reflectance)
+
+
+def test_a_real_scan_is_drawn_as_the_slow_version_draws_it(demo_scan):
+    fast = draw_panorama(demo_scan, GRID)
+    distance, reflectance = slow_panorama(demo_scan, GRID)
+    same = np.isclose(fast.range, distance, atol=2e-3)  # float32 angles move few points across a pixel's edge
+    assert same.mean() > 0.999
+    # Points less than a millimetre apart may change places.
+    assert np.mean(np.abs(fast.reflectance - reflectance)[same] < 1 / 128) > 0.98
+
+
+def test_a_virtual_view_is_the_panorama_of_all_points_moved_there(demo_scan):
+    T_map_a, T_map_b, T_map_view = (
+        pose_from_yaw(0, 0, 0, 0),
+        pose_from_yaw(9, 1, 0, 0.1),
+        pose_from_yaw(4, 0.5, 0, 0.05),
+    )
+    view = draw_virtual_view([Scan(demo_scan, T_map_a), Scan(demo_scan, T_map_b)], T_map_view, GRID)
+    moved = []
+    for T in (T_map_a, T_map_b):
+        homogeneous = np.c_[demo_scan[:, :3], np.ones(len(demo_scan))]
+        moved.append(np.c_[(homogeneous @ (inverse(T_map_view) @ T).T)[:, :3], demo_scan[:, 3]])
+    distance, _ = slow_panorama(np.concatenate(moved), GRID)
+    assert np.isclose(view.range, distance, atol=5e-3).mean() > 0.997
+
+
+def test_useless_points_are_dropped():
+    good = [10.0, 0, -1, 0.5]
+    useless = [[np.nan, 0, 0, 0], [np.inf, 1, 0, 0], [0, 0, 0, 0.9], [1, 0, 0, 0.9], [500, 0, -20, 0.9]]
+    alone, among = (draw_panorama(np.array(p, np.float32), GRID) for p in ([good], [good, *useless]))
+    assert np.array_equal(alone.range, among.range) and alone.mask.any()
+
+
+def test_an_empty_scan_is_a_view_without_returns():
+    assert not draw_panorama(np.zeros((0, 4), np.float32), GRID).mask.any()
+
+
+def test_a_scan_without_reflectance_has_range_alone(demo_scan):
+    view = draw_panorama(demo_scan[:, :3], GRID)
+    assert np.array_equal(view.range, draw_panorama(demo_scan, GRID).range) and not view.reflectance.any()
+
+
+def test_points_of_a_wrong_shape_are_refused():
+    with pytest.raises(PointsError, match="expected"):
+        draw_panorama(np.zeros((5, 2), np.float32), GRID)
+
+
+@settings(deadline=None, max_examples=40)
+@given(arrays(np.float32, st.tuples(st.integers(0, 40), st.just(4)), elements=st.floats(width=32)))
+def test_no_points_break_the_panorama(points):
+    view = draw_panorama(points, GRID)
+    assert np.isfinite(view.range).all() and view.reflectance.min() >= 0 and view.reflectance.max() <= 1
+
+
+@pytest.mark.parametrize(
+    "camera",
+    [
+        PinholeCamera(320, 120, K, np.array([-0.2, 0.05, 0.001, -0.001, 0.0])),
+        FisheyeCamera(320, 120, K, np.array([0.05, -0.01, 0.0, 0.0])),
+    ],
+)
+def test_a_camera_view_is_what_each_ray_meets(camera, rng):
+    image = np.kron(rng.integers(0, 255, (15, 40, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+    view = CameraViewer(GRID, MountedCamera("c", camera, FORWARD)).draw(image)
+    pixels, seen = camera.project(GRID.rays() @ FORWARD[:3, :3])
+    assert np.array_equal(view.mask, seen) and not view.image[~seen].any()
+    rows, columns = np.nonzero(seen)
+    met = np.array([image[round(v), round(u)] for u, v in pixels[rows, columns]])
+    inside = np.abs((pixels[rows, columns] + 0.5) % 8 - 4).max(axis=1) < 2.5  # away from the edges of the squares
+    assert np.abs(view.image[rows, columns][inside].astype(int) - met[inside]).max() <= 2
+
+
+def test_a_camera_of_another_focal_length_gives_the_same_view_where_both_see(demo_image, demo_camera):
+    camera = demo_camera.camera
+    small = demo_image[: camera.height // 2 * 2, : camera.width // 2 * 2].reshape(
+        camera.height // 2, 2, camera.width // 2, 2, 3
+    )
+    half_K = np.diag([0.5, 0.5, 1]) @ camera.K
+    half_K[:2, 2] -= 0.25
+    half = MountedCamera(
+        "half", PinholeCamera(camera.width // 2, camera.height // 2, half_K), demo_camera.T_base_camera
+    )
+    one = CameraViewer(GRID, demo_camera).draw(demo_image)
+    other = CameraViewer(GRID, half).draw(small.mean(axis=(1, 3)).astype(np.uint8))
+    both = one.mask & other.mask
+    assert both.mean() > 0.8 and np.abs(one.image[both].astype(int) - other.image[both]).mean() < 4
+
+
+def test_a_camera_that_looks_away_sees_nothing_and_says_so_by_its_mask():
+    looking_up = np.eye(4)
+    view = CameraViewer(GRID, MountedCamera("c", PinholeCamera(320, 120, K), looking_up)).draw(
+        np.zeros((120, 320), np.uint8)
+    )
+    assert not view.mask.any()
+
+
+def test_an_image_of_another_size_than_its_calibration_is_refused(demo_camera):
+    with pytest.raises(ViewError, match="CameraInfo of this image size"):
+        CameraViewer(GRID, demo_camera).draw(np.zeros((10, 10, 3), np.uint8))
+
+
+def test_camera_and_lidar_look_along_one_ray(demo_camera, demo_drive):
+    """A point drawn into a picture by the camera model lands on the pixel of the grid where the panorama has it."""
+    direction = GRID.rays()[40, 100]
+    T_camera_base = inverse(demo_camera.T_base_camera)
+    pixel, seen = demo_camera.camera.project(direction @ T_camera_base[:3, :3].T)
+    image = np.zeros((demo_camera.camera.height, demo_camera.camera.width), np.uint8)
+    u, v = np.rint(pixel).astype(int)
+    image[v - 4 : v + 5, u - 4 : u + 5] = 255
+    drawn = CameraViewer(GRID, demo_camera).draw(image)
+    lidar = draw_panorama(np.array([[*direction * 20, 1.0]], np.float32), GRID).facing(GRID, 0.0)
+    assert seen and drawn.image[40, 100].min() > 200 and lidar.range[40, 100] == pytest.approx(20, abs=2e-3)
+
+
+def test_a_cut_off_image_is_named(tmp_path, demo_jpeg):
+    path = tmp_path / "cut.jpg"
+    path.write_bytes(demo_jpeg[: len(demo_jpeg) // 2])
+    with pytest.raises(ImageError, match=r"cut\.jpg: JPEG is cut off"):
+        read_image(path)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.binary(max_size=300) | st.binary(max_size=100).map(lambda b: b"\xff\xd8\xff" + b + b"\xff\xd9"))
+def test_random_bytes_are_no_image_or_an_image(data):
+    with contextlib.suppress(ImageError):
+        assert decode_image(data, "fuzz").ndim == 3
