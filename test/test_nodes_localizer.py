@@ -345,11 +345,12 @@ def test_time_that_jumps_back_does_not_stop_the_node(bench, settings, image, inf
     for seconds in (100, 50):
         clock.clock.sec = seconds
         bench.publish("/clock", clock)
+        # Topics keep no order among one another, and an image that is heard before the jump is forgotten with the rest.
+        bench.wait(lambda: node.get_clock().now().nanoseconds == clock.clock.sec * 10**9, "the clock is not heard")
         bench.publish(INFO, info)
         bench.publish(IMAGE, image)
         bench.wait(lambda: heard, "no hypotheses")
         heard.clear()
-    assert node.get_clock().now().nanoseconds == 50_000_000_000
 
 
 def test_cameras_that_nothing_places_are_refused_where_transforms_cannot_be_heard(bench, settings, monkeypatch):
