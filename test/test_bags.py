@@ -24,7 +24,7 @@ from liploc_ros.datasets.messages import TYPES
 from liploc_ros.datasets.trajectory import Trajectory
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import MountedCamera, PinholeCamera, ViewGrid
-from liploc_ros.learning.samples import samples_of
+from liploc_ros.learning.aligned.samples import samples_of
 
 EXCERPT = Path(__file__).parents[1] / "demo/kitti_0013_excerpt.mcap"
 CAMERA = "camera_color_left_optical"

@@ -4,33 +4,29 @@ import copy
 import hashlib
 import warnings
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
+import torch.nn.functional as F
 from timm.layers import Conv2dSame
 from torch import nn
 
-from liploc_ros.encoders import InputSpec, ModelError, ModelSpec
+from liploc_ros.encoders import ModelError, ModelSpec
 from liploc_ros.encoders.bundle import CAMERA_FILE, LIDAR_FILE, SPEC_FILE
 from liploc_ros.encoders.onnx import OnnxEncoder
 from liploc_ros.encoders.spec import AcceptanceSpec, TrainingSpec
-from liploc_ros.geometry import ViewGrid
-from liploc_ros.learning.networks import CHANNELS, STRIDE
+from liploc_ros.learning.method import InputSize, Method
 from liploc_ros.mapping.storage import check_replaceable, folder_written_whole
 
 LEAST_COSINE = 0.9999
 OPSET = 17
-LICENCE = (
-    "Weights trained on KITTI (Geiger, Lenz, Stiller, Urtasun, IJRR 2013): CC BY-NC-SA 3.0, non-commercial. "
-    "Trunk: EfficientNet-Lite0, ImageNet weights, Apache-2.0."
-)
 
 
 def export(
-    encoders: nn.ModuleDict,
+    method: Method[Any],
+    model: nn.ModuleDict,
     folder: Path,
     name: str,
-    grid: ViewGrid,
     training: TrainingSpec,
     acceptance: AcceptanceSpec,
 ) -> ModelSpec:
@@ -40,43 +36,34 @@ def export(
         ModelError: an ONNX file gives other cells than torch.
         MapError: the folder is something else, or cannot be written.
     """
-    inputs = InputSpec()
-    widths = {CAMERA_FILE: grid.width, LIDAR_FILE: grid.panorama_width + 2 * inputs.panorama_margin}
     check_replaceable(folder, SPEC_FILE)
+    fields = method.spec()
     with folder_written_whole(folder) as draft:
         for file, part in ((CAMERA_FILE, "camera"), (LIDAR_FILE, "lidar")):
-            example = torch.randn(1, 3, grid.height, widths[file], generator=torch.Generator().manual_seed(0))
-            export_onnx(encoders[part].eval(), example, draft / file)
-        spec = ModelSpec(
-            name=name,
-            grid=grid,
-            stride=STRIDE,
-            channels=CHANNELS,
-            inputs=inputs,
-            acceptance=acceptance,
-            training=training,
-            licence=LICENCE,
-            files={f: hashlib.sha256((draft / f).read_bytes()).hexdigest() for f in (CAMERA_FILE, LIDAR_FILE)},
-        )
+            export_onnx(model[part].eval(), method.input_sizes()[part], draft / file)
+        files = {f: hashlib.sha256((draft / f).read_bytes()).hexdigest() for f in (CAMERA_FILE, LIDAR_FILE)}
+        spec = ModelSpec(name=name, acceptance=acceptance, training=training, files=files, **fields)
         (draft / SPEC_FILE).write_text(spec.model_dump_json(indent=2) + "\n")
-        (draft / "LICENSE.txt").write_text(LICENCE + "\n")
+        (draft / "LICENSE.txt").write_text(spec.licence + "\n")
     return spec
 
 
-def export_onnx(encoder: nn.Module, example: torch.Tensor, path: Path) -> None:
-    """Write one encoder with free batch size and width, and compare it with torch.
+def export_onnx(encoder: nn.Module, size: InputSize, path: Path) -> None:
+    """Write one encoder with free batch size and, if it takes any, free width, and compare it with torch.
 
     Raises:
         ModelError: the least cosine of two cells is below 0.9999.
     """
-    fixed = with_fixed_padding(encoder)
-    free = {"views": {0: "batch", 3: "width"}, "cells": {0: "batch", 2: "height_cells", 3: "width_cells"}}
+    example = torch.randn(2, 3, size.height, size.width, generator=torch.Generator().manual_seed(0))
+    free = {"views": {0: "batch"}, "cells": {0: "batch"}}
+    if size.free_width:
+        free["views"][3], free["cells"][3] = "width", "width_cells"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         # The tracing exporter: a third of a second, against minutes for the newer one with a free width.
         torch.onnx.export(
-            fixed,
-            (example,),
+            with_fixed_padding(encoder),
+            (example[:1],),
             str(path),
             dynamo=False,
             opset_version=OPSET,
@@ -84,14 +71,13 @@ def export_onnx(encoder: nn.Module, example: torch.Tensor, path: Path) -> None:
             output_names=["cells"],
             dynamic_axes=free,
         )
-    for views in (example, example[..., : STRIDE * 32]):
+    for views in (example, example[..., : size.width // 2] if size.free_width else example[:1]):
         with torch.inference_mode():
-            expected = encoder(views).numpy()
-        cosine = (OnnxEncoder(path).encode(views.numpy()) * expected).sum(axis=1).min()
+            expected = encoder(views)
+        actual = torch.from_numpy(OnnxEncoder(path).encode(views.numpy()))
+        cosine = float(F.cosine_similarity(actual, expected, dim=1).min())
         if not cosine >= LEAST_COSINE:
-            raise ModelError(
-                f"{path}: least cosine with torch is {np.round(cosine, 5)}, below {LEAST_COSINE}: report this"
-            )
+            raise ModelError(f"{path}: least cosine with torch is {cosine:.5f}, below {LEAST_COSINE}: report this")
 
 
 def with_fixed_padding(encoder: nn.Module) -> nn.Module:

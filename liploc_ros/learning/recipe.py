@@ -1,54 +1,115 @@
-"""What is trained, and how: one YAML file."""
+"""What is trained, and how: one YAML file, which may change another in a line or two."""
 
-from importlib import resources
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from liploc_ros.errors import LiplocError
-from liploc_ros.geometry import ViewGrid
+
+OWN = Path(__file__).parent / "recipes"
+SUFFIXES = (".yaml", ".yml")
 
 
 class RecipeError(LiplocError):
     """A recipe that cannot be read."""
 
 
-class Recipe(BaseModel):
-    """Settings of a training run. Lengths in metres."""
+class BaseRecipe(BaseModel):
+    """Settings that all methods share. Lengths in metres."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    grid: ViewGrid = ViewGrid()
-    gaps: tuple[float, ...] = Field((0, 3, 6, 10), min_length=1)
-    steps: int = Field(1000, gt=0)
-    batch: int = Field(16, gt=1)
-    near: float = Field(6.0, ge=0)
-    trunk_rate: float = Field(3e-4, gt=0)
-    head_rate: float = Field(1.5e-3, gt=0)
-    warm_up: float = Field(0.15, gt=0, lt=1)
+    method: str
+    steps: int = Field(1200, gt=0)
+    batch: int = Field(16, gt=1, description="pairs of a step, over all processes: each is every other's negative")
+    micro_batch: int = Field(0, ge=0, description="pairs encoded at once in a process; 0: all of them, the quickest")
+    warm_up: float = Field(0.15, ge=0, lt=1, description="share of the steps in which the learning rates rise")
     weight_decay: float = Field(1e-2, ge=0)
-    singles: float = Field(0.25, ge=0, le=1)
-    seed: int = 0
+    clip: float = Field(0.0, ge=0, description="largest norm of the gradients; 0: none")
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    ema: float = Field(0.0, ge=0, lt=1, description="decay of the averaged weights that are exported; 0: the last ones")
+    seed: int = Field(0, ge=0)
+    singles: float = Field(0.25, ge=0, le=1, description="share of a batch that comes from drives of one frame")
+    sequences: int = Field(0, ge=0, description="how many of the given drives are trained on; 0: all")
+    checkpoint_every: int = Field(200, gt=0, description="steps")
+    validate_every: int = Field(0, ge=0, description="steps between two looks at the held-out drive; 0: none")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "BaseRecipe":
+        if self.micro_batch and self.batch % self.micro_batch:
+            raise ValueError(f"a batch of {self.batch} is no whole number of micro-batches of {self.micro_batch}")
+        return self
 
 
-def read_recipe(name: str) -> Recipe:
+def read_recipe(name: str, changes: Mapping[str, Any] | None = None) -> BaseRecipe:
     """Return the recipe of a YAML file, or of the package's own by name, for instance ``aligned``.
+
+    A file with ``extends: NAME`` changes the recipe of that name (or of that file, seen from its own folder) in the
+    keys that it gives; keys within ``grid`` and the like one by one.
+
+    Args:
+        name: file or name.
+        changes: values that replace the file's, by key; a dot leads into a part: ``grid.width``.
 
     Raises:
         RecipeError: no such recipe, or a key or value in it that is not allowed.
     """
-    own = resources.files("liploc_ros.learning") / "recipes" / f"{name}.yaml"
-    path = Path(name)
+    from liploc_ros.learning.methods import recipe_class  # the methods' recipes extend the class above
+
+    settings = {"name": _file(name, None).stem, **_settings(name, None, ())}
+    for key, value in (changes or {}).items():
+        nested: Any = value
+        for part in reversed(key.split(".")):
+            nested = {part: nested}
+        settings = _changed(settings, nested)
     try:
-        text = path.read_text() if path.suffix in (".yaml", ".yml") else own.read_text()
+        return recipe_class(settings.get("method", "aligned")).model_validate(settings)
+    except (ValidationError, RecipeError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else None
+        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}".lstrip(": ") if first else str(error)
+        raise RecipeError(f"recipe {name!r}: {reason}") from error
+
+
+def _settings(name: str, beside: Path | None, children: tuple[str, ...]) -> dict[str, Any]:
+    """Return all settings of a recipe, those that it takes over included."""
+    file = _file(name, beside)
+    if str(file) in children:
+        raise RecipeError(f"recipe {name!r} extends itself: take one of its `extends` out")
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "no text"
-        raise RecipeError(f"recipe {name!r}: {reason}: give a YAML file or the name of a recipe") from error
-    try:
-        return Recipe.model_validate(yaml.safe_load(text))
-    except (yaml.YAMLError, ValidationError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else None
-        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error).replace("\n", " ")
-        raise RecipeError(f"recipe {name!r}: {reason}") from error
+        raise RecipeError(
+            f"recipe {name!r}: {reason}: give a YAML file or one of {', '.join(recipe_names())}"
+        ) from error
+    except yaml.YAMLError as error:
+        raise RecipeError(f"recipe {name!r}: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise RecipeError(f"recipe {name!r}: holds no keys with values: see the package's learning/recipes")
+    extended = content.pop("extends", None)
+    if extended is None:
+        return content
+    inherited = _settings(str(extended), file.parent, (*children, str(file)))
+    inherited.pop("name", None)
+    return _changed(inherited, content)
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the package's own recipes."""
+    return sorted(file.name.removesuffix(".yaml") for file in OWN.iterdir() if file.name.endswith(".yaml"))
+
+
+def _file(name: str, beside: Path | None) -> Path:
+    if name.endswith(SUFFIXES):
+        return (beside or Path()) / name
+    return OWN / f"{name}.yaml"
+
+
+def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``old`` with the values of ``new``; where both hold a mapping, it is changed and not replaced."""
+    both = {k: _changed(old[k], v) for k, v in new.items() if isinstance(v, dict) and isinstance(old.get(k), dict)}
+    return {**old, **new, **both}

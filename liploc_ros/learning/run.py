@@ -13,10 +13,10 @@ from liploc_ros.encoders.spec import AcceptanceSpec, TrainingSpec
 from liploc_ros.errors import LiplocError
 from liploc_ros.learning.calibrate import Trial, calibrate, write_acceptance
 from liploc_ros.learning.export import export
-from liploc_ros.learning.networks import TRUNK
-from liploc_ros.learning.recipe import Recipe, read_recipe
-from liploc_ros.learning.samples import Sample, samples_of
-from liploc_ros.learning.train import train
+from liploc_ros.learning.method import Sample
+from liploc_ros.learning.methods import method_of
+from liploc_ros.learning.recipe import BaseRecipe, read_recipe
+from liploc_ros.learning.trainer import train
 from liploc_ros.mapping.storage import check_replaceable
 
 UNCALIBRATED = AcceptanceSpec(
@@ -32,7 +32,7 @@ class TrainingError(LiplocError):
 class TrainingRun:
     """A recipe with its drives and their samples."""
 
-    recipe: Recipe
+    recipe: BaseRecipe
     drives: tuple[Drive, ...]
     samples: tuple[Sample, ...]
 
@@ -46,13 +46,12 @@ class TrainingRun:
             TrainingError: no drive, or no frame with image, scan and pose in them.
             LiplocError: a recipe or drive that cannot be read.
         """
-        recipe = read_recipe(recipe_name)
-        if steps is not None:
-            recipe = recipe.model_copy(update={"steps": steps})
+        recipe = read_recipe(recipe_name, {} if steps is None else {"steps": steps})
         sources: list[Drive] = [open_drive(path) for path in drives]
         for split in singles:
             sources += read_kitti_object(split)
-        samples = [sample for drive in sources for sample in samples_of(drive, recipe.grid, recipe.gaps)]
+        method = method_of(recipe)
+        samples = [sample for drive in sources for sample in method.samples(drive)]
         if len(samples) < recipe.batch:
             raise TrainingError(
                 f"{len(samples)} frames with image, scan and pose, fewer than a batch of {recipe.batch}: "
@@ -75,16 +74,17 @@ class TrainingRun:
         if held_out_drive is not None and held_out_drive.name in {drive.name for drive in self.drives}:
             raise TrainingError(f"{held_out_drive.name} is held out and trained on: take it from one of the two")
         spec = UNCALIBRATED if acceptance is None else ModelBundle.load(acceptance).spec.acceptance
-        encoders = train(self.samples, self.recipe, trunk)
+        method = method_of(self.recipe)
+        model = train(method, self.samples, self.recipe, trunk)
         training = TrainingSpec(
             drives=tuple(drive.name for drive in self.drives),
             frames=len(self.samples),
             steps=self.recipe.steps,
             seed=self.recipe.seed,
             recipe=self.recipe.name,
-            trunk=TRUNK,
+            trunk=method.trunk(),
         )
-        export(encoders, out, self.recipe.name, self.recipe.grid, training, spec)
+        export(method, model, out, self.recipe.name, training, spec)
         trials: list[Trial] = []
         if held_out_drive is not None:
             spec, trials = calibrate(ModelBundle.load(out), held_out_drive, self.drives)

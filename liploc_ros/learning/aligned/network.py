@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import nn
 
+from liploc_ros.learning.method import RANDOM
+
 TRUNK = "tf_efficientnet_lite0"
 STRIDE = 8
 CHANNELS = 32
@@ -18,10 +20,10 @@ class CellEncoder(nn.Module):
     """From (B, 3, H, W) to (B, 32, H / 8, W / 8) unit vectors: EfficientNet-Lite0 up to stride 8 and a head."""
 
     def __init__(self, weights: Path | None = None, hidden: int = 128) -> None:
-        """Start from ImageNet weights: a safetensors file of the whole trunk, or None for timm's own download."""
+        """Start from ImageNet weights: a safetensors file of the trunk, None for timm's own download, or ``RANDOM``."""
         super().__init__()
         self.trunk = timm.create_model(TRUNK, features_only=True, out_indices=(2,), pretrained=weights is None)
-        if weights is not None:
+        if weights not in (None, RANDOM):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 self.trunk.load_state_dict(load_file(weights), strict=False)

@@ -2,9 +2,25 @@
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 HIDDEN = -1e4  # logit of a pair that must neither attract nor repel
 VIEW_SCALE = 20.0
+START_SCALE = 10.0
+
+
+class CellLoss(nn.Module):
+    """The loss below with its learned inverse temperature."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(START_SCALE).log())
+
+    def forward(
+        self, camera: torch.Tensor, lidar: torch.Tensor, mask: torch.Tensor, near: torch.Tensor
+    ) -> torch.Tensor:
+        """See :func:`aligned_view_loss`."""
+        return aligned_view_loss(camera, lidar, mask, near, self.log_scale.exp())
 
 
 def aligned_view_loss(
@@ -23,15 +39,15 @@ def aligned_view_loss(
     total = weight.sum().clamp(min=1)
     across = torch.bmm(camera.flatten(2).permute(2, 0, 1), lidar.flatten(2).permute(2, 1, 0)) * scale
     across = across.masked_fill(near[None] | (weight.T[:, None, :] == 0), HIDDEN)  # (cells, B camera, B lidar)
-    own = torch.arange(len(camera)).expand(across.shape[0], -1)
+    own = torch.arange(len(camera), device=camera.device).expand(across.shape[0], -1)
     frames_loss = (_cross_entropy(across, own) + _cross_entropy(across.transpose(1, 2), own)) / 2
     within = torch.bmm(camera.flatten(2).transpose(1, 2), lidar.flatten(2)) * scale
     within = within.masked_fill(weight[:, None, :] == 0, HIDDEN)  # (B, cells camera, cells lidar)
-    own = torch.arange(within.shape[1]).expand(len(camera), -1)
+    own = torch.arange(within.shape[1], device=camera.device).expand(len(camera), -1)
     cells_loss = (_cross_entropy(within, own) + _cross_entropy(within.transpose(1, 2), own)) / 2
     views = torch.einsum("idyx,jdyx,jyx->ij", camera, lidar, mask) / weight.sum(1).clamp(min=1)[None] * VIEW_SCALE
     views = views.masked_fill(near, HIDDEN)
-    own = torch.arange(len(camera))
+    own = torch.arange(len(camera), device=camera.device)
     views_loss = (F.cross_entropy(views, own) + F.cross_entropy(views.T, own)) / 2
     return (frames_loss * weight.T).sum() / total + 0.5 * (cells_loss * weight).sum() / total + views_loss
 

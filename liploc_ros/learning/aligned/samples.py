@@ -15,7 +15,7 @@ CONTEXT = 32  # columns of LiDAR view beyond the camera's on both sides: a windo
 
 
 @dataclass(frozen=True)
-class Sample:
+class AlignedSample:
     """One frame: its camera view, and LiDAR views at its place by gap [m] to the scans they are drawn from.
 
     LiDAR views are (H, W + 2 CONTEXT); both look along the vehicle's heading.
@@ -27,7 +27,7 @@ class Sample:
     lidar: dict[float, Panorama]
 
 
-def samples_of(drive: Drive, grid: ViewGrid, gaps: Sequence[float], progress: bool = True) -> list[Sample]:
+def samples_of(drive: Drive, grid: ViewGrid, gaps: Sequence[float], progress: bool = True) -> list[AlignedSample]:
     """Draw a drive's samples; frames without both image and scan are left out.
 
     Raises:
@@ -43,7 +43,7 @@ def samples_of(drive: Drive, grid: ViewGrid, gaps: Sequence[float], progress: bo
         around = {gap: near for gap in gaps if (near := scans_around(distance, i, gap))} or {0.0: [i]}
         lidar = {gap: _view([scans[j] for j in near], frame, drive, grid) for gap, near in around.items()}
         name, read = next(iter(frame.images.items()))
-        samples.append(Sample(drive.name, _pose(frame), viewers[name].draw(read()), lidar))
+        samples.append(AlignedSample(drive.name, _pose(frame), viewers[name].draw(read()), lidar))
     return samples
 
 

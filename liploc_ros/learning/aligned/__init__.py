@@ -1,0 +1,1 @@
+"""Aligned views: the batched contrastive loss on every cell of views that share one grid."""
