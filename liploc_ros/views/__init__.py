@@ -3,7 +3,8 @@
 from liploc_ros.views.camera_view import CameraView, CameraViewer, ViewError
 from liploc_ros.views.image_file import ImageError, decode_image, read_image
 from liploc_ros.views.panorama import Panorama, PointsError, draw_panorama
-from liploc_ros.views.virtual_view import Scan, draw_virtual_view
+from liploc_ros.views.scan import Scan, without_moving
+from liploc_ros.views.virtual_view import draw_virtual_view
 
 __all__ = [
     "CameraView",
@@ -17,4 +18,5 @@ __all__ = [
     "draw_panorama",
     "draw_virtual_view",
     "read_image",
+    "without_moving",
 ]
