@@ -1,10 +1,14 @@
 """What a model bundle says of itself: ``model.json``."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from liploc_ros.geometry import ViewGrid
 
 FORMAT_VERSION = 1
+
+LidarChannel = Literal["log_range", "range", "reflectance", "mask"]
 
 
 class InputSpec(BaseModel):
@@ -17,6 +21,11 @@ class InputSpec(BaseModel):
     lidar_scale: tuple[float, float, float] = Field((4.0, 4.0, 2.0), description="of log range, reflectance, mask")
     lidar_shift: tuple[float, float, float] = (-2.0, -1.0, -1.0)
     panorama_margin: int = Field(32, ge=0, description="columns repeated on both sides, so that the panorama closes")
+    lidar_channels: tuple[LidarChannel, LidarChannel, LidarChannel] = Field(
+        ("log_range", "reflectance", "mask"), description="what the LiDAR encoder sees; ranges are 1 at the grid's far"
+    )
+    lidar_empty: float = Field(0.0, ge=0, le=1, description="range where nothing returned")
+    image_side: int = Field(224, gt=0, description="rows and columns to which whole images are scaled (liploc)")
 
 
 class AcceptanceSpec(BaseModel):
@@ -41,6 +50,8 @@ class TrainingSpec(BaseModel):
     seed: int
     recipe: str
     trunk: str
+    skipped: int = Field(0, ge=0, description="frames that were left out, because they could not be read")
+    data: str = Field("", description="sha256 over the hashes of the drives; empty in bundles of older versions")
 
 
 class ModelSpec(BaseModel):
@@ -51,10 +62,22 @@ class ModelSpec(BaseModel):
     format_version: int = FORMAT_VERSION
     name: str
     grid: ViewGrid
-    stride: int = Field(gt=0, description="pixels of a cell's side")
+    method: Literal["aligned", "liploc"] = Field("aligned", description="a vector a cell, or one a whole image")
+    stride: int = Field(gt=0, description="pixels of a cell's side; of liploc, columns between two headings")
+    pool: int = Field(2, ge=1, description="cells a side that are averaged in a descriptor; 1: whole images, no cells")
     channels: int = Field(gt=0, description="length of a cell's vector")
     inputs: InputSpec
     acceptance: AcceptanceSpec
     training: TrainingSpec
     licence: str
     files: dict[str, str] = Field(description="sha256 of each file")
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> "ModelSpec":
+        if (self.method == "liploc") != (self.pool == 1):
+            raise ValueError(f"pool {self.pool} of method {self.method}: 1 is for liploc, more for aligned")
+        if self.grid.panorama_width % (self.stride * self.pool):
+            raise ValueError(
+                f"stride {self.stride} and pool {self.pool} do not divide {self.grid.panorama_width} columns"
+            )
+        return self
