@@ -71,8 +71,8 @@ def main() -> None:
 
     lidar_map = build_map_from_drive(drive, bundle, MapConfig())
     cells = encoders.encode_camera(view)
-    query = describe(cells)
-    descriptors = describe_headings(np.asarray(lidar_map.cells), grid, bundle.spec.stride)
+    query = describe(cells, bundle.spec.pool)
+    descriptors = describe_headings(np.asarray(lidar_map.cells), grid, bundle.spec.stride, bundle.spec.pool)
     ours, theirs = medians_ms(
         lambda: lidar_map.index.search(cells, 32), lambda: exhaustive_search(descriptors, query, 32)
     )

@@ -91,7 +91,11 @@ def test_two_places_that_look_alike_are_ambiguous_and_both_are_kept(demo_map, bu
         demo_map.keyframes,
         demo_map.points,
         type(demo_map.index).build(
-            np.concatenate([demo_map.cells, demo_map.cells]), bundle.spec.grid, bundle.spec.stride, 256
+            np.concatenate([demo_map.cells, demo_map.cells]),
+            bundle.spec.grid,
+            bundle.spec.stride,
+            bundle.spec.pool,
+            256,
         ),
     )
     answer = Localizer(twice, bundle, LocalizerConfig(min_score=-1, min_margin=0.005)).localize(

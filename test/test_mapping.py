@@ -53,25 +53,25 @@ def test_no_places_are_drawn_across_a_gap():
 def test_a_heading_is_a_window_of_the_panorama(rng):
     cells = rng.integers(-127, 128, (1, 8, 144, 32)).astype(np.int8)
     grid = ViewGrid()
-    described = describe_headings(cells, grid, 8)
+    described = describe_headings(cells, grid, 8, 2)
     for heading in (0, 5, 70):
         columns = (np.arange(32) + 2 * heading) % 144
-        assert np.allclose(described[heading], describe(cells[0][:, columns].astype(np.float32)), atol=1e-6)
-    straight = np.flatnonzero(np.isclose(heading_yaw(np.arange(72), grid, 8), 0))
+        assert np.allclose(described[heading], describe(cells[0][:, columns].astype(np.float32), 2), atol=1e-6)
+    straight = np.flatnonzero(np.isclose(heading_yaw(np.arange(72), grid, 8, 2), 0))
     assert straight.tolist() == [(grid.panorama_width - grid.width) // 2 // 16]
 
 
 def test_search_finds_what_comparing_with_everything_finds(demo_map):
     cells = np.asarray(demo_map.cells[60][:, 56:88], np.float32)
-    descriptors = describe_headings(np.asarray(demo_map.cells), demo_map.manifest.grid, demo_map.manifest.stride)
-    best = int(np.argmax(descriptors @ describe(cells)))
+    descriptors = describe_headings(np.asarray(demo_map.cells), demo_map.manifest.grid, demo_map.manifest.stride, 2)
+    best = int(np.argmax(descriptors @ describe(cells, 2)))
     found = demo_map.index.search(cells, 5)
     assert (found[0].place, found[0].heading) == divmod(best, 72) == (60, 28)
 
 
 def test_few_descriptors_are_indexed_uncompressed(rng):
     cells = rng.integers(-127, 128, (2, 8, 144, 32)).astype(np.int8)
-    found = PlaceIndex.build(cells, ViewGrid(), 8, 256).search(cells[1][:, 20:52].astype(np.float32), 1)
+    found = PlaceIndex.build(cells, ViewGrid(), 8, 2, 256).search(cells[1][:, 20:52].astype(np.float32), 1)
     assert (found[0].place, found[0].heading) == (1, 10) and found[0].score == pytest.approx(1)
 
 

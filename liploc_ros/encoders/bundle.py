@@ -13,9 +13,12 @@ from liploc_ros.encoders.encoder import Encoder, ModelError
 from liploc_ros.encoders.inputs import camera_cell_mask, camera_input, lidar_cell_mask, lidar_input
 from liploc_ros.encoders.onnx import OnnxEncoder
 from liploc_ros.encoders.spec import FORMAT_VERSION, ModelSpec
-from liploc_ros.views import CameraView, Panorama
+from liploc_ros.geometry import MountedCamera
+from liploc_ros.views import CameraView, CameraViewer, Panorama, Viewer, WholeImageViewer
 
 DEFAULT_BUNDLE = Path(__file__).parent.parent / "models" / "default"
+ADDED = ("fill_rows", "lidar_channels", "lidar_empty", "image_side")
+HEADINGS_AT_ONCE = 12  # a batch is quicker than one by one; more need memory
 SPEC_FILE, CAMERA_FILE, LIDAR_FILE = "model.json", "camera.onnx", "lidar.onnx"
 
 
@@ -52,9 +55,7 @@ class ModelBundle:
             )
         for name, expected in spec.files.items():
             _check(path / name, expected)
-        digest = hashlib.sha256("".join(f"{name}{spec.files[name]}" for name in sorted(spec.files)).encode())
-        digest.update(spec.grid.model_dump_json().encode() + spec.inputs.model_dump_json().encode())
-        return cls(path, digest.hexdigest(), spec)
+        return cls(path, _id(spec), spec)
 
     def encoders(self, threads: int = 0) -> "Encoders":
         """Return both encoders, loaded when first used; ``threads`` 0 takes one for each core."""
@@ -78,21 +79,71 @@ class Encoders:
         """The LiDAR encoder."""
         return OnnxEncoder(self.bundle.path / LIDAR_FILE, self._threads)
 
+    def viewer(self, mounted: MountedCamera, heading: float = 0.0) -> Viewer:
+        """Return what makes this model's views of a camera's images.
+
+        Args:
+            mounted: the camera.
+            heading: yaw [rad] in the base frame along which it looks.
+        """
+        if self.bundle.spec.method == "liploc":
+            return WholeImageViewer(mounted, self.bundle.spec.inputs.image_side)
+        return CameraViewer(self.bundle.spec.grid, mounted, heading)
+
     def encode_camera(self, view: CameraView) -> NDArray[np.float32]:
-        """Return cells (h, w, D) of a camera view: unit vectors, 0 where the camera sees less than half of a cell."""
+        """Return cells (h, w, D) of a camera view: unit vectors, 0 where the camera sees less than half of a cell.
+
+        Of a whole image it is a single cell.
+        """
         spec = self.bundle.spec
         cells = self.camera.encode(camera_input(view, spec.inputs)[None])[0].transpose(1, 2, 0)
+        if spec.method == "liploc":
+            return np.ascontiguousarray(cells)
         return np.ascontiguousarray(cells * camera_cell_mask(view.mask, spec.stride)[..., None])
 
     def encode_panorama(self, panorama: Panorama) -> NDArray[np.float32]:
-        """Return cells (h, w, D) of a whole panorama, closed all round: unit vectors, 0 where nothing returned."""
+        """Return cells (h, w, D) of a whole panorama, closed all round: unit vectors, 0 where nothing returned.
+
+        Of a model for whole images it is one row, and a cell is all that is seen along a heading.
+        """
         spec = self.bundle.spec
+        if spec.method == "liploc":
+            return self._encode_headings(panorama)
         margin = spec.inputs.panorama_margin
         around = np.pad(lidar_input(panorama, spec.grid, spec.inputs), ((0, 0), (0, 0), (margin, margin)), mode="wrap")
         cells = self.lidar.encode(around[None])[0].transpose(1, 2, 0)
         first = margin // spec.stride
         cells = cells[:, first : first + panorama.range.shape[1] // spec.stride]
         return np.ascontiguousarray(cells * lidar_cell_mask(panorama.mask, spec.stride)[..., None])
+
+    def _encode_headings(self, panorama: Panorama) -> NDArray[np.float32]:
+        """Return (1, headings, D); the window of a heading begins ``stride`` columns after that of the one before."""
+        spec = self.bundle.spec
+        around = lidar_input(panorama, spec.grid, spec.inputs)
+        first = np.arange(0, panorama.range.shape[1], spec.stride)
+        columns = (first[:, None] + np.arange(spec.grid.width)) % panorama.range.shape[1]
+        cells = np.empty((1, len(first), spec.channels), np.float32)
+        for start in range(0, len(first), HEADINGS_AT_ONCE):
+            some = slice(start, start + HEADINGS_AT_ONCE)
+            windows = np.ascontiguousarray(around[:, :, columns[some]].transpose(2, 0, 1, 3))
+            cells[0, some] = self.lidar.encode(windows)[:, :, 0, 0]
+        returned = np.asarray(panorama.mask.any(axis=0))[columns].any(axis=1)
+        return np.asarray(cells * returned[:, None], dtype=np.float32)
+
+
+def _id(spec: ModelSpec) -> str:
+    """Return the hash of what a descriptor depends on.
+
+    What was added to the grid and the inputs later counts only where it is not as it was before: maps stay valid.
+    """
+    digest = hashlib.sha256("".join(f"{name}{spec.files[name]}" for name in sorted(spec.files)).encode())
+    for part in (spec.grid, spec.inputs):
+        fields = type(part).model_fields
+        as_before = {name for name in ADDED if name in fields and getattr(part, name) == fields[name].default}
+        digest.update(part.model_dump_json(exclude=as_before).encode())
+    if spec.method != "aligned" or spec.pool != 2:
+        digest.update(f"{spec.method}{spec.stride}{spec.pool}".encode())
+    return digest.hexdigest()
 
 
 def _check(path: Path, expected: str) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from liploc_ros.encoders.spec import InputSpec
+from liploc_ros.encoders.spec import InputSpec, LidarChannel
 from liploc_ros.geometry import ViewGrid
 from liploc_ros.views import CameraView, Panorama
 
@@ -17,12 +17,25 @@ def camera_input(view: CameraView, spec: InputSpec) -> NDArray[np.float32]:
 
 
 def lidar_input(panorama: Panorama, grid: ViewGrid, spec: InputSpec) -> NDArray[np.float32]:
-    """Return (3, H, W) log range, reflectance and mask, scaled; log range is 0 at ``grid.near``, 1 at ``grid.far``."""
-    mask = panorama.mask
-    log_range = np.log(np.maximum(panorama.range, grid.near) / grid.near) / np.log(grid.far / grid.near)
-    channels = np.stack([log_range * mask, panorama.reflectance, mask.astype(np.float32)])
+    """Return (3, H, W) the channels that the bundle names, scaled.
+
+    Log range is 0 at ``grid.near`` and 1 at ``grid.far``, range 0 at the LiDAR and 1 at ``grid.far``.
+    """
+    channels = np.stack([_channel(name, panorama, grid, spec) for name in spec.lidar_channels])
     scale, shift = np.array(spec.lidar_scale, np.float32), np.array(spec.lidar_shift, np.float32)
     return np.asarray(channels * scale[:, None, None] + shift[:, None, None], dtype=np.float32)
+
+
+def _channel(name: LidarChannel, panorama: Panorama, grid: ViewGrid, spec: InputSpec) -> NDArray[np.float32]:
+    mask = panorama.mask
+    if name == "mask":
+        return mask.astype(np.float32)
+    if name == "reflectance":
+        return panorama.reflectance
+    if name == "range":
+        return np.asarray(np.where(mask, panorama.range / np.float32(grid.far), spec.lidar_empty), dtype=np.float32)
+    log_range = np.log(np.maximum(panorama.range, grid.near) / grid.near) / np.log(grid.far / grid.near)
+    return np.asarray(np.where(mask, log_range, spec.lidar_empty), dtype=np.float32)
 
 
 def camera_cell_mask(mask: NDArray[np.bool_], stride: int) -> NDArray[np.bool_]:

@@ -15,13 +15,14 @@ class ViewGrid(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    azimuth_deg: float = Field(80.0, gt=0, le=180, description="width of a view [degrees]")
+    azimuth_deg: float = Field(80.0, gt=0, le=360, description="width of a view [degrees]")
     up_deg: float = Field(4.0, gt=-90, lt=90, description="elevation of the upper edge [degrees]")
     down_deg: float = Field(-16.0, gt=-90, lt=90, description="elevation of the lower edge [degrees]")
     width: int = Field(256, gt=0, description="columns of a view")
     height: int = Field(64, gt=0, description="rows of a view")
     near: float = Field(1.5, gt=0, description="points closer than this are dropped [m]")
     far: float = Field(80.0, gt=0, description="points farther than this are dropped [m]")
+    fill_rows: int = Field(2, ge=0, le=8, description="rows above from which a row without a return takes one")
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "ViewGrid":

@@ -13,7 +13,7 @@ from liploc_ros.localization.hypotheses import merge
 from liploc_ros.localization.refine import refine
 from liploc_ros.localization.result import Localization, Status
 from liploc_ros.mapping import LidarMap, MapError
-from liploc_ros.views import CameraViewer
+from liploc_ros.views import Viewer
 
 
 class Localizer:
@@ -36,7 +36,7 @@ class Localizer:
         self.min_score = acceptance.min_score if self.config.min_score is None else self.config.min_score
         self.min_margin = acceptance.min_margin if self.config.min_margin is None else self.config.min_margin
         self._encoders = bundle.encoders(self.config.threads)
-        self._viewers: dict[str, tuple[MountedCamera, CameraViewer, float]] = {}
+        self._viewers: dict[str, tuple[MountedCamera, Viewer, float]] = {}
 
     @property
     def runtime(self) -> str:
@@ -75,14 +75,14 @@ class Localizer:
         grey = np.tile(np.linspace(0, 255, 320).astype(np.uint8), (96, 1))
         self.localize(grey, MountedCamera("", camera, T_base_camera), 0)
 
-    def _viewer(self, mounted: MountedCamera) -> tuple[CameraViewer, float]:
+    def _viewer(self, mounted: MountedCamera) -> tuple[Viewer, float]:
         """Return the camera's viewer and the heading it is drawn along: that of the optical axis."""
         known = self._viewers.get(mounted.frame_id)
         if known is not None and known[0] is mounted:
             return known[1], known[2]
         axis = mounted.T_base_camera[:3, 2]
         heading = float(np.arctan2(axis[1], axis[0]))
-        viewer = CameraViewer(self.bundle.spec.grid, mounted, heading)
+        viewer = self._encoders.viewer(mounted, heading)
         self._viewers[mounted.frame_id] = (mounted, viewer, heading)
         return viewer, heading
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from liploc_ros.geometry import angle_difference
 from liploc_ros.mapping import Candidate, LidarMap
 from liploc_ros.mapping.lidar_map import CELL_SCALE
-from liploc_ros.mapping.place_index import POOL
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ def refine(candidates: Sequence[Candidate], cells: NDArray[np.float32], lidar_ma
     pairs = _with_neighbours(candidates, len(lidar_map.cells))
     if not len(pairs):
         return []
-    places, first = pairs[:, 0], pairs[:, 1] * POOL - reach
+    places, first = pairs[:, 0], pairs[:, 1] * lidar_map.manifest.pool - reach
     columns = (first[:, None] + np.arange(cells.shape[1] + 2 * reach)[None]) % lidar_map.cells.shape[2]
     windows = lidar_map.cells[places[:, None], :, columns].transpose(0, 2, 1, 3).astype(np.float32)
     scores = shifted_similarity(cells, windows / np.float32(CELL_SCALE), reach)

@@ -15,7 +15,7 @@ from liploc_ros.mapping.config import MapConfig
 from liploc_ros.mapping.keyframes import Keyframe, KeyframeSelector
 from liploc_ros.mapping.lidar_map import CELL_SCALE, KEYFRAME, POINT, POINT_RESOLUTION, LidarMap
 from liploc_ros.mapping.manifest import Manifest, Source
-from liploc_ros.mapping.place_index import POOL, PlaceIndex
+from liploc_ros.mapping.place_index import PlaceIndex
 from liploc_ros.mapping.places import Places, arc_length, places_along
 from liploc_ros.mapping.storage import MapError
 from liploc_ros.views import Panorama, Scan, draw_virtual_view
@@ -102,16 +102,18 @@ def build_map(
     if not cells.any():
         raise MapError(f"none of {len(keyframes)} scans has a point on the view grid: check the LiDAR's mounting")
     stored_keyframes, points = _store_points(keyframes, config.point_voxel)
-    index = PlaceIndex.build(cells, bundle.spec.grid, bundle.spec.stride, config.index_size)
+    spec = bundle.spec
+    index = PlaceIndex.build(cells, spec.grid, spec.stride, spec.pool, config.index_size)
     manifest = Manifest(
         liploc_version=__version__,
         created_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         model_id=bundle.id,
-        model_name=bundle.spec.name,
-        trained_on=bundle.spec.training.drives,
-        grid=bundle.spec.grid,
-        stride=bundle.spec.stride,
-        channels=bundle.spec.channels,
+        model_name=spec.name,
+        trained_on=spec.training.drives,
+        grid=spec.grid,
+        stride=spec.stride,
+        pool=spec.pool,
+        channels=spec.channels,
         config=config,
         map_frame=map_frame,
         base_frame=base_frame,
@@ -120,7 +122,7 @@ def build_map(
         sources=sources,
         keyframes=len(keyframes),
         places=len(cells),
-        headings=cells.shape[2] // POOL,
+        headings=cells.shape[2] // spec.pool,
         path_length=float(arc_length(driven)[-1]),
         files={},
     )

@@ -142,11 +142,12 @@ def _check_shapes(
         MapError: one is of another shape or type.
     """
     grid, stride = manifest.grid, manifest.stride
+    rows = 1 if manifest.pool == 1 else grid.height // stride
     expected: dict[str, tuple[NDArray[Any], tuple[int, ...], np.dtype[Any]]] = {
         PLACES: (T_map_base, (manifest.places, 4, 4), np.dtype(np.float64)),
         CELLS: (
             cells,
-            (manifest.places, grid.height // stride, grid.panorama_width // stride, manifest.channels),
+            (manifest.places, rows, grid.panorama_width // stride, manifest.channels),
             np.dtype(np.int8),
         ),
         KEYFRAMES: (keyframes, (manifest.keyframes,), KEYFRAME),
@@ -209,10 +210,10 @@ def _index(path: Path, cells: NDArray[np.int8], manifest: Manifest) -> PlaceInde
     """Read the stored index, or make it again where it is missing or of another FAISS."""
     if INDEX in manifest.files and (path / INDEX).exists():
         with suppress(RuntimeError):  # of another FAISS version
-            index = PlaceIndex.load(path / INDEX, manifest.headings)
+            index = PlaceIndex.load(path / INDEX, manifest.headings, manifest.pool)
             if index.places == manifest.places:
                 return index
-    return PlaceIndex.build(cells, manifest.grid, manifest.stride, manifest.config.index_size)
+    return PlaceIndex.build(cells, manifest.grid, manifest.stride, manifest.pool, manifest.config.index_size)
 
 
 def _format_version(text: bytes) -> int | None:

@@ -42,6 +42,7 @@ class Manifest(BaseModel):
     trained_on: tuple[str, ...] = Field((), description="drives the model was trained on")
     grid: ViewGrid
     stride: int
+    pool: int = Field(2, description="cells a side that are averaged in a descriptor; 1: embeddings of whole images")
     channels: int
     metric: Literal["inner_product"] = "inner_product"
     config: MapConfig

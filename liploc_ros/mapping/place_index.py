@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from liploc_ros.geometry import ViewGrid
 
-POOL = 2  # cells a side that are averaged in a descriptor
 TRAINING_DESCRIPTORS = 6_000
 CHUNK = 64  # places whose descriptors are in memory at once
 
@@ -28,31 +27,32 @@ class Candidate:
 class PlaceIndex:
     """Finds the places and headings whose descriptors are most like a camera view's."""
 
-    def __init__(self, index: faiss.Index, headings: int) -> None:
+    def __init__(self, index: faiss.Index, headings: int, pool: int) -> None:
         self._index = index
         self._headings = headings
+        self._pool = pool
 
     @classmethod
-    def build(cls, cells: NDArray[np.int8], grid: ViewGrid, stride: int, size: int) -> "PlaceIndex":
+    def build(cls, cells: NDArray[np.int8], grid: ViewGrid, stride: int, pool: int, size: int) -> "PlaceIndex":
         """Index the panoramas' cells (P, h, around, D), every heading; descriptors get at most ``size`` numbers."""
-        around = cells.shape[2] // POOL
-        dimension = describe_headings(cells[:1], grid, stride).shape[1]
+        around = cells.shape[2] // pool
+        dimension = describe_headings(cells[:1], grid, stride, pool).shape[1]
         if len(cells) * around < 4 * size or size >= dimension:
             index: faiss.Index = faiss.IndexFlatIP(dimension)  # too few descriptors to learn a compression from
         else:
-            index = _compressed_index(_training_descriptors(cells, grid, stride), size)
+            index = _compressed_index(_training_descriptors(cells, grid, stride, pool), size)
         for start in range(0, len(cells), CHUNK):
-            index.add(describe_headings(cells[start : start + CHUNK], grid, stride))
-        return cls(index, around)
+            index.add(describe_headings(cells[start : start + CHUNK], grid, stride, pool))
+        return cls(index, around, pool)
 
     @classmethod
-    def load(cls, path: Path, headings: int) -> "PlaceIndex":
+    def load(cls, path: Path, headings: int, pool: int) -> "PlaceIndex":
         """Read a saved index.
 
         Raises:
             RuntimeError: FAISS cannot read it.
         """
-        return cls(faiss.read_index(str(path)), headings)
+        return cls(faiss.read_index(str(path)), headings, pool)
 
     def save(self, path: Path) -> None:
         """Write the index.
@@ -79,7 +79,7 @@ class PlaceIndex:
         """Return the k best candidates for a camera view's masked cells (h, w, D), best first."""
         # One query does not fill two threads, and waiting for the second costs milliseconds on a busy machine.
         faiss.omp_set_num_threads(1)
-        scores, rows = self._index.search(describe(cells)[None], min(k, self._index.ntotal))
+        scores, rows = self._index.search(describe(cells, self._pool)[None], min(k, self._index.ntotal))
         places, headings = np.divmod(rows[0], self._headings)
         found = rows[0] >= 0  # FAISS fills up with -1
         return [
@@ -88,32 +88,33 @@ class PlaceIndex:
         ]
 
 
-def describe(cells: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the unit descriptor of a view's masked cells (h, w, D): pooled 2 x 2, concatenated, normalised."""
+def describe(cells: NDArray[np.float32], pool: int) -> NDArray[np.float32]:
+    """Return the unit descriptor of a view's masked cells (h, w, D): pooled, concatenated, normalised."""
     height, width, channels = cells.shape
-    pooled = cells.reshape(height // POOL, POOL, width // POOL, POOL, channels).sum(axis=(1, 3))
+    pooled = cells.reshape(height // pool, pool, width // pool, pool, channels).sum(axis=(1, 3))
     flat = pooled.transpose(1, 0, 2).ravel()
     return np.asarray(flat / max(float(np.linalg.norm(flat)), 1e-9), dtype=np.float32)
 
 
-def describe_headings(cells: NDArray[np.int8], grid: ViewGrid, stride: int) -> NDArray[np.float32]:
+def describe_headings(cells: NDArray[np.int8], grid: ViewGrid, stride: int, pool: int) -> NDArray[np.float32]:
     """Return (P * headings, dimension) unit descriptors of panorama cells (P, h, around, D), heading varying fastest.
 
-    A heading's descriptor is a window over the pooled columns: one pass of the encoder serves all of them.
+    A heading's descriptor is a window over the pooled columns: one pass of the encoder serves all of them. With a pool
+    of 1 it is a single column, the embedding of all that is seen along the heading.
     """
     places, height, around, channels = cells.shape
-    blocks = cells.reshape(places, height // POOL, POOL, around // POOL, POOL, channels)
+    blocks = cells.reshape(places, height // pool, pool, around // pool, pool, channels)
     pooled = blocks.sum(axis=(2, 4), dtype=np.int32).astype(np.float32).transpose(0, 2, 1, 3)  # (P, columns, h / 2, D)
-    width = grid.width // stride // POOL
-    columns = (np.arange(around // POOL)[:, None] + np.arange(width)[None]) % (around // POOL)
-    windows = pooled[:, columns].reshape(places * (around // POOL), -1)
+    width = 1 if pool == 1 else grid.width // stride // pool
+    columns = (np.arange(around // pool)[:, None] + np.arange(width)[None]) % (around // pool)
+    windows = pooled[:, columns].reshape(places * (around // pool), -1)
     windows /= np.maximum(np.linalg.norm(windows, axis=1, keepdims=True), 1e-9)
     return np.ascontiguousarray(windows)
 
 
-def heading_yaw(heading: NDArray[np.integer], grid: ViewGrid, stride: int) -> NDArray[np.float64]:
+def heading_yaw(heading: NDArray[np.integer], grid: ViewGrid, stride: int, pool: int) -> NDArray[np.float64]:
     """Return the yaw [rad], left positive, at which the window of a heading looks."""
-    middle = heading * (stride * POOL) + grid.width / 2
+    middle = heading * (stride * pool) + grid.width / 2
     yaw = np.pi - middle * grid.column_pitch
     return np.asarray((yaw + np.pi) % (2 * np.pi) - np.pi)
 
@@ -136,9 +137,9 @@ def _compressed_index(descriptors: NDArray[np.float32], size: int) -> faiss.Inde
     return index
 
 
-def _training_descriptors(cells: NDArray[np.int8], grid: ViewGrid, stride: int) -> NDArray[np.float32]:
+def _training_descriptors(cells: NDArray[np.int8], grid: ViewGrid, stride: int, pool: int) -> NDArray[np.float32]:
     """Return descriptors spread over the map, at most ``TRAINING_DESCRIPTORS``."""
-    headings = cells.shape[2] // POOL
+    headings = cells.shape[2] // pool
     step = max(1, -(-len(cells) * headings // TRAINING_DESCRIPTORS))
     chosen = np.arange(0, len(cells), step)
-    return describe_headings(cells[chosen], grid, stride)
+    return describe_headings(cells[chosen], grid, stride, pool)

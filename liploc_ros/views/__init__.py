@@ -1,6 +1,6 @@
 """Camera images and LiDAR scans drawn on one angular grid."""
 
-from liploc_ros.views.camera_view import CameraView, CameraViewer, ViewError
+from liploc_ros.views.camera_view import CameraView, CameraViewer, Viewer, ViewError, WholeImageViewer
 from liploc_ros.views.image_file import ImageError, decode_image, read_image
 from liploc_ros.views.panorama import Panorama, PointsError, draw_panorama
 from liploc_ros.views.scan import Scan, without_moving
@@ -14,6 +14,8 @@ __all__ = [
     "PointsError",
     "Scan",
     "ViewError",
+    "Viewer",
+    "WholeImageViewer",
     "decode_image",
     "draw_panorama",
     "draw_virtual_view",

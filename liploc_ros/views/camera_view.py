@@ -1,6 +1,7 @@
 """A camera image drawn on the angular grid."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -20,6 +21,33 @@ class CameraView:
 
     image: NDArray[np.uint8]
     mask: NDArray[np.bool_]
+
+
+class Viewer(Protocol):
+    """Makes views of one camera's images."""
+
+    def draw(self, image: NDArray[np.uint8]) -> CameraView:
+        """Return the view of an RGB (h, w, 3) or grey (h, w) uint8 image.
+
+        Raises:
+            ViewError: the image is not 8 bit, or not of the size that the calibration is for.
+        """
+
+
+class WholeImageViewer:
+    """Scales whole images to a square, as LIP-Loc does: what the camera is like plays no part."""
+
+    def __init__(self, mounted: MountedCamera, side: int) -> None:
+        self.mounted = mounted
+        self.mask = np.ones((side, side), dtype=bool)
+
+    def draw(self, image: NDArray[np.uint8]) -> CameraView:
+        """See :class:`Viewer`."""
+        _check_size(image, self.mounted)
+        view = cv2.resize(image, self.mask.shape, interpolation=cv2.INTER_AREA)
+        if view.ndim == 2:
+            view = cv2.cvtColor(view, cv2.COLOR_GRAY2RGB)
+        return CameraView(view, self.mask)  # type: ignore[arg-type]
 
 
 class CameraViewer:
@@ -51,14 +79,7 @@ class CameraViewer:
         Raises:
             ViewError: the image is not 8 bit, or not of the size that the calibration is for.
         """
-        camera = self.mounted.camera
-        if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
-            raise ViewError(f"image of shape {image.shape} and type {image.dtype}: expected (h, w, 3) or (h, w) uint8")
-        if image.shape[:2] != (camera.height, camera.width):
-            raise ViewError(
-                f"image of {image.shape[1]} x {image.shape[0]} pixels, but {self.mounted.frame_id} is calibrated for "
-                f"{camera.width} x {camera.height}: send the CameraInfo of this image size"
-            )
+        _check_size(image, self.mounted)
         if self._shrink > 1:
             # Whole blocks of pixels are several times quicker to average than fractions of them.
             width, height = self._size[0] * self._shrink, self._size[1] * self._shrink
@@ -68,6 +89,17 @@ class CameraViewer:
             view = cv2.cvtColor(view, cv2.COLOR_GRAY2RGB)
         view[~self.mask] = 0
         return CameraView(view, self.mask)  # type: ignore[arg-type]
+
+
+def _check_size(image: NDArray[np.uint8], mounted: MountedCamera) -> None:
+    camera = mounted.camera
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
+        raise ViewError(f"image of shape {image.shape} and type {image.dtype}: expected (h, w, 3) or (h, w) uint8")
+    if image.shape[:2] != (camera.height, camera.width):
+        raise ViewError(
+            f"image of {image.shape[1]} x {image.shape[0]} pixels, but {mounted.frame_id} is calibrated for "
+            f"{camera.width} x {camera.height}: send the CameraInfo of this image size"
+        )
 
 
 def _image_pixels_per_grid_pixel(pixels: NDArray[np.float64], seen: NDArray[np.bool_]) -> float:

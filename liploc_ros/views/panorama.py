@@ -41,8 +41,8 @@ def draw_panorama(points: NDArray[np.floating], grid: ViewGrid) -> Panorama:
 
     The nearest point of a pixel wins. Points that are NaN, infinite, at the origin, nearer than ``grid.near`` or
     farther than ``grid.far`` are dropped. Without a fourth column reflectance is 0 everywhere. LiDAR beams can be
-    farther apart than the grid's rows, so a row without a return takes that of one of the two rows above it. A scan
-    without any point is a panorama without any return.
+    farther apart than the grid's rows, so a pixel without a return takes that of one of the ``grid.fill_rows`` rows
+    above it. A scan without any point is a panorama without any return.
 
     Raises:
         PointsError: not an (N, 3) or (N, 4) array.
@@ -52,7 +52,7 @@ def draw_panorama(points: NDArray[np.floating], grid: ViewGrid) -> Panorama:
     keys = np.full(grid.height * grid.panorama_width, EMPTY)
     for start in range(0, len(points), CHUNK):
         _scatter_nearest(keys, points[start : start + CHUNK], grid)
-    return _unpack(_fill_down(keys.reshape(grid.height, grid.panorama_width)))
+    return _unpack(_fill_down(keys.reshape(grid.height, grid.panorama_width), grid.fill_rows))
 
 
 def _scatter_nearest(keys: NDArray[np.uint32], points: NDArray[np.floating], grid: ViewGrid) -> None:
@@ -78,8 +78,8 @@ def _scatter_nearest(keys: NDArray[np.uint32], points: NDArray[np.floating], gri
     np.minimum.at(keys, pixel, key)
 
 
-def _fill_down(keys: NDArray[np.uint32]) -> NDArray[np.uint32]:
-    for _ in range(2):
+def _fill_down(keys: NDArray[np.uint32], rows: int) -> NDArray[np.uint32]:
+    for _ in range(rows):
         filled = keys.copy()
         np.copyto(filled[1:], keys[:-1], where=keys[1:] == EMPTY)
         keys = filled
