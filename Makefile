@@ -27,7 +27,7 @@ test: $(SHARED)  ## Run the tests.
 	$(BIN)/python -m pytest -q --timeout 300 test
 
 test-learning: $(VENV)/.train $(SHARED)  ## Run the tests of training, which need torch (installs it).
-	$(BIN)/python -m pytest -q --timeout 300 test/test_learning.py
+	$(BIN)/python -m pytest -q --timeout 300 test/test_learning*.py
 
 bench: $(SHARED)  ## Time the slow parts against the reference algorithms; see out/bench.json.
 	$(BIN)/python -m benchmarks.run --out out/bench.json

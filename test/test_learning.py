@@ -55,28 +55,105 @@ def test_batches_are_the_same_for_the_same_seed_and_step(samples):
     assert not torch.equal(first.camera, second.camera)
 
 
-def test_a_recipe_with_a_misspelt_key_is_refused(tmp_path):
-    from liploc_ros.learning.recipe import RecipeError, read_recipe
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A bundle and its run after two steps, of a drive with one cut-off image, by the command line."""
+    from kitti_maker import make_drive
+    from typer.testing import CliRunner
 
-    (tmp_path / "mine.yaml").write_text("name: mine\nstepz: 3\n")
-    with pytest.raises(RecipeError, match="stepz"):
-        read_recipe(str(tmp_path / "mine.yaml"))
+    from liploc_ros.cli.main import app
+
+    folder = tmp_path_factory.mktemp("trained")
+    drive = make_drive(folder, frames=7)
+    cut = drive / "image_02/data/0000000003.png"
+    cut.write_bytes(cut.read_bytes()[:-20])
+    out, run = folder / "model", folder / "run"
+    arguments = ["--drive", drive, "--trunk", "random", "--out", out, "--run", run, "--set", "batch=4", "--steps", "2"]
+    result = CliRunner().invoke(app, ["train", "aligned", *map(str, arguments)], catch_exceptions=False)
+    return out, run, result.output
 
 
-def test_a_drive_is_trained_on_and_its_bundle_runs_as_torch_does(tmp_path):
-    """From a drive on disk to a bundle that ONNX Runtime loads; the export itself compares the cells with torch's."""
+def test_a_trained_bundle_runs_as_torch_does(trained):
+    """The export itself compares the cells with torch's; here they come from the bundle's own file."""
+    from liploc_ros.encoders import ModelBundle
+
+    views = np.zeros((1, 3, 64, 1216), np.float32)
+    assert ModelBundle.load(trained[0]).encoders().lidar.encode(views).shape == (1, 32, 8, 152)
+
+
+def test_a_frame_that_cannot_be_read_is_left_out_named_and_counted(trained, caplog):
+    from liploc_ros.encoders import ModelBundle
+
+    out, run, output = trained
+    training = ModelBundle.load(out).spec.training
+    assert (training.frames, training.skipped, training.drives) == (6, 1, ("2011_09_26_drive_0099",))
+    assert "6 frames, 1 left out that cannot be read" in output
+    assert "0000000003.png: PNG is cut off" in (run / "data.json").read_text()
+
+
+def test_recipe_data_and_card_lie_in_the_bundle(trained):
+    from liploc_ros.encoders import ModelBundle
+    from liploc_ros.learning.recipe import read_recipe
+
+    out, _, _ = trained
+    recipe = read_recipe(str(out / "recipe.yaml"))
+    assert (recipe.name, recipe.batch, recipe.steps) == ("aligned", 4, 2)
+    card = (out / "README.md").read_text()
+    for expected in (
+        ModelBundle.load(out).spec.training.data,
+        "CC BY-NC-SA 3.0",
+        "2011_09_26_drive_0099",
+        "not measured",
+    ):
+        assert expected in card
+
+
+def test_a_checkpoint_becomes_the_bundle_that_training_wrote(trained, tmp_path):
+    from typer.testing import CliRunner
+
+    from liploc_ros.cli.main import app
+    from liploc_ros.encoders import ModelBundle
+
+    out, run, _ = trained
+    CliRunner().invoke(app, ["export", str(run), str(tmp_path / "model")], catch_exceptions=False)
+    written, exported = ModelBundle.load(out), ModelBundle.load(tmp_path / "model")
+    assert exported.id == written.id and exported.spec == written.spec
+
+
+def test_other_data_does_not_go_on_from_a_checkpoint(trained, tmp_path):
     from kitti_maker import make_drive
 
-    from liploc_ros.encoders import ModelBundle
-    from liploc_ros.learning.method import RANDOM
     from liploc_ros.learning.run import TrainingRun
+    from liploc_ros.learning.trainer import TrainingError
 
-    (tmp_path / "short.yaml").write_text("extends: aligned\nsteps: 2\nbatch: 4\n")
-    run = TrainingRun.prepare(str(tmp_path / "short.yaml"), [make_drive(tmp_path, frames=6)], [])
-    bundle, _ = run.execute(tmp_path / "model", RANDOM, None, None)
-    assert bundle.spec.training.frames == 6 and bundle.spec.training.drives == ("2011_09_26_drive_0099",)
-    views = np.zeros((1, 3, 64, 1216), np.float32)
-    assert ModelBundle.load(tmp_path / "model").encoders().lidar.encode(views).shape == (1, 32, 8, 152)
+    run = TrainingRun.prepare("aligned", [make_drive(tmp_path, frames=6)], [], 2, {"batch": 4})
+    with pytest.raises(TrainingError, match="saw other data"):
+        run.execute(tmp_path / "model", folder=trained[1], resume=True)
+
+
+@pytest.mark.parametrize("trunk", ["nowhere.safetensors", "damaged.safetensors"])
+def test_weights_that_cannot_be_read_are_named(trunk, tmp_path):
+    from liploc_ros.learning.methods import method_of
+    from liploc_ros.learning.recipe import read_recipe
+    from liploc_ros.learning.trainer import Trainer, TrainingError
+
+    (tmp_path / "damaged.safetensors").write_bytes(b"no weights")
+    recipe = read_recipe("aligned")
+    with pytest.raises(TrainingError, match=rf"{trunk}: .*: give another --trunk"):
+        Trainer(method_of(recipe), recipe, tmp_path / trunk)
+
+
+def test_an_encoder_that_runs_otherwise_than_torch_is_refused(tmp_path):
+    from liploc_ros.encoders import ModelError
+    from liploc_ros.learning.export import export_onnx
+    from liploc_ros.learning.method import InputSize
+
+    class Wavering(torch.nn.Module):
+        def forward(self, views):
+            return views.roll(1, 3) if torch.onnx.is_in_onnx_export() else views
+
+    with pytest.raises(ModelError, match="least cosine with torch"):
+        export_onnx(Wavering(), InputSize(8, 16, free_width=False), tmp_path / "wavering.onnx")
 
 
 def test_training_does_not_overwrite_what_is_no_model(tmp_path):

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from liploc_ros import __version__
-from liploc_ros.cli import demo, kitti, localize, map, play, train
+from liploc_ros.cli import demo, export, kitti, localize, map, play, train
 from liploc_ros.errors import LiplocError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app.command("localize")(localize.localize)
 app.command("play")(play.play)
 app.add_typer(kitti.app, name="kitti")
 app.command("train")(train.train)
+app.command("export")(export.export)
 
 
 def _show_version(wanted: bool) -> None:

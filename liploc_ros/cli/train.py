@@ -1,5 +1,6 @@
 """``liploc train``: train the encoders and export the model bundle."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ class TrainingUnavailableError(LiplocError):
 def train(
     recipe: Annotated[str, typer.Argument(help="Name of a recipe of the package, or a YAML file.")] = "aligned",
     drives: Annotated[
-        list[Path] | None, typer.Option("--drive", help="Drive to train on: KITTI raw folder. Repeat for more.")
+        list[Path] | None, typer.Option("--drive", help="Recording to train on: folder or bag. Repeat for more.")
     ] = None,
     singles: Annotated[
         list[Path] | None, typer.Option("--singles", help="Split of KITTI's object benchmark, for single frames.")
@@ -30,16 +31,28 @@ def train(
     acceptance: Annotated[
         Path | None, typer.Option(help="Bundle whose acceptance is taken over, where no drive can be held out.")
     ] = None,
+    run_folder: Annotated[
+        Path | None, typer.Option("--run", help="Folder for checkpoints and TensorBoard; out/runs/NAME when left out.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint of a run that stopped.")] = False,
     steps: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's number of steps.")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe. Repeat for more.")
+    ] = None,
 ) -> None:
     """Train both encoders and write a model bundle for `--model`."""
     try:
         from liploc_ros.learning.calibrate import summary
+        from liploc_ros.learning.recipe import changes_of
         from liploc_ros.learning.run import TrainingRun
     except ImportError as error:
         raise TrainingUnavailableError(f"training needs {error.name}: pip install 'liploc_ros[train]'") from error
-    run = TrainingRun.prepare(recipe, drives or [], singles or [], steps)
-    bundle, trials = run.execute(out, trunk, held_out, acceptance)
-    typer.echo(f"{out}: model {bundle.id[:12]} trained on {len(run.samples)} frames")
+    run = TrainingRun.prepare(recipe, drives or [], singles or [], steps, changes_of(changes or []))
+    folder = run_folder or Path("out/runs") / out.absolute().name
+    bundle, trials = run.execute(out, trunk, held_out, acceptance, folder, resume)
+    if os.environ.get("RANK", "0") != "0":  # one of torchrun's; the first tells
+        return
+    left_out = f", {len(run.skipped)} left out that cannot be read" if run.skipped else ""
+    typer.echo(f"{out}: model {bundle.id[:12]} trained on {len(run.samples)} frames{left_out}; run in {folder}")
     if trials:
         typer.echo(summary(trials, bundle.spec.acceptance))

@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,18 @@ def export(
     name: str,
     training: TrainingSpec,
     acceptance: AcceptanceSpec,
+    documents: Mapping[str, str] | None = None,
 ) -> ModelSpec:
     """Write a bundle; it takes the folder's place only when it is whole and agrees with torch.
+
+    Args:
+        method: of the model.
+        model: the trained encoders, on the CPU.
+        folder: of the bundle.
+        name: of the model.
+        training: what it was trained on.
+        acceptance: when its answers count.
+        documents: further files, by name.
 
     Raises:
         ModelError: an ONNX file gives other cells than torch.
@@ -45,6 +56,8 @@ def export(
         spec = ModelSpec(name=name, acceptance=acceptance, training=training, files=files, **fields)
         (draft / SPEC_FILE).write_text(spec.model_dump_json(indent=2) + "\n")
         (draft / "LICENSE.txt").write_text(spec.licence + "\n")
+        for file_name, text in (documents or {}).items():
+            (draft / file_name).write_text(text)
     return spec
 
 
@@ -86,7 +99,7 @@ def with_fixed_padding(encoder: nn.Module) -> nn.Module:
     Sizes are multiples of the stride, hence even wherever a convolution of stride 2 meets them: the padding is always
     the same. As a constant it becomes part of the convolution in the runtime, instead of a copy of the whole input.
     """
-    fixed = copy.deepcopy(encoder)
+    fixed = copy.deepcopy(encoder).to(memory_format=torch.contiguous_format)
     for parent in list(fixed.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, Conv2dSame):

@@ -1,6 +1,6 @@
 """What is trained, and how: one YAML file, which may change another in a line or two."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,20 +58,49 @@ def read_recipe(name: str, changes: Mapping[str, Any] | None = None) -> BaseReci
     Raises:
         RecipeError: no such recipe, or a key or value in it that is not allowed.
     """
-    from liploc_ros.learning.methods import recipe_class  # the methods' recipes extend the class above
-
     settings = {"name": _file(name, None).stem, **_settings(name, None, ())}
     for key, value in (changes or {}).items():
         nested: Any = value
         for part in reversed(key.split(".")):
             nested = {part: nested}
         settings = _changed(settings, nested)
+    return recipe_of(settings, f"recipe {name!r}")
+
+
+def recipe_of(settings: Mapping[str, Any], source: str) -> BaseRecipe:
+    """Return the recipe of all its settings; ``source`` names them in errors.
+
+    Raises:
+        RecipeError: a key or value that is not allowed.
+    """
+    from liploc_ros.learning.methods import recipe_class  # the methods' recipes extend the class above
+
     try:
         return recipe_class(settings.get("method", "aligned")).model_validate(settings)
-    except (ValidationError, RecipeError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else None
-        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}".lstrip(": ") if first else str(error)
-        raise RecipeError(f"recipe {name!r}: {reason}") from error
+    except RecipeError as error:
+        raise RecipeError(f"{source}: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = "".join(f"{part}: " for part in first["loc"])
+        raise RecipeError(f"{source}: {where}{first['msg']}") from error
+
+
+def changes_of(settings: Iterable[str]) -> dict[str, Any]:
+    """Return the changes that texts of the form ``KEY=VALUE`` ask for; values are read as in a recipe.
+
+    Raises:
+        RecipeError: a text of another form.
+    """
+    changes = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        try:
+            changes[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise RecipeError(f"setting {setting!r}: {' '.join(str(error).split())}") from error
+        if not equals or not key.strip():
+            raise RecipeError(f"setting {setting!r}: expected KEY=VALUE, for instance batch=32")
+    return changes
 
 
 def _settings(name: str, beside: Path | None, children: tuple[str, ...]) -> dict[str, Any]:

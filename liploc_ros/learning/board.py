@@ -1,0 +1,42 @@
+"""Curves of a run for TensorBoard."""
+
+import logging
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+LOG = logging.getLogger(__name__)
+
+
+class Board:
+    """Writes numbers by step into a folder that ``tensorboard --logdir`` shows; without tensorboard it writes none."""
+
+    def __init__(self, folder: Path | None, first: int = 0) -> None:
+        """Begin at step ``first``: what an earlier run wrote of it and later steps is not shown any more."""
+        self._writer: Any = None
+        if folder is None:
+            return
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            LOG.warning("no TensorBoard files: tensorboard is not installed: pip install 'liploc_ros[train]'")
+            return
+        if first == 0:
+            for old in folder.glob("events.out.tfevents.*"):
+                old.unlink()
+        self._writer = SummaryWriter(str(folder), purge_step=first or None)
+
+    def write(self, step: int, **values: float) -> None:
+        """Add one point to each named curve; a double underscore in a name makes a group."""
+        if self._writer is not None:
+            for name, value in values.items():
+                self._writer.add_scalar(name.replace("__", "/"), value, step)
+
+    def __enter__(self) -> "Board":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._writer is not None:
+            self._writer.close()
