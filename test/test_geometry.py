@@ -6,6 +6,7 @@ import pytest
 from liploc_ros.geometry import (
     CameraError,
     FisheyeCamera,
+    OmnidirectionalCamera,
     PinholeCamera,
     ViewGrid,
     camera_from_model,
@@ -59,6 +60,44 @@ def test_a_fisheye_maps_angles_to_radii():
     assert np.allclose(pixels, [[400 * radius + 320, 240]])
 
 
+def test_an_omnidirectional_camera_goes_by_way_of_the_sphere(rng):
+    xi, (k1, k2, p1, p2) = 2.2, (0.017, 1.65, 0.0004, -0.0007)
+
+    def slow(ray):
+        x, y, z = ray / np.linalg.norm(ray)
+        x, y = x / (z + xi), y / (z + xi)
+        r2 = x**2 + y**2
+        radial = 1 + k1 * r2 + k2 * r2**2
+        bent_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x**2)
+        bent_y = y * radial + p1 * (r2 + 2 * y**2) + 2 * p2 * x * y
+        return [1336 * bent_x + 717, 1335 * bent_y + 706]
+
+    K_mei = np.array([[1336.0, 0, 717], [0, 1335, 706], [0, 0, 1]])
+    camera = OmnidirectionalCamera(1400, 1400, K_mei, xi, np.array([k1, k2, p1, p2]))
+    rays = rng.normal([0, 0, 1], 1, (50, 3))
+    pixels, seen = camera.project(rays)
+    assert 20 < seen.sum() < 50
+    assert np.allclose(pixels[seen], [slow(ray) for ray in rays[seen]])
+
+
+@pytest.mark.parametrize("xi", [0.0, 0.8, 1.0, 2.2])
+def test_an_omnidirectional_camera_sees_each_pixel_along_one_ray(xi):
+    angle = np.linspace(0, np.pi, 400)
+    rays = np.stack([np.sin(angle), np.zeros(400), np.cos(angle)], axis=1)
+    pixels, seen = OmnidirectionalCamera(10_000, 10_000, K, xi, np.array([-0.1, 0.02, 0, 0])).project(rays)
+    assert np.isfinite(pixels).all()
+    assert seen[0] and not seen[-1]
+    assert np.all(np.diff(pixels[seen, 0]) > 0)
+
+
+def test_without_mirror_and_distortion_an_omnidirectional_camera_is_a_pinhole(rng):
+    rays = rng.normal([0, 0, 3], 1, (50, 3))
+    pixels, seen = OmnidirectionalCamera(640, 480, K, 0.0).project(rays)
+    expected, expected_seen = PinholeCamera(640, 480, K).project(rays)
+    assert np.array_equal(seen, expected_seen)
+    assert np.allclose(pixels[seen], expected[seen])
+
+
 def test_rays_behind_a_pinhole_are_not_seen():
     _, seen = PinholeCamera(640, 480, K).project(np.array([[0.0, 0, -1], [0, 0, 1]]))
     assert seen.tolist() == [False, True]
@@ -76,6 +115,8 @@ def test_a_barrel_polynomial_does_not_fold_far_rays_back_into_the_image():
         lambda: camera_from_model("plumb_bob", 640, 480, np.zeros(9), np.zeros(5)),
         lambda: camera_from_model("plumb_bob", 0, 480, K, np.zeros(5)),
         lambda: camera_from_model("equidistant", 640, 480, K, np.zeros(7)),
+        lambda: OmnidirectionalCamera(640, 480, K, -0.5),
+        lambda: OmnidirectionalCamera(640, 480, K, 2.2, np.zeros(3)),
     ],
 )
 def test_what_is_no_calibration_is_refused_in_one_line(call):

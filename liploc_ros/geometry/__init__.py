@@ -5,6 +5,7 @@ from liploc_ros.geometry.cameras import (
     CameraError,
     FisheyeCamera,
     MountedCamera,
+    OmnidirectionalCamera,
     PinholeCamera,
     camera_from_model,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "CameraError",
     "FisheyeCamera",
     "MountedCamera",
+    "OmnidirectionalCamera",
     "PinholeCamera",
     "Pose",
     "ViewGrid",

@@ -111,6 +111,54 @@ class FisheyeCamera:
 
 
 @dataclass(frozen=True)
+class OmnidirectionalCamera:
+    """Unified camera model, for fisheyes and mirrors.
+
+    A ray goes to the unit sphere, and from there to the plane as seen from ``xi`` behind the sphere's centre. Then come
+    the distortion k1, k2, p1, p2, and K: gamma1, gamma2 are its focal lengths, u0, v0 its principal point. See Mei,
+    Rives: "Single View Point Omnidirectional Camera Calibration from Planar Grids", ICRA 2007.
+    """
+
+    width: int
+    height: int
+    K: FloatArray
+    xi: float
+    distortion: FloatArray = field(default_factory=lambda: np.zeros(4))
+
+    def __post_init__(self) -> None:
+        _check(self.width, self.height, self.K, self.distortion, (4,))
+        if not 0 <= self.xi < np.inf:
+            raise CameraError(
+                f"mirror parameter xi is {self.xi}, expected a finite number from 0: calibrate the camera"
+            )
+
+    def project(self, rays: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """See :class:`Camera`."""
+        length = np.linalg.norm(rays, axis=-1)
+        x, y, z = np.moveaxis(rays / np.maximum(length, np.finfo(np.float64).tiny)[..., None], -1, 0)
+        theta = np.arctan2(np.hypot(x, y), z)
+        seen = (theta < self._widest()) & (length > 0)
+        depth = np.where(seen, z + self.xi, 1.0)
+        x, y = x / depth, y / depth
+        k1, k2, p1, p2 = self.distortion
+        r2 = x * x + y * y
+        radial = 1 + r2 * (k1 + r2 * k2)
+        bent_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
+        bent_y = y * radial + 2 * p2 * x * y + p1 * (r2 + 2 * y * y)
+        pixels = (np.stack([bent_x, bent_y, np.ones_like(x)], axis=-1) @ self.K.T)[..., :2]
+        return pixels, seen & _inside(pixels, self.width, self.height)
+
+    def _widest(self) -> float:
+        """Return the angle from the axis [rad] up to which the radius in the image grows."""
+        theta = np.linspace(0, WIDEST_FISHEYE, 1024)
+        depth = np.cos(theta) + self.xi
+        radius = np.sin(theta) / np.where(depth > 0, depth, np.inf)
+        k1, k2 = self.distortion[:2]
+        turning = np.flatnonzero(np.diff(radius * (1 + radius**2 * (k1 + radius**2 * k2))) <= 0)
+        return float(theta[turning[0]] if len(turning) else WIDEST_FISHEYE)
+
+
+@dataclass(frozen=True)
 class MountedCamera:
     """A camera on a vehicle: ``T_base_camera`` takes optical-frame coordinates to the vehicle's base frame."""
 
