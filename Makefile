@@ -13,7 +13,7 @@ COMPILED_SOURCES := pyproject.toml setup.py CMakeLists.txt package.xml $(wildcar
 SHARED_SOURCES := $(wildcard config/* demo/* launch/* rviz/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-learning bench lint format train clean
+.PHONY: help venv demo test test-learning bench lint format train default-model clean
 
 help:  ## Show this list.
 	@sed -nE 's/^([a-z-]+):.*  ## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
@@ -44,6 +44,18 @@ format: $(SHARED)  ## Format the code and mend what ruff can mend.
 
 train: $(VENV)/.train $(SHARED)  ## Train the default model (installs torch; ARGS='...' are passed on).
 	$(BIN)/liploc train $(ARGS)
+
+# The acceptance cannot be set on drives that were trained on: a first model holds one out, the default takes its over.
+KITTI_DAY = $(KITTI)/2011_09_26/2011_09_26_drive
+SINGLES = $(foreach split,training testing unknown_split,--singles $(KITTI)/object/$(split))
+DEFAULT_MODEL ?= liploc_ros/models/default
+default-model: $(VENV)/.train $(SHARED)  ## Train the default model from nothing: KITTI=FOLDER, and TRUNK=FILE or a download.
+	@test -d '$(KITTI)/2011_09_26' || { echo 'KITTI=$(KITTI): no folder 2011_09_26 there: give the folder of KITTI'; exit 1; }
+	$(BIN)/liploc train aligned --drive $(KITTI_DAY)_0001_sync --drive $(KITTI_DAY)_0005_sync $(SINGLES) \
+	  --held-out $(KITTI_DAY)_0013_sync $(if $(TRUNK),--trunk '$(TRUNK)') --out out/held_out_0013 $(ARGS)
+	$(BIN)/liploc train aligned --drive $(KITTI_DAY)_0001_sync --drive $(KITTI_DAY)_0005_sync \
+	  --drive $(KITTI_DAY)_0013_sync $(SINGLES) --acceptance out/held_out_0013 $(if $(TRUNK),--trunk '$(TRUNK)') \
+	  --out $(DEFAULT_MODEL) --run out/runs/default $(ARGS)
 
 clean:  ## Remove all that the other targets made.
 	rm -rf $(VENV) build out *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
