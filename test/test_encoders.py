@@ -1,5 +1,6 @@
 """The default model bundle and its encoders."""
 
+import hashlib
 import json
 import shutil
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from liploc_ros.encoders import DEFAULT_BUNDLE, ModelBundle, ModelError, camera_input, lidar_input
-from liploc_ros.views import CameraViewer, Panorama, draw_panorama
+from liploc_ros.views import CameraViewer, Panorama, ViewError, WholeImageViewer, draw_panorama
 
 
 def test_the_default_bundle_is_small_and_says_where_it_comes_from(bundle):
@@ -72,3 +73,50 @@ def test_acceptance_can_change_without_making_maps_void(tmp_path, bundle):
     spec["acceptance"]["min_score"] = 0.123
     (path / "model.json").write_text(json.dumps(spec))
     assert ModelBundle.load(path).id == bundle.id
+
+
+def test_maps_made_before_a_setting_was_added_stay_valid(bundle):
+    """The id is still the hash of the files and of the settings that the bundle's own model.json writes out."""
+    spec = json.loads((DEFAULT_BUNDLE / "model.json").read_text())
+    compact = [json.dumps(spec[part], separators=(",", ":")) for part in ("grid", "inputs")]
+    files = [f"{name}{checksum}" for name, checksum in sorted(spec["files"].items())]
+    assert bundle.id == hashlib.sha256("".join(files + compact).encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("part", "change"), [("inputs", {"lidar_empty": 0.5}), ("grid", {"fill_rows": 0}), (None, {"pool": 4})]
+)
+def test_another_setting_is_another_model(tmp_path, bundle, part, change):
+    path = shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle")
+    spec = json.loads((path / "model.json").read_text())
+    (spec if part is None else spec[part]).update(change)
+    (path / "model.json").write_text(json.dumps(spec))
+    assert ModelBundle.load(path).id != bundle.id
+
+
+def test_a_bundle_of_cells_without_pooling_is_refused(tmp_path):
+    path = shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle")
+    spec = json.loads((path / "model.json").read_text()) | {"pool": 1}
+    (path / "model.json").write_text(json.dumps(spec))
+    with pytest.raises(ModelError, match="pool 1 of method aligned"):
+        ModelBundle.load(path)
+
+
+def test_channels_of_the_lidar_are_those_that_are_named(bundle, demo_scan):
+    grid = bundle.spec.grid
+    names = {"lidar_channels": ("range", "mask", "range"), "lidar_empty": 0.75, "lidar_scale": (1, 1, 1)}
+    spec = bundle.spec.inputs.model_copy(update=names | {"lidar_shift": (0, 0, 0)})
+    panorama = draw_panorama(demo_scan, grid)
+    first, second, third = lidar_input(panorama, grid, spec)
+    assert np.allclose(first, np.where(panorama.mask, panorama.range / grid.far, 0.75)) and np.array_equal(first, third)
+    assert np.array_equal(second, panorama.mask)
+
+
+def test_a_whole_image_is_scaled_and_all_of_it_seen(demo_image, demo_camera):
+    viewer = WholeImageViewer(demo_camera, 224)
+    view = viewer.draw(demo_image)
+    assert view.image.shape == (224, 224, 3) and view.mask.all()
+    assert view.image.mean((0, 1)) == pytest.approx(demo_image.mean((0, 1)), abs=0.5)
+    assert np.ptp(viewer.draw(demo_image[..., 0]).image, axis=-1).max() == 0
+    with pytest.raises(ViewError, match="calibrated for"):
+        viewer.draw(demo_image[:-1])

@@ -10,7 +10,7 @@ import pytest
 
 from liploc_ros.geometry import ViewGrid, pose_from_yaw
 from liploc_ros.mapping import KeyframeSelector, LidarMap, MapConfig, MapError, build_map
-from liploc_ros.mapping.place_index import PlaceIndex, describe, describe_headings, heading_yaw
+from liploc_ros.mapping.place_index import PlaceIndex, describe, describe_headings, heading_yaw, stored_cells
 from liploc_ros.mapping.places import places_along
 
 
@@ -59,6 +59,15 @@ def test_a_heading_is_a_window_of_the_panorama(rng):
         assert np.allclose(described[heading], describe(cells[0][:, columns].astype(np.float32), 2), atol=1e-6)
     straight = np.flatnonzero(np.isclose(heading_yaw(np.arange(72), grid, 8, 2), 0))
     assert straight.tolist() == [(grid.panorama_width - grid.width) // 2 // 16]
+
+
+def test_a_heading_of_whole_image_embeddings_is_one_of_them_at_its_length(rng):
+    grid = ViewGrid(azimuth_deg=120, width=300, height=32, far=50)
+    embeddings = rng.normal(0, 0.1, (2, 1, 36, 16)).astype(np.float32)
+    described = describe_headings(stored_cells(embeddings, 1), grid, 25, 1)
+    assert np.allclose(described, embeddings.reshape(72, 16), atol=1e-4)
+    assert np.allclose(describe(embeddings[1][:, 3:4], 1), described[36 + 3], atol=1e-4)
+    assert heading_yaw(np.array([12, 21]), grid, 25, 1) == pytest.approx([0, -np.pi / 2])
 
 
 def test_search_finds_what_comparing_with_everything_finds(demo_map):

@@ -33,8 +33,10 @@ class AcceptanceSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    min_score: float = Field(ge=-1, le=1, description="below it the place is unknown")
-    min_margin: float = Field(ge=0, le=2, description="lead over the next place, below which the answer is ambiguous")
+    min_score: float = Field(
+        ge=-1, description="below it the place is unknown; above 1 only if embeddings have any length"
+    )
+    min_margin: float = Field(ge=0, description="lead over the next place, below which the answer is ambiguous")
     temperature: float = Field(gt=0, description="of the probabilities over hypotheses")
     source: str = Field(description="how the numbers were found")
 

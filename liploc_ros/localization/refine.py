@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from liploc_ros.geometry import angle_difference
 from liploc_ros.mapping import Candidate, LidarMap
-from liploc_ros.mapping.lidar_map import CELL_SCALE
+from liploc_ros.mapping.place_index import scale_of
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def refine(candidates: Sequence[Candidate], cells: NDArray[np.float32], lidar_ma
     places, first = pairs[:, 0], pairs[:, 1] * lidar_map.manifest.pool - reach
     columns = (first[:, None] + np.arange(cells.shape[1] + 2 * reach)[None]) % lidar_map.cells.shape[2]
     windows = lidar_map.cells[places[:, None], :, columns].transpose(0, 2, 1, 3).astype(np.float32)
-    scores = shifted_similarity(cells, windows / np.float32(CELL_SCALE), reach)
+    scores = shifted_similarity(cells, windows / np.float32(scale_of(lidar_map.cells)), reach)
     shift, score = _peak(scores)
     yaw = np.pi - ((first + shift) * stride + grid.width / 2) * grid.column_pitch
     yaw = angle_difference(yaw, 0.0)

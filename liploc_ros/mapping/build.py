@@ -13,9 +13,9 @@ from liploc_ros.encoders import Encoders, ModelBundle
 from liploc_ros.geometry import Pose
 from liploc_ros.mapping.config import MapConfig
 from liploc_ros.mapping.keyframes import Keyframe, KeyframeSelector
-from liploc_ros.mapping.lidar_map import CELL_SCALE, KEYFRAME, POINT, POINT_RESOLUTION, LidarMap
+from liploc_ros.mapping.lidar_map import KEYFRAME, POINT, POINT_RESOLUTION, LidarMap
 from liploc_ros.mapping.manifest import Manifest, Source
-from liploc_ros.mapping.place_index import PlaceIndex
+from liploc_ros.mapping.place_index import Cells, PlaceIndex, stored_cells
 from liploc_ros.mapping.places import Places, arc_length, places_along
 from liploc_ros.mapping.storage import MapError
 from liploc_ros.views import Panorama, Scan, draw_virtual_view
@@ -146,12 +146,12 @@ def _encode_places(
     origin: Iterable[float],
     encoders: Encoders,
     progress: Progress | None,
-) -> NDArray[np.int8]:
-    """Return (P, h, around, D) int8 cells."""
+) -> Cells:
+    """Return (P, h, around, D) cells."""
     scans = [Scan(k.points, k.T_map_lidar) for k in keyframes]
-    rows: list[NDArray[np.int8]] = []
+    rows: list[Cells] = []
     for panorama in draw_places(scans, places, origin, encoders.bundle):
-        rows.append(np.rint(encoders.encode_panorama(panorama) * CELL_SCALE).astype(np.int8))
+        rows.append(stored_cells(encoders.encode_panorama(panorama), encoders.bundle.spec.pool))
         if progress is not None:
             progress(len(rows), len(places.T_map_base))
     return np.stack(rows)

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.mapping.manifest import FORMAT_VERSION, Manifest, StoredFile
-from liploc_ros.mapping.place_index import PlaceIndex
+from liploc_ros.mapping.place_index import Cells, PlaceIndex, cell_type
 from liploc_ros.mapping.storage import MapError, check_replaceable, folder_written_whole, recover, sha256_of
 
 MANIFEST, PLACES, CELLS, KEYFRAMES, POINTS, INDEX = (
@@ -27,7 +27,6 @@ MANIFEST, PLACES, CELLS, KEYFRAMES, POINTS, INDEX = (
 POINT_RESOLUTION = 0.01  # metres a count
 POINT = np.dtype([("xyz", "<i2", 3), ("reflectance", "u1")])
 KEYFRAME = np.dtype([("stamp_ns", "<i8"), ("T_map_lidar", "<f8", (4, 4)), ("first", "<i8"), ("count", "<i8")])
-CELL_SCALE = 127.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,8 @@ class LidarMap:
     Attributes:
         manifest: description and checksums.
         T_map_base: (P, 4, 4) poses of the places.
-        cells: (P, h, around, D) int8, unit vectors times 127; 0 where nothing returned. Memory-mapped when loaded.
+        cells: (P, h, around, D) int8, unit vectors times 127; of whole-image embeddings (P, 1, headings, D) int16,
+            times 32767; 0 where nothing returned. Memory-mapped when loaded.
         keyframes: (K,) of :data:`KEYFRAME`.
         points: (N,) of :data:`POINT`, in the LiDAR's frame, centimetres.
         index: search over places x headings.
@@ -46,7 +46,7 @@ class LidarMap:
 
     manifest: Manifest
     T_map_base: NDArray[np.float64]
-    cells: NDArray[np.int8]
+    cells: Cells
     keyframes: NDArray[np.void]
     points: NDArray[np.void]
     index: PlaceIndex
@@ -132,7 +132,7 @@ def _check_shapes(
     path: Path,
     manifest: Manifest,
     T_map_base: NDArray[np.float64],
-    cells: NDArray[np.int8],
+    cells: Cells,
     keyframes: NDArray[np.void],
     points: NDArray[np.void],
 ) -> None:
@@ -148,7 +148,7 @@ def _check_shapes(
         CELLS: (
             cells,
             (manifest.places, rows, grid.panorama_width // stride, manifest.channels),
-            np.dtype(np.int8),
+            cell_type(manifest.pool),
         ),
         KEYFRAMES: (keyframes, (manifest.keyframes,), KEYFRAME),
         POINTS: (points, points.shape[:1], POINT),
@@ -206,7 +206,7 @@ def verify_files(path: Path, manifest: Manifest) -> None:
             )
 
 
-def _index(path: Path, cells: NDArray[np.int8], manifest: Manifest) -> PlaceIndex:
+def _index(path: Path, cells: Cells, manifest: Manifest) -> PlaceIndex:
     """Read the stored index, or make it again where it is missing or of another FAISS."""
     if INDEX in manifest.files and (path / INDEX).exists():
         with suppress(RuntimeError):  # of another FAISS version

@@ -3,6 +3,7 @@
 import errno
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -13,6 +14,10 @@ from liploc_ros.geometry import ViewGrid
 
 TRAINING_DESCRIPTORS = 6_000
 CHUNK = 64  # places whose descriptors are in memory at once
+
+Cells = NDArray[np.signedinteger[Any]]
+"""Cells as a map holds them, vectors times the largest number of the type: int8, or int16 for embeddings, where one
+vector says all and rounding is not averaged over many."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class PlaceIndex:
         self._pool = pool
 
     @classmethod
-    def build(cls, cells: NDArray[np.int8], grid: ViewGrid, stride: int, pool: int, size: int) -> "PlaceIndex":
+    def build(cls, cells: Cells, grid: ViewGrid, stride: int, pool: int, size: int) -> "PlaceIndex":
         """Index the panoramas' cells (P, h, around, D), every heading; descriptors get at most ``size`` numbers."""
         around = cells.shape[2] // pool
         dimension = describe_headings(cells[:1], grid, stride, pool).shape[1]
@@ -89,27 +94,51 @@ class PlaceIndex:
 
 
 def describe(cells: NDArray[np.float32], pool: int) -> NDArray[np.float32]:
-    """Return the unit descriptor of a view's masked cells (h, w, D): pooled, concatenated, normalised."""
+    """Return the unit descriptor of a view's masked cells (h, w, D): pooled, concatenated, normalised.
+
+    With a pool of 1 it is the embedding of the whole image, of the length that the encoder gave it.
+    """
+    if pool == 1:
+        return np.ascontiguousarray(cells.ravel(), dtype=np.float32)
     height, width, channels = cells.shape
     pooled = cells.reshape(height // pool, pool, width // pool, pool, channels).sum(axis=(1, 3))
     flat = pooled.transpose(1, 0, 2).ravel()
     return np.asarray(flat / max(float(np.linalg.norm(flat)), 1e-9), dtype=np.float32)
 
 
-def describe_headings(cells: NDArray[np.int8], grid: ViewGrid, stride: int, pool: int) -> NDArray[np.float32]:
+def describe_headings(cells: Cells, grid: ViewGrid, stride: int, pool: int) -> NDArray[np.float32]:
     """Return (P * headings, dimension) unit descriptors of panorama cells (P, h, around, D), heading varying fastest.
 
     A heading's descriptor is a window over the pooled columns: one pass of the encoder serves all of them. With a pool
-    of 1 it is a single column, the embedding of all that is seen along the heading.
+    of 1 it is a single column, the embedding of all that is seen along the heading, of the length it had.
     """
     places, height, around, channels = cells.shape
+    if pool == 1:
+        return np.asarray(cells.reshape(places * around, channels) / scale_of(cells), dtype=np.float32)
     blocks = cells.reshape(places, height // pool, pool, around // pool, pool, channels)
     pooled = blocks.sum(axis=(2, 4), dtype=np.int32).astype(np.float32).transpose(0, 2, 1, 3)  # (P, columns, h / 2, D)
-    width = 1 if pool == 1 else grid.width // stride // pool
+    width = grid.width // stride // pool
     columns = (np.arange(around // pool)[:, None] + np.arange(width)[None]) % (around // pool)
     windows = pooled[:, columns].reshape(places * (around // pool), -1)
     windows /= np.maximum(np.linalg.norm(windows, axis=1, keepdims=True), 1e-9)
     return np.ascontiguousarray(windows)
+
+
+def stored_cells(cells: NDArray[np.float32], pool: int) -> Cells:
+    """Return cells as a map holds them."""
+    kind = cell_type(pool)
+    most = np.iinfo(kind).max
+    return np.asarray(np.clip(np.rint(cells * np.float32(most)), -most, most), dtype=kind)
+
+
+def cell_type(pool: int) -> np.dtype[np.signedinteger[Any]]:
+    """Return the type of a map's cells."""
+    return np.dtype(np.int16 if pool == 1 else np.int8)
+
+
+def scale_of(cells: Cells) -> float:
+    """Return what a map's cells were multiplied by."""
+    return float(np.iinfo(cells.dtype).max)
 
 
 def heading_yaw(heading: NDArray[np.integer], grid: ViewGrid, stride: int, pool: int) -> NDArray[np.float64]:
@@ -137,7 +166,7 @@ def _compressed_index(descriptors: NDArray[np.float32], size: int) -> faiss.Inde
     return index
 
 
-def _training_descriptors(cells: NDArray[np.int8], grid: ViewGrid, stride: int, pool: int) -> NDArray[np.float32]:
+def _training_descriptors(cells: Cells, grid: ViewGrid, stride: int, pool: int) -> NDArray[np.float32]:
     """Return descriptors spread over the map, at most ``TRAINING_DESCRIPTORS``."""
     headings = cells.shape[2] // pool
     step = max(1, -(-len(cells) * headings // TRAINING_DESCRIPTORS))
