@@ -1,9 +1,11 @@
-"""A tiny drive in the layout that KITTI publishes."""
+"""Tiny drives in the layouts that KITTI publishes: raw recordings and sequences of the odometry benchmark."""
 
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from liploc_ros.geometry import Pose, inverse
 
 # Numbers of 2011_09_26, but for a smaller image.
 R_RECT = "9.999239e-01 9.837760e-03 -7.445048e-03 -9.869795e-03 9.999421e-01 -4.278459e-03 7.402527e-03 4.351614e-03 "
@@ -50,3 +52,29 @@ def make_drive(folder: Path, frames: int = 6, every: int = 1) -> Path:
             points = np.c_[rng.normal(0, 20, (200, 3)), rng.random(200)].astype(np.float32)
             points.tofile(drive / f"velodyne_points/data/{i:010d}.bin")
     return drive
+
+
+# Camera 0 lies 27 cm ahead of the LiDAR and 8 cm below it; its axes are x right, y down, z forward.
+TR = np.array([[0, -1, 0, 0], [0, 0, -1, -0.08], [1, 0, 0, -0.27], [0, 0, 0, 1.0]])
+P2, P3 = (f"40 0 32 {offset} 0 40 16 0 0 0 1 0" for offset in (2.4, -18.9))
+
+
+def make_sequence(folder: Path, T_map_base: list[Pose], name: str = "08") -> Path:
+    """Write a sequence whose LiDAR is at these poses in the first one's frame, with images of camera 2 and scans."""
+    sequence = folder / "dataset/sequences" / name
+    for sensor in ("image_2", "velodyne"):
+        (sequence / sensor).mkdir(parents=True)
+    (sequence / "calib.txt").write_text(f"P0: {P2}\nP1: {P2}\nP2: {P2}\nP3: {P3}\nTr: {_row(TR)}\n")
+    (sequence / "times.txt").write_text("".join(f"{i * 0.1037:e}\n" for i in range(len(T_map_base))))
+    (folder / "dataset/poses").mkdir(exist_ok=True)
+    rows = [_row(TR @ inverse(T_map_base[0]) @ T @ inverse(TR)) for T in T_map_base]
+    (folder / f"dataset/poses/{name}.txt").write_text("\n".join(rows) + "\n")
+    rng = np.random.default_rng(0)
+    for i in range(len(T_map_base)):
+        cv2.imwrite(str(sequence / f"image_2/{i:06d}.png"), rng.integers(0, 255, (32, 64, 3), dtype=np.uint8))
+        rng.normal(0, 20, (50, 4)).astype(np.float32).tofile(sequence / f"velodyne/{i:06d}.bin")
+    return sequence
+
+
+def _row(T: Pose) -> str:
+    return " ".join(f"{value:.9e}" for value in T[:3].ravel())

@@ -173,7 +173,7 @@ def test_odometry_has_a_record_for_every_original_frame(tmp_path: Path) -> None:
     [
         ("missing drive", "no such folder"),
         ("date folder", "did you mean one of 2011_09_26_drive_0099_sync"),
-        ("no calibration", "calib_velo_to_cam.txt: calibration is missing"),
+        ("no calibration", "calib_velo_to_cam.txt: is missing"),
         ("no entry", "has no entry P_rect_02"),
         ("bad entry", "entry T is"),
         ("cut-off record", "oxts record has 5 of 30 numbers"),

@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from liploc_ros.datasets.frame import DatasetError
+from liploc_ros.datasets.kitti_files import frame_index
 from liploc_ros.geometry import Pose
 
 EARTH_RADIUS = 6378137.0  # m, as in KITTI's development kit and in pykitti
 FIELDS = 30
+NOT_A_TIME = np.datetime64("NaT").astype(np.int64)  # the published files have empty lines where a scan is missing
 
 
 @dataclass(frozen=True)
@@ -87,30 +89,22 @@ def read_timestamps(path: Path) -> NDArray[np.int64]:
     for number, line in enumerate(lines):
         try:
             stamps[number] = np.datetime64(line.strip().replace(" ", "T"), "ns").astype(np.int64)
-        except ValueError as error:
-            raise DatasetError(f"{path}: line {number + 1} is {line!r}, not a time: unpack the drive again") from error
+        except (ValueError, OverflowError) as error:
+            shown = repr(line[:200])
+            raise DatasetError(f"{path}: line {number + 1} is {shown}, not a time: unpack the drive again") from error
     return stamps
-
-
-def frame_index(path: Path) -> int:
-    """Return the number of a frame's file, for instance 12 for ``0000000012.png``.
-
-    Raises:
-        DatasetError: the name is not a number.
-    """
-    if not path.stem.isascii() or not path.stem.isdigit():
-        raise DatasetError(f"{path}: the name is not a frame number such as 0000000012: move the file elsewhere")
-    return int(path.stem)
 
 
 def stamp_of(index: int, stamps: NDArray[np.int64], path: Path) -> int:
     """Return the stamp [ns] of frame ``index``; ``path`` names the timestamps in errors.
 
     Raises:
-        DatasetError: there are fewer stamps.
+        DatasetError: there are fewer stamps, or none for this frame.
     """
     if index >= len(stamps):
         raise DatasetError(f"{path}: has {len(stamps)} lines but frame {index:010d} needs one: unpack the drive again")
+    if stamps[index] == NOT_A_TIME:
+        raise DatasetError(f"{path}: the line of frame {index:010d} is empty: unpack the drive again")
     return int(stamps[index])
 
 

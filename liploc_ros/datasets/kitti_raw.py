@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from liploc_ros.datasets.frame import DatasetError, Drive, Frame
 from liploc_ros.datasets.kitti_calibration import OPTICAL_FRAMES, read_kitti_calibration
-from liploc_ros.datasets.kitti_oxts import OxtsRecord, frame_index, read_oxts, read_timestamps, stamp_of
+from liploc_ros.datasets.kitti_files import numbered_files
+from liploc_ros.datasets.kitti_oxts import OxtsRecord, read_oxts, read_timestamps, stamp_of
 from liploc_ros.views.image_file import read_image
 
 LIDAR_FRAME = "velo_link"
@@ -32,7 +33,7 @@ def read_kitti_raw(folder: Path) -> Drive:
     _check_layout(folder)
     calibration = read_kitti_calibration(folder.parent)
     records = read_oxts(folder / "oxts")
-    files = {sensor: _numbered(folder / sensor, (".png", ".jpg", ".bin")) for sensor in SENSORS}
+    files = {sensor: numbered_files(folder / sensor / "data") for sensor in SENSORS}
     clock = next((sensor for sensor in SENSORS if files[sensor]), SENSORS[0])
     stamps_file = folder / clock / "timestamps.txt"
     stamps = read_timestamps(stamps_file)
@@ -98,9 +99,3 @@ def _check_layout(folder: Path) -> None:
         drives = sorted(path.name for path in folder.glob("*_sync"))
         hint = f"did you mean one of {', '.join(drives)}" if drives else LAYOUT
         raise DatasetError(f"{folder}: no KITTI raw drive, {missing[0]}/data is missing: {hint}")
-
-
-def _numbered(folder: Path, suffixes: tuple[str, ...]) -> dict[int, Path]:
-    """Return the data files of a sensor's folder by frame number; none where there is no folder."""
-    files = (folder / "data").iterdir() if (folder / "data").is_dir() else ()
-    return {frame_index(path): path for path in sorted(files) if path.suffix in suffixes}
