@@ -103,11 +103,11 @@ def test_a_damaged_image_is_named_when_it_is_read_and_not_before(sequence):
     ("file", "text", "complaint"),
     [
         ("calib.txt", "P2: 40 0 32 0 0 40 16 0 0 0 1 0\n", "has no entry Tr: take the benchmark's"),
-        ("calib.txt", "Tr: 0 0 0 0 0 0 0 0 0 0 0 0\n", "is no rotation"),
+        ("calib.txt", "Tr: 0 0 0 0 0 0 0 0 0 0 0 0\n", "is no rigid transform"),
         ("times.txt", "0\n0.1\n", "has 5 poses, but times.txt 2 frames"),
         ("times.txt", "0\n2\n1\n3\n4\n", "no seconds since the start"),
         ("../../poses/08.txt", "1 2 3\n", r"line 1 is '1 2 3', not 12 finite numbers"),
-        ("../../poses/08.txt", "2 0 0 0 0 1 0 0 0 0 1 0\n" * 5, "line 1: .* is no rotation"),
+        ("../../poses/08.txt", "2 0 0 0 0 1 0 0 0 0 1 0\n" * 5, "line 1: .* is no rigid transform"),
     ],
 )
 def test_a_damaged_file_is_named_with_what_was_expected(sequence, file, text, complaint):

@@ -118,6 +118,10 @@ def _read_record(path: Path) -> NDArray[np.float64]:
             f"{path}: oxts record has {np.isfinite(row).sum()} of {FIELDS} numbers, so it is cut off: "
             "unpack the drive again"
         )
+    if not (abs(row[0]) < 90 and abs(row[1]) <= 180):
+        raise DatasetError(
+            f"{path}: latitude {row[0]} and longitude {row[1]} degrees are no place: unpack the drive again"
+        )
     return row
 
 

@@ -10,6 +10,7 @@ from liploc_ros.datasets.frame import DatasetError
 from liploc_ros.geometry import Pose
 
 ORTHONORMAL_TOLERANCE = 1e-2  # files have six digits and more
+FARTHEST = 1e8  # metres
 
 
 def read_entries(path: Path, remedy: str) -> dict[str, str]:
@@ -67,15 +68,15 @@ def rigid(numbers: NDArray[np.float64], source: str, remedy: str) -> Pose:
     """Return the (4, 4) transform of 12 numbers, a (3, 4) matrix row by row; ``source`` names them in errors.
 
     Raises:
-        DatasetError: the left three columns are no rotation.
+        DatasetError: the left three columns are no rotation, or the right one is farther than anything on earth.
     """
     T = np.eye(4)
     T[:3] = numbers.reshape(3, 4)
     R = T[:3, :3]
     with np.errstate(all="ignore"):
-        is_rotation = np.allclose(R @ R.T, np.eye(3), rtol=0, atol=ORTHONORMAL_TOLERANCE) and np.linalg.det(R) > 0
-    if not is_rotation:
-        raise DatasetError(f"{source}: {R.ravel().tolist()} is no rotation: {remedy}")
+        is_rotation = np.abs(R @ R.T - np.eye(3)).max() < ORTHONORMAL_TOLERANCE and np.linalg.det(R) > 0
+    if not is_rotation or np.abs(T[:3, 3]).max() > FARTHEST:
+        raise DatasetError(f"{source}: {T[:3].ravel().tolist()} is no rigid transform: {remedy}")
     return T
 
 
