@@ -161,10 +161,10 @@ def test_samples_are_compact_and_hold_what_a_map_draws(tmp_path):
     assert np.abs(stored.range - drawn.range).max() <= 50 / 255 and np.array_equal(stored.mask, drawn.mask)
 
 
-def sample(rng, place=0.0):
+def sample(rng, place=0.0, side=224):
     T_map_base = np.eye(4)
     T_map_base[0, 3] = place
-    image = np.kron(rng.integers(0, 255, (4, 4, 3)), np.ones((56, 56, 1))).astype(np.uint8)
+    image = np.kron(rng.integers(0, 255, (4, 4, 3)), np.ones((side // 4, side // 4, 1))).astype(np.uint8)
     ranges = np.kron(rng.integers(0, 255, (4, 4)), np.ones((8, 75))).astype(np.uint8)
     return LiplocSample("d", T_map_base, image, {0.0: ranges})
 
@@ -246,10 +246,9 @@ def test_headings_of_which_none_looks_ahead_are_refused():
 
 
 def test_pairs_are_learned_by_heart(rng):
-    samples = [sample(rng, 10.0 * i) for i in range(6)]
-    recipe = read_recipe(
-        "liploc", TINY | {"steps": 30, "batch": 6, "dropout": 0, "camera_rate": 1e-3, "lidar_rate": 1e-3}
-    )
+    samples = [sample(rng, 10.0 * i, side=64) for i in range(6)]
+    quick = {"batch": 6, "image": 64, "steps": 30, "dropout": 0, "camera_rate": 1e-3, "lidar_rate": 1e-3}
+    recipe = read_recipe("liploc", TINY | quick)
     trainer = Trainer(LiplocMethod(recipe), recipe, RANDOM)
     batch = trainer.method.batch(samples, rng)
     losses = [trainer.learn(batch).item() for _ in range(recipe.steps)]
