@@ -10,9 +10,8 @@ from typing import Any
 import yaml
 from torch import nn
 
-from liploc_ros.datasets import open_drive
+from liploc_ros.datasets import open_drive, open_sources
 from liploc_ros.datasets.frame import Drive
-from liploc_ros.datasets.kitti_object import read_kitti_object
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.encoders.bundle import SPEC_FILE
 from liploc_ros.encoders.spec import AcceptanceSpec, TrainingSpec
@@ -66,7 +65,7 @@ class TrainingRun:
         Args:
             recipe_name: name of a recipe, or a YAML file.
             drives: recordings; a recipe's ``sequences`` takes the first ones.
-            singles: splits of KITTI's object benchmark.
+            singles: recordings that are always taken: splits of KITTI's object benchmark.
             steps: instead of the recipe's.
             changes: of the recipe; see :func:`~liploc_ros.learning.recipe.read_recipe`.
 
@@ -76,9 +75,8 @@ class TrainingRun:
         """
         recipe = read_recipe(recipe_name, {**(changes or {}), **({} if steps is None else {"steps": steps})})
         method = method_of(recipe)
-        sources: list[Drive] = [open_drive(path) for path in drives[: recipe.sequences or None]]
-        for split in singles:
-            sources += read_kitti_object(split)
+        paths = [*drives[: recipe.sequences or None], *singles]
+        sources = [drive for path in paths for drive in open_sources(path)]
         drawn = [draw_samples(method, drive) for drive in sources]
         samples = tuple(sample for drive in drawn for sample in drive.samples)
         skipped = tuple(reason for drive in drawn for reason in drive.skipped)
