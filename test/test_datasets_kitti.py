@@ -258,3 +258,15 @@ def test_real_calibration_puts_the_camera_27_cm_ahead_of_the_lidar(tmp_path: Pat
     offset = drive.cameras[CAMERA].T_base_camera[:3, 3] - drive.T_base_lidar[:3, 3]
     assert offset == pytest.approx([0.27, 0.06, -0.07], abs=0.03)
     assert (drive.cameras[CAMERA].camera.width, drive.cameras[CAMERA].camera.height) == (1242, 375)
+
+
+def test_an_empty_line_of_timestamps_matters_only_to_a_frame_of_its_number(drive_folder: Path) -> None:
+    stamps = drive_folder / "image_02/timestamps.txt"
+    lines = stamps.read_text().splitlines(keepends=True)
+    stamps.write_text("".join([*lines[:3], "\n", *lines[4:]]))
+    with pytest.raises(DatasetError, match="the line of frame 0000000003 is empty"):
+        read_kitti_raw(drive_folder)
+    for file in drive_folder.glob("*/data/0000000003.*"):
+        file.unlink()
+    (drive_folder / "oxts/data/0000000003.txt").write_text((drive_folder / "oxts/data/0000000002.txt").read_text())
+    assert len(read_kitti_raw(drive_folder).frames) == 5

@@ -1,5 +1,6 @@
 """GPS/IMU records of a KITTI raw drive, and the poses they give."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from liploc_ros.geometry import Pose
 
 EARTH_RADIUS = 6378137.0  # m, as in KITTI's development kit and in pykitti
 FIELDS = 30
+TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?)?", re.ASCII)  # empty: see NOT_A_TIME
 NOT_A_TIME = np.datetime64("NaT").astype(np.int64)  # the published files have empty lines where a scan is missing
 
 
@@ -88,6 +90,8 @@ def read_timestamps(path: Path) -> NDArray[np.int64]:
     stamps = np.empty(len(lines), np.int64)
     for number, line in enumerate(lines):
         try:
+            if not TIME.fullmatch(line.strip()):
+                raise ValueError(line)
             stamps[number] = np.datetime64(line.strip().replace(" ", "T"), "ns").astype(np.int64)
         except (ValueError, OverflowError) as error:
             shown = repr(line[:200])
