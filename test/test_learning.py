@@ -1,5 +1,7 @@
 """Training, where torch is installed (`pip install .[train]`)."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -57,7 +59,7 @@ def test_batches_are_the_same_for_the_same_seed_and_step(samples):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A bundle and its run after two steps, of a drive with one cut-off image, by the command line."""
+    """A bundle and its run after two steps, of a drive with one cut-off image and one held out, by the command line."""
     from kitti_maker import make_drive
     from typer.testing import CliRunner
 
@@ -67,9 +69,11 @@ def trained(tmp_path_factory):
     drive = make_drive(folder, frames=7)
     cut = drive / "image_02/data/0000000003.png"
     cut.write_bytes(cut.read_bytes()[:-20])
+    held_out = shutil.copytree(drive, drive.with_name("2011_09_26_drive_0098_sync"))
     out, run = folder / "model", folder / "run"
-    arguments = ["--drive", drive, "--trunk", "random", "--out", out, "--run", run, "--set", "batch=4", "--steps", "2"]
-    result = CliRunner().invoke(app, ["train", "aligned", *map(str, arguments)], catch_exceptions=False)
+    arguments = ["--drive", drive, "--held-out", held_out, "--trunk", "random", "--out", out, "--run", run]
+    settings = ["--steps", 2, "--set", "batch=4", "--set", "validate_every=1"]
+    result = CliRunner().invoke(app, ["train", "aligned", *map(str, arguments + settings)], catch_exceptions=False)
     return out, run, result.output
 
 
@@ -103,9 +107,28 @@ def test_recipe_data_and_card_lie_in_the_bundle(trained):
         ModelBundle.load(out).spec.training.data,
         "CC BY-NC-SA 3.0",
         "2011_09_26_drive_0099",
-        "not measured",
     ):
         assert expected in card
+
+
+def test_acceptance_and_card_come_from_the_held_out_drive(trained):
+    from liploc_ros.encoders import ModelBundle
+
+    out, _, output = trained
+    assert ModelBundle.load(out).spec.acceptance.source == "2011_09_26_drive_0098 held out, 6 images from elsewhere"
+    for text in (output, (out / "README.md").read_text()):
+        assert "held out: 6 images, all headings searched, recall@1 within 1 m" in text
+
+
+def test_a_drive_is_not_both_held_out_and_trained_on(tmp_path):
+    from kitti_maker import make_drive
+
+    from liploc_ros.learning.run import TrainingRun
+    from liploc_ros.learning.trainer import TrainingError
+
+    drive = make_drive(tmp_path, frames=4)
+    with pytest.raises(TrainingError, match="drive_0099 is held out and trained on"):
+        TrainingRun.prepare("aligned", [drive], changes={"batch": 4}).execute(tmp_path / "model", held_out=drive)
 
 
 def test_a_checkpoint_becomes_the_bundle_that_training_wrote(trained, tmp_path):

@@ -25,6 +25,7 @@ from liploc_ros.learning.validation import recall_at_1
 
 LOG = logging.getLogger(__name__)
 BOARD_EVERY = 10  # steps
+WATCHING = {"checkpoint_every", "validate_every"}  # keys of a recipe that change no weight
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -162,7 +163,7 @@ class Trainer(Generic[S]):
             TrainingError: it belongs to another recipe.
         """
         ours, theirs = self.recipe.model_dump(mode="json"), state["recipe"]
-        other = sorted(key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key))
+        other = sorted(key for key in {*ours, *theirs} - WATCHING if ours.get(key) != theirs.get(key))
         if other:
             differences = ", ".join(f"{key} {theirs.get(key)} there, {ours.get(key)} here" for key in other)
             raise TrainingError(
