@@ -55,7 +55,7 @@ default-model: $(VENV)/.train $(SHARED)  ## Train the default model from nothing
 	  --held-out $(KITTI_DAY)_0013_sync $(if $(TRUNK),--trunk '$(TRUNK)') --out out/held_out_0013 $(ARGS)
 	$(BIN)/liploc train aligned --drive $(KITTI_DAY)_0001_sync --drive $(KITTI_DAY)_0005_sync \
 	  --drive $(KITTI_DAY)_0013_sync $(SINGLES) --acceptance out/held_out_0013 $(if $(TRUNK),--trunk '$(TRUNK)') \
-	  --out $(DEFAULT_MODEL) --run out/runs/default $(ARGS)
+	  --out $(DEFAULT_MODEL) --run-folder out/runs/default $(ARGS)
 
 clean:  ## Remove all that the other targets made.
 	rm -rf $(VENV) build out *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -18,7 +18,7 @@ def samples(rng):
         lidar = Panorama(rng.uniform(2, 50, (64, 320)).astype(np.float32), np.zeros((64, 320), np.float32))
         T_map_base = np.eye(4)
         T_map_base[0, 3] = 10 * i
-        return AlignedSample("d", T_map_base, CameraView(image, np.ones((64, 256), bool)), {0.0: lidar})
+        return AlignedSample("d", T_map_base, CameraView(image, np.ones((64, 256), bool)), lidar, ())
 
     return [sample(i) for i in range(8)]
 
@@ -71,7 +71,7 @@ def trained(tmp_path_factory):
     cut.write_bytes(cut.read_bytes()[:-20])
     held_out = shutil.copytree(drive, drive.with_name("2011_09_26_drive_0098_sync"))
     out, run = folder / "model", folder / "run"
-    arguments = ["--drive", drive, "--held-out", held_out, "--trunk", "random", "--out", out, "--run", run]
+    arguments = ["--drive", drive, "--held-out", held_out, "--trunk", "random", "--out", out, "--run-folder", run]
     settings = ["--steps", 2, "--set", "batch=4", "--set", "validate_every=1"]
     result = CliRunner().invoke(app, ["train", "aligned", *map(str, arguments + settings)], catch_exceptions=False)
     return out, run, result.output
@@ -187,3 +187,59 @@ def test_training_does_not_overwrite_what_is_no_model(tmp_path):
     with pytest.raises(MapError, match="choose another folder"):
         TrainingRun.execute(None, tmp_path, None, None, None)
     assert (tmp_path / "holiday.jpg").exists()
+
+
+def test_a_mosaic_keeps_every_camera_pixel_on_the_ray_of_its_lidar_pixel(rng):
+    from liploc_ros.learning.aligned.augmentation import join
+
+    def pair(number):
+        """Both inputs hold the column's number, the LiDAR's has 32 more columns on both sides."""
+        columns = number * 1000 + np.arange(-32, 288)
+        cloud = np.tile(columns, (3, 64, 1)).astype(np.float32)
+        return cloud[:, :, 32:-32], cloud, np.tile(columns[32:-32:8] // 8 % 2 == 0, (8, 1))
+
+    for _ in range(20):
+        image, cloud, mask = join(pair(1), pair(2), 8, rng)
+        assert image.shape == (3, 64, 256) and cloud.shape == (3, 64, 320) and mask.shape == (8, 32)
+        assert np.array_equal(image, cloud[:, :, 32:-32])
+        assert np.array_equal(mask[0], image[0, 0, ::8] // 8 % 2 == 0)
+        assert {1, 2} == set(image[0, 0] // 1000)
+
+
+def test_a_deployed_camera_encoder_takes_off_what_all_images_have_in_common():
+    from liploc_ros.learning.aligned.network import CameraCellEncoder
+    from liploc_ros.learning.method import RANDOM
+
+    encoder = CameraCellEncoder(64, 256, 0.75, RANDOM)
+    views = torch.randn(4, 3, 64, 256)
+    cells = encoder.train()(views).detach()
+    for _ in range(200):
+        encoder.remember(cells)
+    encoder.trunk.eval(), encoder.head.eval()
+    plain = encoder(views).detach()
+    assert torch.allclose(encoder.common, cells.mean(0), atol=1e-3)
+    assert torch.allclose(encoder.eval()(views), plain - 0.75 * encoder.common, atol=1e-5)
+
+
+def test_views_from_other_scans_are_drawn_without_what_those_saw_through(tmp_path):
+    """A box is on the road in one scan alone: it is in that frame's own view, and in no cleaned one."""
+    from kitti_maker import make_drive
+
+    from liploc_ros.datasets import open_drive
+    from liploc_ros.geometry import ViewGrid
+    from liploc_ros.learning.aligned.recipe import VirtualViews
+    from liploc_ros.learning.aligned.samples import samples_of
+
+    folder = make_drive(tmp_path, frames=20)
+    y, z = np.meshgrid(np.arange(-20, 20, 0.15), np.arange(-1.7, 2, 0.15))
+    wall = np.c_[np.full(y.size, 70.0), y.ravel(), z.ravel(), np.full(y.size, 0.3)]
+    for i, file in enumerate(sorted((folder / "velodyne_points/data").iterdir())):
+        points = wall - [1.0 * i, 0, 0, 0]
+        box = np.c_[np.full(900, 12.0), np.tile(np.arange(-1.5, 1.5, 0.1), 30), np.repeat(np.arange(-1, 0.5, 0.05), 30)]
+        points = np.concatenate([points, np.c_[box, np.ones(900)]]) if i == 10 else points
+        points.astype(np.float32).tofile(file)
+    settings = VirtualViews(views=8, nearest=1, farthest=3, cleaned=1.0, one_side=0)
+    samples = samples_of(open_drive(folder), ViewGrid(), settings, seed=0, progress=False)
+    near_box = [int(((s.own.range > 0) & (s.own.range < 13)).sum()) for s in samples]
+    near_box_virtual = [int(((v.range > 0) & (v.range < 13)).sum()) for s in samples for v in s.virtual]
+    assert near_box[10] > 1000 and max(near_box_virtual) < near_box[10] / 10

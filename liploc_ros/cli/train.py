@@ -32,7 +32,7 @@ def train(
         Path | None, typer.Option(help="Bundle whose acceptance is taken over, where no drive can be held out.")
     ] = None,
     run_folder: Annotated[
-        Path | None, typer.Option("--run", help="Folder for checkpoints and TensorBoard; out/runs/NAME when left out.")
+        Path | None, typer.Option(help="Folder for checkpoints and TensorBoard; out/runs/NAME when left out.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint of a run that stopped.")] = False,
     steps: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's number of steps.")] = None,
