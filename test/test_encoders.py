@@ -94,11 +94,11 @@ def test_another_setting_is_another_model(tmp_path, bundle, part, change):
     assert ModelBundle.load(path).id != bundle.id
 
 
-def test_a_bundle_of_cells_without_pooling_is_refused(tmp_path):
+def test_a_bundle_of_whole_images_has_nothing_to_pool(tmp_path):
     path = shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle")
-    spec = json.loads((path / "model.json").read_text()) | {"pool": 1}
+    spec = json.loads((path / "model.json").read_text()) | {"method": "liploc", "pool": 2}
     (path / "model.json").write_text(json.dumps(spec))
-    with pytest.raises(ModelError, match="pool 1 of method aligned"):
+    with pytest.raises(ModelError, match="pool 2 of method liploc"):
         ModelBundle.load(path)
 
 

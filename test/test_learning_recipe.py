@@ -21,8 +21,8 @@ def test_a_recipe_changes_another_in_one_line(tmp_path):
 
 
 def test_settings_of_the_command_line_change_single_keys():
-    recipe = read_recipe("aligned", changes_of(["batch=8", "grid.far=50", "gaps=[0, 5]", "precision=bfloat16"]))
-    assert (recipe.batch, recipe.grid.far, recipe.gaps, recipe.precision) == (8, 50, (0, 5), "bfloat16")
+    recipe = read_recipe("aligned", changes_of(["batch=8", "grid.far=50", "virtual.views=2", "precision=bfloat16"]))
+    assert (recipe.batch, recipe.grid.far, recipe.virtual.views, recipe.precision) == (8, 50, 2, "bfloat16")
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def test_a_heading_is_a_window_of_the_panorama(rng):
 def test_a_heading_of_whole_image_embeddings_is_one_of_them_at_its_length(rng):
     grid = ViewGrid(azimuth_deg=120, width=300, height=32, far=50)
     embeddings = rng.normal(0, 0.1, (2, 1, 36, 16)).astype(np.float32)
-    described = describe_headings(stored_cells(embeddings, 1), grid, 25, 1)
+    described = describe_headings(np.stack([stored_cells(e) for e in embeddings]), grid, 25, 1)
     assert np.allclose(described, embeddings.reshape(72, 16), atol=1e-4)
     assert np.allclose(describe(embeddings[1][:, 3:4], 1), described[36 + 3], atol=1e-4)
     assert heading_yaw(np.array([12, 21]), grid, 25, 1) == pytest.approx([0, -np.pi / 2])

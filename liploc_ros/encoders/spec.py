@@ -66,7 +66,7 @@ class ModelSpec(BaseModel):
     grid: ViewGrid
     method: Literal["aligned", "liploc"] = Field("aligned", description="a vector a cell, or one a whole image")
     stride: int = Field(gt=0, description="pixels of a cell's side; of liploc, columns between two headings")
-    pool: int = Field(2, ge=1, description="cells a side that are averaged in a descriptor; 1: whole images, no cells")
+    pool: int = Field(2, ge=1, description="cells a side that are averaged in a descriptor")
     channels: int = Field(gt=0, description="length of a cell's vector")
     inputs: InputSpec
     acceptance: AcceptanceSpec
@@ -76,8 +76,8 @@ class ModelSpec(BaseModel):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "ModelSpec":
-        if (self.method == "liploc") != (self.pool == 1):
-            raise ValueError(f"pool {self.pool} of method {self.method}: 1 is for liploc, more for aligned")
+        if self.method == "liploc" and self.pool != 1:
+            raise ValueError(f"pool {self.pool} of method liploc: an image is one cell, so there is nothing to pool")
         if self.grid.panorama_width % (self.stride * self.pool):
             raise ValueError(
                 f"stride {self.stride} and pool {self.pool} do not divide {self.grid.panorama_width} columns"

@@ -18,7 +18,7 @@ from liploc_ros.mapping.manifest import Manifest, Source
 from liploc_ros.mapping.place_index import Cells, PlaceIndex, stored_cells
 from liploc_ros.mapping.places import Places, arc_length, places_along
 from liploc_ros.mapping.storage import MapError
-from liploc_ros.views import Panorama, Scan, draw_virtual_view
+from liploc_ros.views import Panorama, Scan, draw_virtual_view, without_moving
 
 Progress = Callable[[int, int], None]
 """Called with places done and places in all."""
@@ -98,7 +98,7 @@ def build_map(
     driven = poses if path is None or not len(path) else np.stack(path)
     places = places_along(driven, poses, config)
     origin = tuple(map(float, keyframes[0].T_base_lidar[:3, 3])) if config.view_origin is None else config.view_origin
-    cells = _encode_places(keyframes, places, origin, bundle.encoders(), progress)
+    cells = _encode_places(keyframes, places, origin, bundle.encoders(), config.drop_moving, progress)
     if not cells.any():
         raise MapError(f"none of {len(keyframes)} scans has a point on the view grid: check the LiDAR's mounting")
     stored_keyframes, points = _store_points(keyframes, config.point_voxel)
@@ -112,6 +112,7 @@ def build_map(
         trained_on=spec.training.drives,
         grid=spec.grid,
         stride=spec.stride,
+        method=spec.method,
         pool=spec.pool,
         channels=spec.channels,
         config=config,
@@ -130,13 +131,17 @@ def build_map(
 
 
 def draw_places(
-    scans: Sequence[Scan], places: Places, origin: Iterable[float], bundle: ModelBundle
+    scans: Sequence[Scan], places: Places, origin: Iterable[float], bundle: ModelBundle, drop_moving: bool = False
 ) -> Iterator[Panorama]:
-    """Yield the panorama at each place, drawn from its scans at ``origin`` in the base frame, with the base's axes."""
+    """Yield the panorama at each place, drawn from its scans at ``origin`` in the base frame, with the base's axes.
+
+    With ``drop_moving``, what the scans of a place saw through in one another is left out; no other scan is looked at.
+    """
     T_base_view = np.eye(4)
     T_base_view[:3, 3] = tuple(origin)
     for T_map_base, chosen in zip(places.T_map_base, places.keyframes, strict=True):
         around = [scans[j] for j in dict.fromkeys(chosen.tolist())]
+        around = without_moving(around) if drop_moving else around
         yield draw_virtual_view(around, T_map_base @ T_base_view, bundle.spec.grid)
 
 
@@ -145,13 +150,16 @@ def _encode_places(
     places: Places,
     origin: Iterable[float],
     encoders: Encoders,
+    drop_moving: bool,
     progress: Progress | None,
 ) -> Cells:
     """Return (P, h, around, D) cells."""
     scans = [Scan(k.points, k.T_map_lidar) for k in keyframes]
+    if drop_moving:
+        scans = without_moving(scans)
     rows: list[Cells] = []
     for panorama in draw_places(scans, places, origin, encoders.bundle):
-        rows.append(stored_cells(encoders.encode_panorama(panorama), encoders.bundle.spec.pool))
+        rows.append(stored_cells(encoders.encode_panorama(panorama)))
         if progress is not None:
             progress(len(rows), len(places.T_map_base))
     return np.stack(rows)

@@ -14,6 +14,7 @@ class MapConfig(BaseModel):
     scans_per_place: int = Field(
         2, ge=1, le=20, description="keyframes nearest along the path that a place is drawn from"
     )
+    drop_moving: bool = Field(True, description="leave out points that another keyframe saw through: moving things")
     view_origin: tuple[float, float, float] | None = Field(
         None, description="where in the base frame the views are drawn; the LiDAR's place when left out"
     )

@@ -142,13 +142,13 @@ def _check_shapes(
         MapError: one is of another shape or type.
     """
     grid, stride = manifest.grid, manifest.stride
-    rows = 1 if manifest.pool == 1 else grid.height // stride
+    rows = 1 if manifest.method == "liploc" else grid.height // stride
     expected: dict[str, tuple[NDArray[Any], tuple[int, ...], np.dtype[Any]]] = {
         PLACES: (T_map_base, (manifest.places, 4, 4), np.dtype(np.float64)),
         CELLS: (
             cells,
             (manifest.places, rows, grid.panorama_width // stride, manifest.channels),
-            cell_type(manifest.pool),
+            cell_type(rows),
         ),
         KEYFRAMES: (keyframes, (manifest.keyframes,), KEYFRAME),
         POINTS: (points, points.shape[:1], POINT),

@@ -42,7 +42,8 @@ class Manifest(BaseModel):
     trained_on: tuple[str, ...] = Field((), description="drives the model was trained on")
     grid: ViewGrid
     stride: int
-    pool: int = Field(2, description="cells a side that are averaged in a descriptor; 1: embeddings of whole images")
+    method: Literal["aligned", "liploc"] = "aligned"
+    pool: int = Field(2, description="cells a side that are averaged in a descriptor")
     channels: int
     metric: Literal["inner_product"] = "inner_product"
     config: MapConfig

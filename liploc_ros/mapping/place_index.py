@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from liploc_ros.geometry import ViewGrid
 
-TRAINING_DESCRIPTORS = 6_000
-CHUNK = 64  # places whose descriptors are in memory at once
+TRAINING_DESCRIPTORS = 3_000
+CHUNK = 16  # places whose descriptors are in memory at once
 
 Cells = NDArray[np.signedinteger[Any]]
 """Cells as a map holds them, vectors times the largest number of the type: int8, or int16 for embeddings, where one
@@ -96,9 +96,9 @@ class PlaceIndex:
 def describe(cells: NDArray[np.float32], pool: int) -> NDArray[np.float32]:
     """Return the unit descriptor of a view's masked cells (h, w, D): pooled, concatenated, normalised.
 
-    With a pool of 1 it is the embedding of the whole image, of the length that the encoder gave it.
+    A single cell is the embedding of the whole image, and keeps the length that the encoder gave it.
     """
-    if pool == 1:
+    if cells.shape[:2] == (1, 1):
         return np.ascontiguousarray(cells.ravel(), dtype=np.float32)
     height, width, channels = cells.shape
     pooled = cells.reshape(height // pool, pool, width // pool, pool, channels).sum(axis=(1, 3))
@@ -109,11 +109,11 @@ def describe(cells: NDArray[np.float32], pool: int) -> NDArray[np.float32]:
 def describe_headings(cells: Cells, grid: ViewGrid, stride: int, pool: int) -> NDArray[np.float32]:
     """Return (P * headings, dimension) unit descriptors of panorama cells (P, h, around, D), heading varying fastest.
 
-    A heading's descriptor is a window over the pooled columns: one pass of the encoder serves all of them. With a pool
-    of 1 it is a single column, the embedding of all that is seen along the heading, of the length it had.
+    A heading's descriptor is a window over the pooled columns: one pass of the encoder serves all of them. Where cells
+    have one row, a column is the embedding of all that is seen along its heading, and keeps its length.
     """
     places, height, around, channels = cells.shape
-    if pool == 1:
+    if height == 1:
         return np.asarray(cells.reshape(places * around, channels) / scale_of(cells), dtype=np.float32)
     blocks = cells.reshape(places, height // pool, pool, around // pool, pool, channels)
     pooled = blocks.sum(axis=(2, 4), dtype=np.int32).astype(np.float32).transpose(0, 2, 1, 3)  # (P, columns, h / 2, D)
@@ -124,16 +124,16 @@ def describe_headings(cells: Cells, grid: ViewGrid, stride: int, pool: int) -> N
     return np.ascontiguousarray(windows)
 
 
-def stored_cells(cells: NDArray[np.float32], pool: int) -> Cells:
-    """Return cells as a map holds them."""
-    kind = cell_type(pool)
+def stored_cells(cells: NDArray[np.float32]) -> Cells:
+    """Return a panorama's cells (h, around, D) as a map holds them."""
+    kind = cell_type(len(cells))
     most = np.iinfo(kind).max
     return np.asarray(np.clip(np.rint(cells * np.float32(most)), -most, most), dtype=kind)
 
 
-def cell_type(pool: int) -> np.dtype[np.signedinteger[Any]]:
-    """Return the type of a map's cells."""
-    return np.dtype(np.int16 if pool == 1 else np.int8)
+def cell_type(rows: int) -> np.dtype[np.signedinteger[Any]]:
+    """Return the type of a map's cells in so many rows."""
+    return np.dtype(np.int16 if rows == 1 else np.int8)
 
 
 def scale_of(cells: Cells) -> float:
@@ -151,10 +151,7 @@ def heading_yaw(heading: NDArray[np.integer], grid: ViewGrid, stride: int, pool:
 def _compressed_index(descriptors: NDArray[np.float32], size: int) -> faiss.Index:
     """Return an empty index of ``size`` bytes a descriptor: principal components, 8 bits each."""
     mean = descriptors.mean(axis=0)
-    centred = descriptors - mean
-    last = descriptors.shape[1] - 1
-    # SciPy finds the leading components alone, ten times as fast as faiss.PCAMatrix finds all.
-    _, components = scipy.linalg.eigh(centred.T @ centred, subset_by_index=(last - size + 1, last))
+    components = _principal_components(descriptors - mean, size)
     compress = faiss.LinearTransform(descriptors.shape[1], size, True)
     faiss.copy_array_to_vector(np.ascontiguousarray(components.T, dtype=np.float32).ravel(), compress.A)
     faiss.copy_array_to_vector(np.asarray(-components.T @ mean, dtype=np.float32), compress.b)
@@ -164,6 +161,17 @@ def _compressed_index(descriptors: NDArray[np.float32], size: int) -> faiss.Inde
     index = faiss.IndexPreTransform(compress, quantizer)
     index.is_trained = True
     return index
+
+
+def _principal_components(centred: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Return the ``size`` leading principal components (dimension, size) of centred descriptors (N, dimension).
+
+    They follow from the products of the descriptors with one another, which are fewer than those of their dimensions.
+    SciPy finds the leading ones alone, much faster than faiss.PCAMatrix finds all.
+    """
+    last = len(centred) - 1
+    variances, vectors = scipy.linalg.eigh(centred @ centred.T, subset_by_index=(last - size + 1, last))
+    return np.asarray(centred.T @ (vectors / np.sqrt(np.maximum(variances, 1e-12))), dtype=np.float32)
 
 
 def _training_descriptors(cells: Cells, grid: ViewGrid, stride: int, pool: int) -> NDArray[np.float32]:

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from liploc_ros.views import CameraView, Panorama
 
+Pair = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]
+"""Camera input, LiDAR input and cell mask of one frame."""
+
 
 def change_light(view: CameraView, rng: np.random.Generator) -> CameraView:
     """Change gamma, colour balance, contrast and, one time in four, drop the colour."""
@@ -47,3 +50,37 @@ def change_sensor(panorama: Panorama, rng: np.random.Generator) -> Panorama:
 def mirror(image: NDArray[np.float32]) -> NDArray[np.float32]:
     """Swap left and right of (3, H, W) inputs."""
     return np.ascontiguousarray(image[:, :, ::-1])
+
+
+def join(pair: Pair, other: Pair, stride: int, rng: np.random.Generator) -> Pair:
+    """Return a place that is nowhere: columns of one pair beside columns of another, from anywhere in their views.
+
+    Pairs are camera input (3, H, W), LiDAR input (3, H, W + 2 context) and cell mask (h, W / stride). Both inputs are
+    cut at the same columns, so each camera pixel still looks along the ray of its LiDAR pixel. An encoder can learn
+    neither where in a view something stands nor what stands beside it, which is what it would remember of few streets.
+    """
+    (image, cloud, mask), (image_2, cloud_2, mask_2) = pair, other
+    width = image.shape[2]
+    context = (cloud.shape[2] - width) // 2
+    cut = stride * int(rng.integers(width // stride // 4, width // stride * 3 // 4 + 1))
+    rest = width - cut
+    first, first_2 = (stride * int(rng.integers(0, (width - part) // stride + 1)) for part in (cut, rest))
+    left, right = slice(first, first + cut + context), slice(first_2 + context, first_2 + rest + 2 * context)
+    cells, cells_2 = (slice(f // stride, (f + p) // stride) for f, p in ((first, cut), (first_2, rest)))
+    return (
+        np.concatenate([image[:, :, first : first + cut], image_2[:, :, first_2 : first_2 + rest]], axis=2),
+        np.concatenate([cloud[:, :, left], cloud_2[:, :, right]], axis=2),
+        np.concatenate([mask[:, cells], mask_2[:, cells_2]], axis=1),
+    )
+
+
+def hide_blocks(panorama: Panorama, rng: np.random.Generator) -> Panorama:
+    """Take the returns out of some blocks of three views in ten: glass, a vehicle close by, what no scan reached."""
+    if rng.random() > 0.3:
+        return panorama
+    kept = np.ones(panorama.range.shape, bool)
+    for _ in range(rng.integers(1, 4)):
+        height, width = rng.integers(6, 24), rng.integers(10, 50)
+        row, column = rng.integers(0, kept.shape[0] - height), rng.integers(0, kept.shape[1] - width)
+        kept[row : row + height, column : column + width] = False
+    return Panorama(panorama.range * kept, panorama.reflectance * kept)

@@ -17,14 +17,24 @@ class CellLoss(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(START_SCALE).log())
 
     def forward(
-        self, camera: torch.Tensor, lidar: torch.Tensor, mask: torch.Tensor, near: torch.Tensor
+        self,
+        camera: torch.Tensor,
+        lidar: torch.Tensor,
+        mask: torch.Tensor,
+        near: torch.Tensor,
+        compared: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """See :func:`aligned_view_loss`."""
-        return aligned_view_loss(camera, lidar, mask, near, self.log_scale.exp())
+        return aligned_view_loss(camera, lidar, mask, near, self.log_scale.exp(), compared)
 
 
 def aligned_view_loss(
-    camera: torch.Tensor, lidar: torch.Tensor, mask: torch.Tensor, near: torch.Tensor, scale: torch.Tensor
+    camera: torch.Tensor,
+    lidar: torch.Tensor,
+    mask: torch.Tensor,
+    near: torch.Tensor,
+    scale: torch.Tensor,
+    compared: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return the sum of three symmetric cross-entropies: cells across frames, cells of a frame, whole views.
 
@@ -34,6 +44,7 @@ def aligned_view_loss(
         mask: (B, h, w) 1 where both see something, else 0.
         near: (B, B) true for pairs of frames too close to be told apart; the diagonal is false.
         scale: inverse temperature of the cell losses.
+        compared: (B, D, h, w) camera cells as whole views are compared by; ``camera`` when left out.
     """
     weight = mask.flatten(1)
     total = weight.sum().clamp(min=1)
@@ -45,7 +56,8 @@ def aligned_view_loss(
     within = within.masked_fill(weight[:, None, :] == 0, HIDDEN)  # (B, cells camera, cells lidar)
     own = torch.arange(within.shape[1], device=camera.device).expand(len(camera), -1)
     cells_loss = (_cross_entropy(within, own) + _cross_entropy(within.transpose(1, 2), own)) / 2
-    views = torch.einsum("idyx,jdyx,jyx->ij", camera, lidar, mask) / weight.sum(1).clamp(min=1)[None] * VIEW_SCALE
+    whole = camera if compared is None else compared
+    views = torch.einsum("idyx,jdyx,jyx->ij", whole, lidar, mask) / weight.sum(1).clamp(min=1)[None] * VIEW_SCALE
     views = views.masked_fill(near, HIDDEN)
     own = torch.arange(len(camera), device=camera.device)
     views_loss = (F.cross_entropy(views, own) + F.cross_entropy(views.T, own)) / 2

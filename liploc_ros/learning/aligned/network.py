@@ -14,6 +14,7 @@ from liploc_ros.learning.method import RANDOM
 TRUNK = "tf_efficientnet_lite0"
 STRIDE = 8
 CHANNELS = 32
+FORGETTING = 0.05  # share of what is common that a batch replaces
 
 
 class CellEncoder(nn.Module):
@@ -35,3 +36,33 @@ class CellEncoder(nn.Module):
     def forward(self, views: torch.Tensor) -> torch.Tensor:
         """Return unit cell vectors."""
         return F.normalize(self.head(self.trunk(views)[0]), dim=1)
+
+
+class CameraCellEncoder(CellEncoder):
+    """The camera's. Deployed, it takes off what cells of one place in the view have in common in all images.
+
+    A road and a sky are in every image. A LiDAR view that resembles them resembles every image, and is found in place
+    of the right one (a hub; Radovanovic et al., JMLR 2010). Cells are not quite of unit length then.
+    """
+
+    common: torch.Tensor
+
+    def __init__(self, height: int, width: int, share: float, weights: Path | None = None) -> None:
+        """Make the encoder of views of ``height`` x ``width`` pixels; ``share`` of what is common is taken off."""
+        super().__init__(weights)
+        self.share = share
+        self.register_buffer("common", torch.zeros(CHANNELS, height // STRIDE, width // STRIDE))
+
+    def remember(self, cells: torch.Tensor) -> None:
+        """Move what is common towards the mean of a batch's cells (B, D, h, w)."""
+        with torch.no_grad():
+            self.common.lerp_(cells.mean(dim=0), FORGETTING)
+
+    def without_common(self, cells: torch.Tensor) -> torch.Tensor:
+        """Return cells less what is common."""
+        return cells - self.share * self.common
+
+    def forward(self, views: torch.Tensor) -> torch.Tensor:
+        """Return unit cell vectors while training, and without what is common when deployed."""
+        cells = super().forward(views)
+        return cells if self.training else self.without_common(cells)
