@@ -5,7 +5,7 @@ import sys
 import typer
 
 from liploc_ros import __version__
-from liploc_ros.cli import demo, export, kitti, localize, map, play, train
+from liploc_ros.cli import demo, evaluate, export, kitti, localize, map, play, train
 from liploc_ros.errors import LiplocError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command("play")(play.play)
 app.add_typer(kitti.app, name="kitti")
 app.command("train")(train.train)
 app.command("export")(export.export)
+app.command("evaluate")(evaluate.evaluate)
 
 
 def _show_version(wanted: bool) -> None:

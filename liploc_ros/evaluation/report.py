@@ -109,7 +109,7 @@ def draw_views(
     figure, axes = plt.subplots(max(1, len(queries)), 1, figsize=(11, 5.2 * max(1, len(queries))), squeeze=False)
     viewer = CameraViewer(lidar_map.manifest.grid, mounted)
     for q, axis in zip(queries, axes[:, 0], strict=False):
-        pair = np.vstack([viewer.draw(images[q.stamp_ns]).image, _coloured(_view_at(q, lidar_map))])
+        pair = np.vstack([viewer.draw(images[q.stamp_ns]).image, coloured(_view_at(q, lidar_map))])
         axis.imshow(cv2.resize(pair, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_NEAREST))
         heading = np.rad2deg(q.heading_error)
         axis.set_title(
@@ -132,7 +132,8 @@ def _view_at(query: Query, lidar_map: LidarMap) -> Panorama:
     return draw_virtual_view(scans, T_map_view, grid).facing(grid, 0.0)
 
 
-def _coloured(view: Panorama) -> NDArray[np.uint8]:
+def coloured(view: Panorama) -> NDArray[np.uint8]:
+    """Return the ranges of a view as colours (H, W, 3), red near and blue far; black where nothing returned."""
     near = np.clip(255 * (1 - np.log(np.maximum(view.range, 1.5) / 1.5) / np.log(80 / 1.5)), 0, 255).astype(np.uint8)
     colours = np.asarray(cv2.cvtColor(cv2.applyColorMap(near, cv2.COLORMAP_TURBO), cv2.COLOR_BGR2RGB), dtype=np.uint8)
     colours[~view.mask] = 0

@@ -1,0 +1,74 @@
+"""Descriptors of places and views, whole and as a map's index holds them."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from liploc_ros.encoders import ModelSpec
+from liploc_ros.mapping import PlaceIndex
+from liploc_ros.mapping.place_index import Cells, describe, describe_headings
+
+Vectors = NDArray[np.float32]
+
+
+class Descriptors(Protocol):
+    """What views and places are compared by: an inner product."""
+
+    bytes: int
+    """Of one descriptor of a place."""
+
+    def of_views(self, cells: Sequence[NDArray[np.float32]]) -> Vectors:
+        """Return (Q, d) for the masked cells (h, w, D) of camera views."""
+
+    def of_places(self, start: int, stop: int) -> Vectors:
+        """Return (places, headings, d)."""
+
+
+class WholeDescriptors:
+    """Every number of a descriptor, in 32 bits."""
+
+    def __init__(self, cells: Cells, spec: ModelSpec) -> None:
+        self._cells, self._spec = cells, spec
+        self._headings = cells.shape[2] // spec.pool
+        self.bytes = 4 * self.of_places(0, 1).shape[2]
+
+    def of_views(self, cells: Sequence[NDArray[np.float32]]) -> Vectors:
+        """See :class:`Descriptors`."""
+        return np.stack([describe(view, self._spec.pool) for view in cells])
+
+    def of_places(self, start: int, stop: int) -> Vectors:
+        """See :class:`Descriptors`."""
+        spec, cells = self._spec, self._cells[start:stop]
+        vectors = describe_headings(cells, spec.grid, spec.stride, spec.pool)
+        return vectors.reshape(len(cells), self._headings, -1)
+
+
+class StoredDescriptors:
+    """Descriptors as they are after a map was saved: compressed, where there are enough of them to learn that from."""
+
+    def __init__(self, index: PlaceIndex, pool: int) -> None:
+        self._headings, self._pool = index.headings, pool
+        with tempfile.TemporaryDirectory() as folder:
+            index.save(Path(folder) / "index.faiss")
+            whole: Any = faiss.read_index(str(Path(folder) / "index.faiss"))
+        self._whole = whole  # owns its parts
+        self._is_compressed = isinstance(whole, faiss.IndexPreTransform)
+        self._vectors: Any = faiss.downcast_index(whole.index) if self._is_compressed else whole
+        self.bytes = int(self._vectors.sa_code_size())
+
+    def of_views(self, cells: Sequence[NDArray[np.float32]]) -> Vectors:
+        """See :class:`Descriptors`."""
+        views = np.stack([describe(view, self._pool) for view in cells])
+        if not self._is_compressed:
+            return views
+        return np.asarray(faiss.downcast_VectorTransform(self._whole.chain.at(0)).apply(views))
+
+    def of_places(self, start: int, stop: int) -> Vectors:
+        """See :class:`Descriptors`."""
+        rows = self._vectors.reconstruct_n(start * self._headings, (stop - start) * self._headings)
+        return np.asarray(rows, dtype=np.float32).reshape(stop - start, self._headings, -1)

@@ -1,0 +1,61 @@
+"""Protocols by name: which scans a query may be found in."""
+
+import re
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from liploc_ros.evaluation.metrics import EvaluationError
+
+ZERO_SHOT = "zero-shot"
+KNOWN = "same-frame, gap-METRES, exclude-SECONDS, revisit, or zero-shot, also before another: zero-shot-gap-8"
+REVISIT_AFTER = 30.0  # seconds; the usual time after which a place counts as seen before
+
+Kind = Literal["same-frame", "gap", "exclude", "revisit"]
+
+
+class Protocol(BaseModel):
+    """Which scans a query may be found in.
+
+    - ``same-frame``: every scan is a place, the query's own among them. LIP-Loc's published code evaluates so; it says
+      how well two sensors agree at one instant, not how well a place is found again.
+    - ``gap-D``: places along the path, each drawn only from scans at least D metres away.
+    - ``exclude-T``: every scan is a place, but for those within T seconds of the query.
+    - ``revisit``: every scan that is more than 30 s older than the query is a place. All headings are searched.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Kind
+    value: float = Field(0.0, ge=0, allow_inf_nan=False, description="metres of gap, seconds of exclude and revisit")
+    zero_shot: bool = Field(False, description="the model was trained on other datasets only")
+
+    @classmethod
+    def parse(cls, name: str) -> "Protocol":
+        """Return the protocol of a name.
+
+        Raises:
+            EvaluationError: there is none.
+        """
+        zero_shot = name == ZERO_SHOT or name.startswith(f"{ZERO_SHOT}-")
+        base = "same-frame" if name == ZERO_SHOT else name.removeprefix(f"{ZERO_SHOT}-")
+        if base == "same-frame":
+            return cls(kind="same-frame", zero_shot=zero_shot)
+        if base == "revisit":
+            return cls(kind="revisit", value=REVISIT_AFTER, zero_shot=zero_shot)
+        if found := re.fullmatch(r"gap-(\d+(?:\.\d+)?)", base):
+            return cls(kind="gap", value=float(found[1]), zero_shot=zero_shot)
+        if found := re.fullmatch(r"exclude-(\d+(?:\.\d+)?)", base):
+            return cls(kind="exclude", value=float(found[1]), zero_shot=zero_shot)
+        raise EvaluationError(f"no protocol {name!r}: give {KNOWN}")
+
+    @property
+    def name(self) -> str:
+        """As :meth:`parse` takes it."""
+        base = f"{self.kind}-{self.value:g}" if self.kind in ("gap", "exclude") else self.kind
+        return f"{ZERO_SHOT}-{base}" if self.zero_shot else base
+
+    @property
+    def may_have_no_answer(self) -> bool:
+        """Whether a query may have no right place left; it is not counted then."""
+        return self.kind in ("exclude", "revisit")

@@ -1,0 +1,127 @@
+"""What of a drive is evaluated: images that are asked for, scans that places are drawn from, the path between."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liploc_ros.datasets.frame import Drive, Frame
+from liploc_ros.evaluation.metrics import EvaluationError
+from liploc_ros.geometry import MountedCamera, Pose
+from liploc_ros.mapping.places import arc_length
+from liploc_ros.views import Scan
+
+SCANS_IN_MEMORY = 64  # of 2 MB each; a place needs its neighbours' scans
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A drive's frames by what they are good for; an image and a scan need not share a frame.
+
+    Attributes:
+        drive: the recording.
+        camera: optical frame of the camera that asks.
+        posed: all frames with a pose, in order of time.
+        query_rows: which of them have an image of the camera.
+        scan_rows: which of them have a scan.
+    """
+
+    drive: Drive
+    camera: str
+    posed: tuple[Frame, ...]
+    query_rows: NDArray[np.intp]
+    scan_rows: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, drive: Drive, camera: str | None = None) -> "Scene":
+        """Return the scene of a drive; without a camera the first one that has images.
+
+        Raises:
+            EvaluationError: no image, no scan, no pose, or no such camera.
+        """
+        posed = tuple(frame for frame in drive.frames if frame.T_map_base is not None)
+        seen = [name for name in drive.cameras if any(name in frame.images for frame in posed)]
+        if not seen:
+            raise EvaluationError(f"{drive.source}: no image with a pose: nothing can be asked for")
+        if camera is not None and camera not in seen:
+            raise EvaluationError(f"{drive.source}: no camera {camera!r}: choose one of {', '.join(seen)}")
+        name = seen[0] if camera is None else camera
+        queries = [row for row, frame in enumerate(posed) if name in frame.images]
+        scans = [row for row, frame in enumerate(posed) if frame.read_points is not None]
+        if not scans or drive.T_base_lidar is None:
+            raise EvaluationError(f"{drive.source}: no scan with a pose, or no LiDAR mount: there is nothing to find")
+        return cls(drive, name, posed, np.array(queries, np.intp), np.array(scans, np.intp))
+
+    @property
+    def mounted(self) -> MountedCamera:
+        """The camera that asks."""
+        return self.drive.cameras[self.camera]
+
+    @property
+    def T_base_lidar(self) -> Pose:  # noqa: N802
+        """Where the LiDAR is mounted."""
+        return np.eye(4) if self.drive.T_base_lidar is None else self.drive.T_base_lidar
+
+    @cached_property
+    def path(self) -> NDArray[np.float64]:
+        """(N, 4, 4) base poses of all frames with a pose."""
+        return np.stack([np.eye(4) if f.T_map_base is None else f.T_map_base for f in self.posed])
+
+    @cached_property
+    def along(self) -> NDArray[np.float64]:
+        """(N,) way gone at each of them [m]."""
+        return arc_length(self.path)
+
+    @cached_property
+    def stamps(self) -> NDArray[np.float64]:
+        """(N,) seconds since the first of them."""
+        return np.array([(frame.stamp_ns - self.posed[0].stamp_ns) / 1e9 for frame in self.posed])
+
+    @cached_property
+    def scans(self) -> Sequence[Scan]:
+        """The scans, read when they are needed."""
+        return _Scans([self.posed[row] for row in self.scan_rows], self.T_base_lidar)
+
+    def image(self, query: int) -> NDArray[np.uint8]:
+        """Return the image (h, w, 3) of a query.
+
+        Raises:
+            LiplocError: it cannot be read.
+        """
+        frame: Frame = self.posed[self.query_rows[query]]
+        return frame.images[self.camera]()
+
+
+def yaws_of(T: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the headings (N,) [rad] of poses (N, 4, 4); see :func:`~liploc_ros.geometry.yaw_of`."""
+    return np.asarray(np.arctan2(T[:, 1, 0], T[:, 0, 0]))
+
+
+class _Scans(Sequence[Scan]):
+    """Scans in files; only those used last are in memory."""
+
+    def __init__(self, frames: Sequence[Frame], T_base_lidar: Pose) -> None:
+        self._frames = frames
+        self._T_base_lidar = T_base_lidar
+        self._read = lru_cache(SCANS_IN_MEMORY)(self._load)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @overload
+    def __getitem__(self, index: int) -> Scan: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Scan]: ...
+    def __getitem__(self, index: int | slice) -> Scan | Sequence[Scan]:
+        if isinstance(index, slice):
+            return [self._read(i) for i in range(*index.indices(len(self)))]
+        return self._read(index)
+
+    def _load(self, index: int) -> Scan:
+        frame = self._frames[index]
+        if frame.read_points is None or frame.T_map_base is None:
+            raise EvaluationError(f"frame at {frame.stamp_ns} ns has no scan or no pose: report this")
+        return Scan(frame.read_points(), frame.T_map_base @ self._T_base_lidar)

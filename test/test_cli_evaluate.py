@@ -1,0 +1,68 @@
+"""`liploc evaluate` as a user meets it."""
+
+import json
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from liploc_ros.cli.main import app
+from liploc_ros.errors import LiplocError
+
+
+def evaluate(*arguments):
+    return CliRunner().invoke(app, ["evaluate", *map(str, arguments)], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory, demo_bag):
+    out = tmp_path_factory.mktemp("evaluate") / "report"
+    run = evaluate(demo_bag, "--protocol", "gap-8", "--gaps", "0, 8", "--place-spacing", 4, "--out", out)
+    return out, run.output
+
+
+def test_metrics_name_protocol_thresholds_chance_and_training(report):
+    metrics = json.loads((report[0] / "metrics.json").read_text())
+    assert metrics["protocol"] == "gap-8" and metrics["in_training"] and "evaluate" in metrics["command"]
+    assert list(metrics["recall_at_1"]) == ["1", "2", "5", "10", "20"]
+    within = metrics["recall_at_1"]["5"]
+    assert within["low"] < within["recall"] < within["high"] and 0 < within["chance"] < 0.2
+    for table in (metrics, metrics["full"]):
+        assert table["recall_at_1"]["5"]["recall"] <= table["recall_at_5"]["5"]["recall"]
+
+
+def test_recall_falls_with_the_gap(report):
+    curve = json.loads((report[0] / "metrics.json").read_text())["recall_at_1_over_gap"]
+    assert list(curve) == ["0", "8"] and curve["0"]["5"]["recall"] >= curve["8"]["5"]["recall"]
+
+
+def test_the_page_shows_figures_that_lie_beside_it_and_is_small(report):
+    page = (report[0] / "index.html").read_text()
+    shown = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert {"recall_over_gap.png", "trajectory.png", "hardest.jpg", "metrics.json"} <= set(shown)
+    assert all((report[0] / name).stat().st_size > 1000 for name in shown)
+    assert sum(file.stat().st_size for file in report[0].iterdir()) < 3e6
+
+
+def test_the_table_says_what_was_seen_in_training(report):
+    assert "SAW this drive" in report[1] and "@1 chance" in report[1] and "gap-8" in report[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--protocol", "gap"], "no protocol 'gap'"),
+        (["--gaps", "a few"], "--gaps 'a few'"),
+        (["--headings", "some"], "--headings"),
+        (["--place-spacing", 0], "--place-spacing"),
+    ],
+)
+def test_what_is_asked_wrongly_is_named(arguments, why, demo_bag, tmp_path):
+    with pytest.raises(LiplocError, match=why):
+        evaluate(demo_bag, "--out", tmp_path / "out", *arguments)
+
+
+def test_a_folder_of_something_else_is_not_replaced(demo_bag, tmp_path):
+    (tmp_path / "holiday.jpg").write_bytes(b"sun")
+    with pytest.raises(LiplocError, match="choose another folder"):
+        evaluate(demo_bag, "--out", tmp_path)
