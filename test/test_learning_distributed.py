@@ -20,13 +20,13 @@ NAMES = ("aligned", "toy")
 
 
 class Cells(AlignedMethod):
-    """Aligned views of noise, small enough for a test."""
+    """Aligned views of noise."""
 
     def batch(self, samples, rng):
         made = torch.Generator().manual_seed(0)
-        camera, lidar = torch.randn(4, 3, 64, 64, generator=made), torch.randn(4, 3, 64, 128, generator=made)
+        camera, lidar = torch.randn(4, 3, 64, 256, generator=made), torch.randn(4, 3, 64, 320, generator=made)
         place = torch.arange(4)[:, None] * torch.tensor([[5.0, 0, 0]], dtype=torch.float64)
-        return Batch(camera, lidar, torch.ones(4, 8, 8), place, torch.zeros(4, dtype=torch.int64))
+        return Batch(camera, lidar, torch.ones(4, 8, 32), place, torch.zeros(4, dtype=torch.int64))
 
 
 def step(name, processes):
