@@ -78,9 +78,10 @@ def hide_blocks(panorama: Panorama, rng: np.random.Generator) -> Panorama:
     """Take the returns out of some blocks of three views in ten: glass, a vehicle close by, what no scan reached."""
     if rng.random() > 0.3:
         return panorama
-    kept = np.ones(panorama.range.shape, bool)
+    rows, columns = panorama.range.shape
+    kept = np.ones((rows, columns), bool)
     for _ in range(rng.integers(1, 4)):
         height, width = rng.integers(6, 24), rng.integers(10, 50)
-        row, column = rng.integers(0, kept.shape[0] - height), rng.integers(0, kept.shape[1] - width)
+        row, column = rng.integers(0, rows - height), rng.integers(0, columns - width)
         kept[row : row + height, column : column + width] = False
     return Panorama(panorama.range * kept, panorama.reflectance * kept)

@@ -114,7 +114,7 @@ class AlignedMethod:
     def _mosaic(self, pair: Pair, pairs: Sequence[Pair], rng: np.random.Generator) -> Pair:
         if rng.random() >= self.recipe.mosaic:
             return pair
-        return join(pair, pairs[rng.integers(len(pairs))], STRIDE, rng)
+        return join(pair, pairs[int(rng.integers(len(pairs)))], STRIDE, rng)
 
     def _inputs(self, camera: CameraView, lidar: Panorama) -> Pair:
         mask = camera_cell_mask(camera.mask, STRIDE) & lidar_cell_mask(lidar.mask[:, CONTEXT:-CONTEXT], STRIDE)
