@@ -21,7 +21,7 @@ from liploc_ros.geometry import pose_from_yaw
 from liploc_ros.mapping.place_index import describe
 from liploc_ros.views import CameraViewer, Scan, draw_virtual_view, without_moving
 
-SPARSE = EvaluationOptions(place_spacing=4.0)
+SPARSE = EvaluationOptions(place_spacing=4.0, scans_per_place=2)
 
 
 @pytest.fixture
@@ -83,7 +83,9 @@ def test_what_is_searched_is_what_a_saved_map_finds(demo_map, demo_drive, demo_c
 @pytest.mark.parametrize("gap", [0.0, 3.0, 8.0])
 def test_no_place_is_drawn_from_a_scan_that_is_nearer_than_the_gap(there_and_back, gap):
     scene = Scene.of(there_and_back)
-    places = database_of(scene, Protocol(kind="gap", value=gap), EvaluationOptions(place_spacing=1.7)).places
+    places = database_of(
+        scene, Protocol(kind="gap", value=gap), EvaluationOptions(place_spacing=1.7, scans_per_place=2)
+    ).places
     scans, queries = scene.path[scene.scan_rows, :3, 3], scene.path[scene.query_rows, :3, 3]
     for T, chosen in zip(places.T_map_base, places.keyframes, strict=True):
         nearest = queries[np.argmin(np.linalg.norm(queries - T[:3, 3], axis=1))]
@@ -94,7 +96,7 @@ def test_no_place_is_drawn_from_a_scan_that_is_nearer_than_the_gap(there_and_bac
 
 def test_without_a_gap_a_place_at_a_frame_is_drawn_from_its_own_scan_alone(there_and_back):
     scene = Scene.of(there_and_back)
-    places = database_of(scene, Protocol.parse("gap-0"), EvaluationOptions(places="frames")).places
+    places = database_of(scene, Protocol.parse("gap-0"), EvaluationOptions(places="frames", scans_per_place=2)).places
     assert places.keyframes[7].tolist() == [7, 7] and np.allclose(places.T_map_base[7], scene.path[7])
 
 

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from liploc_ros import __version__
-from liploc_ros.cli import demo, evaluate, export, kitti, localize, map, play, train
+from liploc_ros.cli import benchmark, demo, evaluate, export, kitti, localize, map, play, train
 from liploc_ros.errors import LiplocError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.add_typer(kitti.app, name="kitti")
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("evaluate")(evaluate.evaluate)
+app.command("benchmark")(benchmark.benchmark)
 
 
 def _show_version(wanted: bool) -> None:

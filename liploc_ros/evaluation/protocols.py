@@ -99,6 +99,7 @@ class Evaluator:
         self.options = options
         self._progress = progress
         self._encoders: Encoders = bundle.encoders()
+        self._cells_of_scans: Cells | None = None
 
     def run(self, protocol: str) -> Result:
         """Evaluate by one protocol; see :func:`evaluate`."""
@@ -200,12 +201,17 @@ class Evaluator:
         return _Found(database, truth, cells, index, known, search)
 
     def _cells(self, database: Database, rules: Protocol) -> Cells:
-        """Return (P, h, around, D) cells as a map would hold them."""
+        """Return (P, h, around, D) cells as a map would hold them; those of the scans' own places are kept."""
+        if rules.kind != "gap" and self._cells_of_scans is not None:
+            return self._cells_of_scans
         origin = self.scene.T_base_lidar[:3, 3]
         drawn = draw_places(self.scene.scans, database.places, origin, self.bundle, self.options.drop_moving)
         total = len(database.T_map_base)
         panoramas = tqdm(drawn, desc=f"places of {rules.name}", total=total, disable=not self._progress)
-        return np.stack([stored_cells(self._encoders.encode_panorama(panorama)) for panorama in panoramas])
+        cells = np.stack([stored_cells(self._encoders.encode_panorama(panorama)) for panorama in panoramas])
+        if rules.kind != "gap":
+            self._cells_of_scans = cells
+        return cells
 
     def _truth(self, database: Database, rules: Protocol) -> Truth:
         truth = Truth(
