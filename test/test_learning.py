@@ -235,7 +235,8 @@ def test_views_from_other_scans_are_drawn_without_what_those_saw_through(tmp_pat
     wall = np.c_[np.full(y.size, 70.0), y.ravel(), z.ravel(), np.full(y.size, 0.3)]
     for i, file in enumerate(sorted((folder / "velodyne_points/data").iterdir())):
         points = wall - [1.0 * i, 0, 0, 0]
-        box = np.c_[np.full(900, 12.0), np.tile(np.arange(-1.5, 1.5, 0.1), 30), np.repeat(np.arange(-0.3, 0.3, 0.02), 30)]
+        y, z = np.tile(np.arange(-1.5, 1.5, 0.1), 30), np.repeat(np.arange(-0.3, 0.3, 0.02), 30)
+        box = np.c_[np.full(900, 12.0), y, z]
         points = np.concatenate([points, np.c_[box, np.ones(900)]]) if i == 10 else points
         points.astype(np.float32).tofile(file)
     settings = VirtualViews(views=8, nearest=1, farthest=3, cleaned=1.0, one_side=0)
@@ -243,3 +244,14 @@ def test_views_from_other_scans_are_drawn_without_what_those_saw_through(tmp_pat
     near_box = [int(((s.own.range > 0) & (s.own.range < 13)).sum()) for s in samples]
     near_box_virtual = [int(((v.range > 0) & (v.range < 13)).sum()) for s in samples for v in s.virtual]
     assert near_box[10] > 200 and max(near_box_virtual) < near_box[10] / 10
+
+
+def test_weights_of_another_network_are_refused(tmp_path):
+    from safetensors.torch import save_file
+
+    from liploc_ros.encoders import ModelError
+    from liploc_ros.learning.aligned.network import CellEncoder
+
+    save_file({"conv1.weight": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(ModelError, match=r"other\.safetensors: no weights of tf_efficientnet_lite0"):
+        CellEncoder(tmp_path / "other.safetensors")

@@ -41,7 +41,7 @@ def test_a_place_is_drawn_from_the_keyframes_on_both_sides():
     path = np.stack([pose_from_yaw(x, 0, 0, 0) for x in range(41)])
     places = places_along(path, path[::10], MapConfig())
     x = places.T_map_base[:, 0, 3]
-    assert places.keyframes[np.searchsorted(x, 14.5)].tolist() == [2, 1]
+    assert places.keyframes[np.searchsorted(x, 14.5)].tolist() == [2, 1, 3, 0]
 
 
 def test_no_places_are_drawn_across_a_gap():
@@ -211,3 +211,15 @@ def test_loading_and_searching_do_not_change_the_map(saved_map, bundle):
 def change_manifest(path, **changes):
     manifest = json.loads((path / "manifest.json").read_text()) | changes
     (path / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_compressed_descriptors_rank_as_their_products_do(demo_map):
+    """Descriptors of a map have much in common; a compression that took it off would rank by another product."""
+    manifest = demo_map.manifest
+    cells = np.asarray(demo_map.cells)
+    descriptors = describe_headings(cells, manifest.grid, manifest.stride, manifest.pool)
+    views = [cells[place][:, 56:88].astype(np.float32) + 40 for place in range(5, len(cells), 20)]
+    for view in views:
+        products = descriptors @ describe(view, manifest.pool)
+        found = demo_map.index.search(view, 1)[0]
+        assert products[found.place * demo_map.index.headings + found.heading] > products.max() - 0.02

@@ -149,12 +149,14 @@ def heading_yaw(heading: NDArray[np.integer], grid: ViewGrid, stride: int, pool:
 
 
 def _compressed_index(descriptors: NDArray[np.float32], size: int) -> faiss.Index:
-    """Return an empty index of ``size`` bytes a descriptor: principal components, 8 bits each."""
-    mean = descriptors.mean(axis=0)
-    components = _principal_components(descriptors - mean, size)
-    compress = faiss.LinearTransform(descriptors.shape[1], size, True)
-    faiss.copy_array_to_vector(np.ascontiguousarray(components.T, dtype=np.float32).ravel(), compress.A)
-    faiss.copy_array_to_vector(np.asarray(-components.T @ mean, dtype=np.float32), compress.b)
+    """Return an empty index of ``size`` bytes a descriptor: its leading principal components, 8 bits each.
+
+    Components are those of the products themselves, not of deviations from the mean: with the mean taken off, a search
+    would rank by another product than that of the descriptors.
+    """
+    compress = faiss.LinearTransform(descriptors.shape[1], size, False)
+    components = _principal_components(descriptors, size)
+    faiss.copy_array_to_vector(np.ascontiguousarray(components.T).ravel(), compress.A)
     compress.is_trained = True
     quantizer = faiss.IndexScalarQuantizer(size, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
     quantizer.train(compress.apply(descriptors))
@@ -163,15 +165,15 @@ def _compressed_index(descriptors: NDArray[np.float32], size: int) -> faiss.Inde
     return index
 
 
-def _principal_components(centred: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Return the ``size`` leading principal components (dimension, size) of centred descriptors (N, dimension).
+def _principal_components(descriptors: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Return the ``size`` leading principal components (dimension, size) of descriptors (N, dimension).
 
     They follow from the products of the descriptors with one another, which are fewer than those of their dimensions.
     SciPy finds the leading ones alone, much faster than faiss.PCAMatrix finds all.
     """
-    last = len(centred) - 1
-    variances, vectors = scipy.linalg.eigh(centred @ centred.T, subset_by_index=(last - size + 1, last))
-    return np.asarray(centred.T @ (vectors / np.sqrt(np.maximum(variances, 1e-12))), dtype=np.float32)
+    last = len(descriptors) - 1
+    variances, vectors = scipy.linalg.eigh(descriptors @ descriptors.T, subset_by_index=(last - size + 1, last))
+    return np.asarray(descriptors.T @ (vectors / np.sqrt(np.maximum(variances, 1e-12))), dtype=np.float32)
 
 
 def _training_descriptors(cells: Cells, grid: ViewGrid, stride: int, pool: int) -> NDArray[np.float32]:

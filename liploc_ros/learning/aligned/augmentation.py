@@ -42,7 +42,7 @@ def change_sensor(panorama: Panorama, rng: np.random.Generator) -> Panorama:
     if rng.random() < 0.3:
         kept &= rng.random(kept.shape) > rng.uniform(0, 0.3)
     if rng.random() < 0.25:
-        beams = rng.integers(2, 4)
+        beams = rng.integers(2, 5)  # of 64 rows, 32 to 16 are left
         kept &= ((np.arange(len(kept)) + rng.integers(beams)) % beams == 0)[:, None]
     return Panorama(panorama.range * kept, reflectance * kept)
 

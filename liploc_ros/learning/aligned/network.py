@@ -1,6 +1,5 @@
 """The aligned-view encoder: the first stages of an image network and a small head."""
 
-import warnings
 from pathlib import Path
 
 import timm
@@ -9,9 +8,11 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import nn
 
+from liploc_ros.encoders import ModelError
 from liploc_ros.learning.method import RANDOM
 
 TRUNK = "tf_efficientnet_lite0"
+STAGES = 3  # of the trunk, up to this stride
 STRIDE = 8
 CHANNELS = 32
 FORGETTING = 0.05  # share of what is common that a batch replaces
@@ -25,9 +26,12 @@ class CellEncoder(nn.Module):
         super().__init__()
         self.trunk = timm.create_model(TRUNK, features_only=True, out_indices=(2,), pretrained=weights is None)
         if weights not in (None, RANDOM):
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                self.trunk.load_state_dict(load_file(weights), strict=False)
+            missing = self.trunk.load_state_dict(load_file(weights), strict=False).missing_keys
+            if missing:
+                raise ModelError(
+                    f"{weights}: no weights of {TRUNK} ({missing[0]} is missing): give its ImageNet weights"
+                )
+        del self.trunk.blocks[STAGES:]
         features = self.trunk.feature_info.channels()[-1]
         self.head = nn.Sequential(
             nn.Conv2d(features, hidden, 3, padding=1), nn.BatchNorm2d(hidden), nn.ReLU(), nn.Conv2d(hidden, CHANNELS, 1)

@@ -38,6 +38,6 @@ class AlignedRecipe(BaseRecipe):
     lidar_trunk_rate: float = Field(3e-4, gt=0, description="... on images, and the LiDAR's has farther to go")
     head_rate: float = Field(1.5e-3, gt=0, description="learning rate of heads and temperature")
     common: float = Field(
-        0.75, ge=0, le=1, description="share of what camera cells have in common everywhere that is taken off them"
+        0.25, ge=0, le=1, description="share of what camera cells have in common everywhere that is taken off them"
     )
     pool: int = Field(1, ge=1, description="cells a side that are averaged in a descriptor")
