@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from liploc_ros.datasets.frame import Drive, Frame
 from liploc_ros.geometry import MountedCamera, Pose, ViewGrid
+from liploc_ros.learning.scans import pose_of, scan_of, scans_around, view_pose
 from liploc_ros.views import CameraView, Panorama, Scan, WholeImageViewer, draw_virtual_view
 
 LEVELS = 255  # of a stored range; 0 where nothing returned
@@ -48,37 +49,30 @@ def samples_of(
     """
     frames = drive.complete().frames
     viewers = {name: WholeImageViewer(mounted, side) for name, mounted in drive.cameras.items()}
-    places = np.array([_pose(frame)[:3, 3] for frame in frames])
+    places = np.array([pose_of(frame)[:3, 3] for frame in frames])
 
     @lru_cache(SCANS_IN_MEMORY)
     def scan(at: int) -> Scan:
-        return _scan(drive, frames[at])
+        return scan_of(drive, frames[at])
 
     samples = []
     for i, frame in enumerate(tqdm(frames, desc=f"views of {drive.name}", disable=not progress)):
         name, read = next(iter(frame.images.items()))
-        distance = np.linalg.norm(places - places[i], axis=1)
-        around = {gap: near for gap in gaps if (near := scans_around(distance, i, gap))} or {0.0: [i]}
+        around = {gap: near for gap in gaps if (near := _around(i, places, gap))} or {0.0: [i]}
         yaw = _heading(drive.cameras[name])
         lidar = {gap: _stored([scan(j) for j in near], frame, drive, grid, yaw) for gap, near in around.items()}
-        samples.append(LiplocSample(drive.name, _pose(frame), viewers[name].draw(read()).image, lidar))
+        samples.append(LiplocSample(drive.name, pose_of(frame), viewers[name].draw(read()).image, lidar))
     return samples
 
 
-def scans_around(distance: NDArray[np.floating], at: int, gap: float) -> list[int]:
-    """Return the nearest earlier and later frames that are at least ``gap`` metres away; for gap 0 the frame itself."""
-    if gap == 0:
-        return [at]
-    index = np.arange(len(distance))
-    far = distance >= gap
-    return [*index[far & (index < at)][-1:], *index[far & (index > at)][:1]]
+def _around(at: int, places: NDArray[np.floating], gap: float) -> list[int]:
+    """Return the nearest frames on both sides that are at least ``gap`` metres away; for gap 0 the frame itself."""
+    behind, ahead = scans_around(at, places, gap, 1)
+    return [at] if gap == 0 else behind + ahead
 
 
 def _stored(scans: Sequence[Scan], frame: Frame, drive: Drive, grid: ViewGrid, yaw: float) -> NDArray[np.uint8]:
-    T_base_view = np.eye(4)
-    if drive.T_base_lidar is not None:
-        T_base_view[:3, 3] = drive.T_base_lidar[:3, 3]
-    view = draw_virtual_view(scans, _pose(frame) @ T_base_view, grid).facing(grid, yaw)
+    view = draw_virtual_view(scans, view_pose(drive, frame), grid).facing(grid, yaw)
     levels = np.clip(np.rint(view.range * (LEVELS / grid.far)), 1, LEVELS)
     return np.asarray(levels * view.mask, dtype=np.uint8)
 
@@ -86,13 +80,3 @@ def _stored(scans: Sequence[Scan], frame: Frame, drive: Drive, grid: ViewGrid, y
 def _heading(mounted: MountedCamera) -> float:
     axis = mounted.T_base_camera[:3, 2]
     return float(np.arctan2(axis[1], axis[0]))
-
-
-def _scan(drive: Drive, frame: Frame) -> Scan:
-    points = frame.read_points() if frame.read_points is not None else np.zeros((0, 4), np.float32)
-    T_base_lidar = np.eye(4) if drive.T_base_lidar is None else drive.T_base_lidar
-    return Scan(points, _pose(frame) @ T_base_lidar)
-
-
-def _pose(frame: Frame) -> Pose:
-    return np.eye(4) if frame.T_map_base is None else frame.T_map_base
