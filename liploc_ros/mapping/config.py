@@ -12,7 +12,7 @@ class MapConfig(BaseModel):
     place_spacing: float = Field(1.0, gt=0, description="distance along the path between places")
     longest_gap: float = Field(40.0, gt=0, description="between keyframes farther apart than this no place is drawn")
     scans_per_place: int = Field(
-        4, ge=1, le=20, description="keyframes nearest along the path that a place is drawn from"
+        2, ge=1, le=20, description="keyframes nearest along the path that a place is drawn from"
     )
     drop_moving: bool = Field(True, description="leave out points that another keyframe saw through: moving things")
     view_origin: tuple[float, float, float] | None = Field(
