@@ -30,10 +30,11 @@ def refine(candidates: Sequence[Candidate], cells: NDArray[np.float32], lidar_ma
         reach: cells to both sides over which the heading is sought.
     """
     grid, stride = lidar_map.manifest.grid, lidar_map.manifest.stride
-    pairs = _with_neighbours(candidates, len(lidar_map.cells))
+    pool, index = lidar_map.manifest.pool, lidar_map.index
+    pairs = _with_neighbours(candidates, len(lidar_map.cells), index.headings, covered=(reach - 1) // pool)
     if not len(pairs):
         return []
-    places, first = pairs[:, 0], pairs[:, 1] * lidar_map.manifest.pool - reach
+    places, first = pairs[:, 0], pairs[:, 1] * pool - reach
     columns = (first[:, None] + np.arange(cells.shape[1] + 2 * reach)[None]) % lidar_map.cells.shape[2]
     windows = lidar_map.cells[places[:, None], :, columns].transpose(0, 2, 1, 3).astype(np.float32)
     scores = shifted_similarity(cells, windows / np.float32(scale_of(lidar_map.cells)), reach)
@@ -59,10 +60,19 @@ def shifted_similarity(cells: NDArray[np.float32], windows: NDArray[np.float32],
     return np.asarray(total / np.sqrt(np.maximum(overlap, 1) * max(seen.sum(), 1)), dtype=np.float32)
 
 
-def _with_neighbours(candidates: Sequence[Candidate], places: int) -> NDArray[np.intp]:
-    """Return unique (M, 2) place and heading of the candidates and of the places before and after them."""
-    pairs = {(c.place + step, c.heading) for c in candidates for step in (-1, 0, 1) if 0 <= c.place + step < places}
-    return np.array(sorted(pairs), dtype=np.intp).reshape(-1, 2)
+def _with_neighbours(candidates: Sequence[Candidate], places: int, headings: int, covered: int) -> NDArray[np.intp]:
+    """Return (M, 2) place and heading of the candidates and of the places before and after them.
+
+    A heading within ``covered`` of one that stands already is left out: the search over turns covers it.
+    """
+    kept: dict[int, list[int]] = {}
+    for c in candidates:
+        for place in range(max(0, c.place - 1), min(places, c.place + 2)):
+            turns = [abs(c.heading - other) for other in kept.setdefault(place, [])]
+            if all(min(turn, headings - turn) > covered for turn in turns):
+                kept[place].append(c.heading)
+    pairs = [(place, heading) for place in sorted(kept) for heading in sorted(kept[place])]
+    return np.array(pairs, dtype=np.intp).reshape(-1, 2)
 
 
 def _peak(scores: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
