@@ -24,6 +24,7 @@ from liploc_ros.datasets.messages import TYPES
 from liploc_ros.datasets.trajectory import Trajectory
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import MountedCamera, PinholeCamera, ViewGrid
+from liploc_ros.learning.aligned.recipe import VirtualViews
 from liploc_ros.learning.aligned.samples import samples_of
 
 EXCERPT = Path(__file__).parents[1] / "demo/kitti_0013_excerpt.mcap"
@@ -187,7 +188,7 @@ def test_a_closed_bag_opens_again_when_it_is_read() -> None:
 
 def test_training_on_a_bag_says_why_it_cannot_be() -> None:
     with pytest.raises(DatasetError, match=r"in a bag they are frames of their own\): give the folder of a KITTI raw"):
-        samples_of(open_drive(EXCERPT), ViewGrid(), [0.0])
+        samples_of(open_drive(EXCERPT), ViewGrid(), VirtualViews(), seed=0)
 
 
 def test_a_drive_goes_to_another_process() -> None:

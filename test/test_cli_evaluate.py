@@ -23,7 +23,7 @@ def report(tmp_path_factory, demo_bag):
 
 def test_metrics_name_protocol_thresholds_chance_and_training(report):
     metrics = json.loads((report[0] / "metrics.json").read_text())
-    assert metrics["protocol"] == "gap-8" and metrics["in_training"] and "evaluate" in metrics["command"]
+    assert metrics["protocol"] == "gap-8" and metrics["in_training"] and metrics["command"].startswith("liploc ")
     assert list(metrics["recall_at_1"]) == ["1", "2", "5", "10", "20"]
     within = metrics["recall_at_1"]["5"]
     assert within["low"] < within["recall"] < within["high"] and 0 < within["chance"] < 0.2

@@ -75,7 +75,7 @@ def test_search_finds_what_comparing_with_everything_finds(demo_map):
     descriptors = describe_headings(np.asarray(demo_map.cells), demo_map.manifest.grid, demo_map.manifest.stride, 2)
     best = int(np.argmax(descriptors @ describe(cells, 2)))
     found = demo_map.index.search(cells, 5)
-    assert (found[0].place, found[0].heading) == divmod(best, 72) == (60, 28)
+    assert (found[0].place, found[0].heading) == divmod(best, 144) == (60, 56)
 
 
 def test_few_descriptors_are_indexed_uncompressed(rng):
