@@ -19,7 +19,7 @@ from liploc_ros.evaluation.released import released_positions
 from liploc_ros.evaluation.scene import Scene
 from liploc_ros.geometry import pose_from_yaw
 from liploc_ros.mapping.place_index import describe
-from liploc_ros.views import CameraViewer, Scan, draw_virtual_view, without_moving
+from liploc_ros.views import CameraViewer, Scan, StillScans, draw_virtual_view
 
 SPARSE = EvaluationOptions(place_spacing=4.0, scans_per_place=2)
 
@@ -45,6 +45,7 @@ def test_recall_of_a_gap_is_that_of_a_slow_and_obvious_version(demo_drive, demo_
     at_images = np.array([f.T_map_base[:3, 3] for f in images])
     result = evaluate(demo_drive, bundle, "gap-8", SPARSE.model_copy(update={"refine": False}))
     places, views = result.database.T_map_base, []
+    still = StillScans(scans, at_scans)
     T_base_view = np.eye(4)
     T_base_view[:3, 3] = demo_drive.T_base_lidar[:3, 3]
     for T in places:
@@ -53,7 +54,8 @@ def test_recall_of_a_gap_is_that_of_a_slow_and_obvious_version(demo_drive, demo_
         for k, scan in enumerate(at_scans):  # this drive never turns back
             if np.linalg.norm(scan - T[:3, 3]) >= 8 and np.linalg.norm(scan - near_query) >= 8:
                 (ahead if (scan - T[:3, 3]) @ T[:3, 0] > 0 else behind).append(k)
-        around = without_moving([scans[k] for k in [*behind[-1:], *ahead[:1]]])
+        far = np.isin(np.arange(len(scans)), [*behind, *ahead])
+        around = [still.still(k, far) for k in [*behind[-1:], *ahead[:1]]]
         cells = encoders.encode_panorama(draw_virtual_view(around, T @ T_base_view, grid))
         first = (grid.panorama_width - grid.width) // 2 // stride
         views.append(describe(np.rint(cells[:, first : first + grid.width // stride] * 127), bundle.spec.pool))

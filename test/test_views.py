@@ -14,12 +14,12 @@ from liploc_ros.views import (
     ImageError,
     PointsError,
     Scan,
+    StillScans,
     ViewError,
     decode_image,
     draw_panorama,
     draw_virtual_view,
     read_image,
-    without_moving,
 )
 
 GRID = ViewGrid()
@@ -185,14 +185,15 @@ def wall(x):
 
 
 def test_what_another_scan_saw_through_is_dropped_and_what_stands_still_is_kept():
-    car, parked = box(10.0), box(12.0, y=8.0)
-    T_later = pose_from_yaw(4.0, 0.0, 0.0, 0.0)
+    car, parked = box(14.0), box(12.0, y=8.0)
+    T_later = pose_from_yaw(6.0, 0.0, 0.0, 0.0)
     first = Scan(np.concatenate([wall(25.0), parked, car]), np.eye(4))  # the car ahead is gone in the second scan
-    second = Scan(np.concatenate([wall(21.0), parked - np.float32([4, 0, 0, 0])]), T_later)
-    cleaned, other = without_moving([first, second])
-    assert len(cleaned.points) == len(first.points) - len(car) and not (cleaned.points[:, 0] == 10).any()
+    second = Scan(np.concatenate([wall(19.0), parked - np.float32([6, 0, 0, 0])]), T_later)
+    scans = StillScans([first, second], np.array([[0, 0, 0], [6.0, 0, 0]]))
+    cleaned, other = scans.still(0), scans.still(1)
+    assert len(cleaned.points) == len(first.points) - len(car) and not (cleaned.points[:, 0] == 14).any()
     assert len(other.points) == len(second.points)
 
 
 def test_a_single_scan_has_nothing_that_another_saw_through(demo_scan):
-    assert len(without_moving([Scan(demo_scan, np.eye(4))])[0].points) == len(demo_scan)
+    assert len(StillScans([Scan(demo_scan, np.eye(4))], np.zeros((1, 3))).still(0).points) == len(demo_scan)

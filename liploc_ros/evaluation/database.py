@@ -11,6 +11,7 @@ from liploc_ros.evaluation.protocol import Protocol
 from liploc_ros.evaluation.scene import Scene
 from liploc_ros.geometry import interpolate
 from liploc_ros.mapping.places import Places
+from liploc_ros.views import Scan
 
 CLOSE = 1e-6  # metres; a place at a scan's own pose has that scan on both sides
 
@@ -22,15 +23,25 @@ class Database:
     Attributes:
         places: base poses (P, 4, 4), and (P, k) rows of ``Scene.scans``.
         allowed: (Q, P) which places a query may be found in, or None where it may be found in all.
+        far: (P, S) which of ``Scene.scans`` a place may be drawn from, and which may tell what moved in them; None
+            where scans are taken as they are.
     """
 
     places: Places
     allowed: NDArray[np.bool_] | None = None
+    far: NDArray[np.bool_] | None = None
 
     @property
     def T_map_base(self) -> NDArray[np.float64]:  # noqa: N802
         """(P, 4, 4) base poses."""
         return self.places.T_map_base
+
+    def scans_of(self, scene: Scene, place: int) -> list[Scan]:
+        """Return the scans that a place is drawn from, without what moved."""
+        drawn_from = self.places.drawn_from(place)
+        if self.far is None:
+            return [scene.scans[k] for k in drawn_from]
+        return [scene.still_scans.still(k, self.far[place]) for k in drawn_from]
 
 
 def database_of(scene: Scene, protocol: Protocol, options: EvaluationOptions) -> Database:
@@ -40,7 +51,7 @@ def database_of(scene: Scene, protocol: Protocol, options: EvaluationOptions) ->
         EvaluationError: there are none.
     """
     if protocol.kind == "gap":
-        return Database(virtual_places(scene, protocol.value, options))
+        return virtual_places(scene, protocol.value, options)
     places = Places(scene.path[scene.scan_rows], np.arange(len(scene.scan_rows), dtype=np.intp)[:, None])
     if protocol.kind == "same-frame":
         return Database(places)
@@ -48,10 +59,10 @@ def database_of(scene: Scene, protocol: Protocol, options: EvaluationOptions) ->
     return Database(places, since > protocol.value if protocol.kind == "revisit" else abs(since) > protocol.value)
 
 
-def virtual_places(scene: Scene, gap: float, options: EvaluationOptions) -> Places:
+def virtual_places(scene: Scene, gap: float, options: EvaluationOptions) -> Database:
     """Return places, each drawn from the nearest scans before and after it along the path.
 
-    They are at least ``gap`` metres from the place and from the query nearest to it. At an end of the drive there are
+    These are at least ``gap`` metres from the place and from the query nearest to it. At an end of the drive there are
     scans on one side only. A place that has none at all is left out.
 
     Raises:
@@ -60,19 +71,22 @@ def virtual_places(scene: Scene, gap: float, options: EvaluationOptions) -> Plac
     poses, along = _placed(scene, options)
     queries, scans = scene.path[scene.query_rows, :3, 3], scene.path[scene.scan_rows, :3, 3]
     scans_along = scene.along[scene.scan_rows]
-    kept, chosen = [], []
+    kept, chosen, far = [], [], []
     for i, (T, at) in enumerate(zip(poses, along, strict=True)):
         query = queries[np.argmin(np.linalg.norm(queries - T[:3, 3], axis=1))]
         away = np.minimum(np.linalg.norm(scans - T[:3, 3], axis=1), np.linalg.norm(scans - query, axis=1))
-        around = _on_both_sides(scans_along, away >= gap, at, options.scans_per_place)
+        is_far = away >= gap
+        around = _on_both_sides(scans_along, is_far, at, options.scans_per_place)
         if len(around):
             kept.append(i)
+            far.append(is_far)
             chosen.append(np.resize(around, options.scans_per_place))  # repeated where there are fewer
     if not kept:
         raise EvaluationError(
             f"{scene.drive.source}: no scan is {gap:g} m away from any place of {along[-1]:.0f} m: choose a smaller gap"
         )
-    return Places(poses[kept], np.stack(chosen))
+    places = Places(poses[kept], np.stack(chosen))
+    return Database(places, far=np.stack(far) if options.drop_moving else None)
 
 
 def _placed(scene: Scene, options: EvaluationOptions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -12,7 +12,6 @@ from liploc_ros.evaluation.report import coloured
 from liploc_ros.evaluation.result import Result
 from liploc_ros.geometry import MountedCamera
 from liploc_ros.mapping.build import draw_places
-from liploc_ros.mapping.places import Places
 from liploc_ros.views import CameraViewer
 
 matplotlib.use("Agg")
@@ -73,10 +72,9 @@ def _camera_view(
 
 
 def _lidar_view(result: Result, bundle: ModelBundle, place: int, yaw: float) -> NDArray[np.uint8]:
-    places = result.database.places
-    one = Places(places.T_map_base[place : place + 1], places.keyframes[place : place + 1])
-    drop = result.metrics.options.drop_moving
-    panorama = next(draw_places(result.scene.scans, one, result.scene.T_base_lidar[:3, 3], bundle, drop))
+    scene, database = result.scene, result.database
+    scans, T = database.scans_of(scene, place), database.T_map_base[place]
+    panorama = next(draw_places([scans], T[None], scene.T_base_lidar[:3, 3], bundle.spec.grid))
     return _enlarged(coloured(panorama.facing(bundle.spec.grid, yaw)))
 
 

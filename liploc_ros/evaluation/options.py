@@ -14,7 +14,9 @@ class EvaluationOptions(BaseModel):
     place_spacing: float = Field(1.0, gt=0, description="distance along the path between places, of gap-D")
     longest_gap: float = Field(40.0, gt=0, description="where poses are farther apart than this there are no places")
     scans_per_place: int = Field(6, ge=1, le=20, description="nearest scans that a place is drawn from, of gap-D")
-    drop_moving: bool = Field(True, description="leave out points that another scan of the place saw through")
+    drop_moving: bool = Field(
+        True, description="of gap-D: leave out points that another scan saw through, which is as far away"
+    )
     headings: Literal["known", "all"] = Field(
         "known", description="known: views along the heading of the vehicle, as LIP-Loc; all: every heading is searched"
     )

@@ -205,8 +205,9 @@ class Evaluator:
         if rules.kind != "gap" and self._cells_of_scans is not None:
             return self._cells_of_scans
         origin = self.scene.T_base_lidar[:3, 3]
-        drawn = draw_places(self.scene.scans, database.places, origin, self.bundle, self.options.drop_moving)
         total = len(database.T_map_base)
+        around = (database.scans_of(self.scene, place) for place in range(total))
+        drawn = draw_places(around, database.T_map_base, origin, self.bundle.spec.grid)
         panoramas = tqdm(drawn, desc=f"places of {rules.name}", total=total, disable=not self._progress)
         cells = np.stack([stored_cells(self._encoders.encode_panorama(panorama)) for panorama in panoramas])
         if rules.kind != "gap":

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import overload
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +10,9 @@ from numpy.typing import NDArray
 from liploc_ros.datasets.frame import Drive, Frame
 from liploc_ros.evaluation.metrics import EvaluationError
 from liploc_ros.geometry import MountedCamera, Pose
+from liploc_ros.mapping.drive_scans import DriveScans
 from liploc_ros.mapping.places import arc_length
-from liploc_ros.views import Scan
-
-SCANS_IN_MEMORY = 64  # of 2 MB each; a place needs its neighbours' scans
+from liploc_ros.views import Scan, StillScans
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,12 @@ class Scene:
     @cached_property
     def scans(self) -> Sequence[Scan]:
         """The scans, read when they are needed."""
-        return _Scans([self.posed[row] for row in self.scan_rows], self.T_base_lidar)
+        return DriveScans([self.posed[row] for row in self.scan_rows], self.T_base_lidar)
+
+    @cached_property
+    def still_scans(self) -> StillScans:
+        """The scans without what moved."""
+        return StillScans(self.scans, (self.path[self.scan_rows] @ self.T_base_lidar)[:, :3, 3])
 
     def image(self, query: int) -> NDArray[np.uint8]:
         """Return the image (h, w, 3) of a query.
@@ -98,30 +101,3 @@ class Scene:
 def yaws_of(T: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the headings (N,) [rad] of poses (N, 4, 4); see :func:`~liploc_ros.geometry.yaw_of`."""
     return np.asarray(np.arctan2(T[:, 1, 0], T[:, 0, 0]))
-
-
-class _Scans(Sequence[Scan]):
-    """Scans in files; only those used last are in memory."""
-
-    def __init__(self, frames: Sequence[Frame], T_base_lidar: Pose) -> None:
-        self._frames = frames
-        self._T_base_lidar = T_base_lidar
-        self._read = lru_cache(SCANS_IN_MEMORY)(self._load)
-
-    def __len__(self) -> int:
-        return len(self._frames)
-
-    @overload
-    def __getitem__(self, index: int) -> Scan: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Scan]: ...
-    def __getitem__(self, index: int | slice) -> Scan | Sequence[Scan]:
-        if isinstance(index, slice):
-            return [self._read(i) for i in range(*index.indices(len(self)))]
-        return self._read(index)
-
-    def _load(self, index: int) -> Scan:
-        frame = self._frames[index]
-        if frame.read_points is None or frame.T_map_base is None:
-            raise EvaluationError(f"frame at {frame.stamp_ns} ns has no scan or no pose: report this")
-        return Scan(frame.read_points(), frame.T_map_base @ self._T_base_lidar)

@@ -1,18 +1,10 @@
-"""Scans of a drive's frames, with their places: what every method draws its LiDAR views from."""
+"""Where a drive's frames stand, and which are around: what every method draws its LiDAR views from."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.datasets.frame import Drive, Frame
 from liploc_ros.geometry import Pose
-from liploc_ros.views import Scan
-
-
-def scan_of(drive: Drive, frame: Frame) -> Scan:
-    """Read a frame's scan; it has no points where there is none."""
-    points = frame.read_points() if frame.read_points is not None else np.zeros((0, 4), np.float32)
-    T_base_lidar = np.eye(4) if drive.T_base_lidar is None else drive.T_base_lidar
-    return Scan(points, pose_of(frame) @ T_base_lidar)
 
 
 def pose_of(frame: Frame) -> Pose:

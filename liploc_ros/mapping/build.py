@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from liploc_ros import __version__
 from liploc_ros.datasets.frame import Drive
 from liploc_ros.encoders import Encoders, ModelBundle
-from liploc_ros.geometry import Pose
+from liploc_ros.geometry import Pose, ViewGrid
 from liploc_ros.mapping.config import MapConfig
 from liploc_ros.mapping.keyframes import Keyframe, KeyframeSelector
 from liploc_ros.mapping.lidar_map import KEYFRAME, POINT, POINT_RESOLUTION, LidarMap
@@ -18,7 +18,7 @@ from liploc_ros.mapping.manifest import Manifest, Source
 from liploc_ros.mapping.place_index import Cells, PlaceIndex, stored_cells
 from liploc_ros.mapping.places import Places, arc_length, places_along
 from liploc_ros.mapping.storage import MapError
-from liploc_ros.views import Panorama, Scan, draw_virtual_view, without_moving
+from liploc_ros.views import Panorama, Scan, StillScans, draw_virtual_view
 
 Progress = Callable[[int, int], None]
 """Called with places done and places in all."""
@@ -131,18 +131,20 @@ def build_map(
 
 
 def draw_places(
-    scans: Sequence[Scan], places: Places, origin: Iterable[float], bundle: ModelBundle, drop_moving: bool = False
+    around: Iterable[Sequence[Scan]], T_map_base: NDArray[np.float64], origin: Iterable[float], grid: ViewGrid
 ) -> Iterator[Panorama]:
-    """Yield the panorama at each place, drawn from its scans at ``origin`` in the base frame, with the base's axes.
+    """Yield the panorama at each place.
 
-    With ``drop_moving``, what the scans of a place saw through in one another is left out; no other scan is looked at.
+    Args:
+        around: the scans that each place is drawn from.
+        T_map_base: (P, 4, 4) places.
+        origin: of the views in the base frame [m]; they have the base's axes.
+        grid: of the views.
     """
     T_base_view = np.eye(4)
     T_base_view[:3, 3] = tuple(origin)
-    for T_map_base, chosen in zip(places.T_map_base, places.keyframes, strict=True):
-        around = [scans[j] for j in dict.fromkeys(chosen.tolist())]
-        around = without_moving(around) if drop_moving else around
-        yield draw_virtual_view(around, T_map_base @ T_base_view, bundle.spec.grid)
+    for scans, T in zip(around, T_map_base, strict=True):
+        yield draw_virtual_view(scans, T @ T_base_view, grid)
 
 
 def _encode_places(
@@ -156,9 +158,11 @@ def _encode_places(
     """Return (P, h, around, D) cells."""
     scans = [Scan(k.points, k.T_map_lidar) for k in keyframes]
     if drop_moving:
-        scans = without_moving(scans)
+        still = StillScans(scans, np.stack([k.T_map_lidar[:3, 3] for k in keyframes]))
+        scans = [still.still(k) for k in range(len(scans))]
+    around = ([scans[k] for k in places.drawn_from(p)] for p in range(len(places.T_map_base)))
     rows: list[Cells] = []
-    for panorama in draw_places(scans, places, origin, encoders.bundle):
+    for panorama in draw_places(around, places.T_map_base, origin, encoders.bundle.spec.grid):
         rows.append(stored_cells(encoders.encode_panorama(panorama)))
         if progress is not None:
             progress(len(rows), len(places.T_map_base))

@@ -20,6 +20,10 @@ class Places:
     T_map_base: NDArray[np.float64]
     keyframes: NDArray[np.intp]
 
+    def drawn_from(self, place: int) -> list[int]:
+        """Return the keyframes that a place is drawn from, each once."""
+        return list(dict.fromkeys(self.keyframes[place].tolist()))
+
 
 def places_along(path: NDArray[np.float64], keyframes: NDArray[np.float64], config: MapConfig) -> Places:
     """Place the places.

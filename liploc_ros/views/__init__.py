@@ -2,8 +2,9 @@
 
 from liploc_ros.views.camera_view import CameraView, CameraViewer, Viewer, ViewError, WholeImageViewer
 from liploc_ros.views.image_file import ImageError, decode_image, read_image
+from liploc_ros.views.moving import StillScans
 from liploc_ros.views.panorama import Panorama, PointsError, draw_panorama
-from liploc_ros.views.scan import Scan, without_moving
+from liploc_ros.views.scan import Scan
 from liploc_ros.views.virtual_view import draw_virtual_view
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Panorama",
     "PointsError",
     "Scan",
+    "StillScans",
     "ViewError",
     "Viewer",
     "WholeImageViewer",
@@ -20,5 +22,4 @@ __all__ = [
     "draw_panorama",
     "draw_virtual_view",
     "read_image",
-    "without_moving",
 ]

@@ -1,6 +1,5 @@
 """A scan with its place, and which of its points were not there any more when another scan was taken."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -41,25 +40,6 @@ class Scan:
     def without(self, gone: NDArray[np.bool_]) -> "Scan":
         """Return the scan without some of its points (N,)."""
         return Scan(self.points[~gone], self.T_map_lidar)
-
-
-def without_moving(scans: Sequence[Scan], observers: int = 6) -> list[Scan]:
-    """Return the scans without the points that another of them saw through.
-
-    A car that drives ahead is in every scan, each time somewhere else; drawn together they wall up the road. A point is
-    dropped if one of the nearest ``observers`` other scans saw something well behind it, in its direction and in all
-    directions around. The idea is that of visibility-based map cleaning (Kim, Kim: "Remove, then Revert", IROS 2020).
-    """
-    places = np.array([scan.T_map_lidar[:3, 3] for scan in scans]).reshape(-1, 3)
-    cleaned = []
-    for i, scan in enumerate(scans):
-        distance = np.linalg.norm(places - places[i], axis=1)
-        gone = np.zeros(len(scan.points), bool)
-        for j in np.argsort(distance, kind="stable")[1 : observers + 1]:
-            if distance[j] < FARTHEST:
-                gone |= seen_through(scan, scans[j])
-        cleaned.append(scan.without(gone))
-    return cleaned
 
 
 def seen_through(scan: Scan, observer: Scan) -> NDArray[np.bool_]:

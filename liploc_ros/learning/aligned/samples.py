@@ -1,6 +1,5 @@
 """Training samples: camera views with LiDAR views of the same place, drawn from scans near and far."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,13 +10,12 @@ from tqdm import tqdm
 from liploc_ros.datasets.frame import Drive, Frame
 from liploc_ros.geometry import Pose, ViewGrid
 from liploc_ros.learning.aligned.recipe import VirtualViews
-from liploc_ros.learning.scans import pose_of, scan_of, scans_around, view_pose
-from liploc_ros.views import CameraView, CameraViewer, Panorama, Scan, draw_virtual_view
-from liploc_ros.views.scan import seen_through
+from liploc_ros.learning.scans import pose_of, scans_around, view_pose
+from liploc_ros.mapping.drive_scans import DriveScans
+from liploc_ros.views import CameraView, CameraViewer, Panorama, Scan, StillScans, draw_virtual_view
 
 CONTEXT = 32  # columns of LiDAR view beyond the camera's on both sides: a window of a panorama has them too
-SCANS_AT_HAND = 100  # of a drive, 2 MB each
-OBSERVERS = (5.0, 10.0, 16.0, 24.0)  # metres before and after a scan, of those that may have seen through its points
+STILL_SCANS_AT_HAND = 100  # of a drive, 2 MB each
 
 
 @dataclass(frozen=True)
@@ -46,18 +44,18 @@ def samples_of(
     rng = np.random.default_rng(seed)
     viewers = {name: CameraViewer(grid, mounted) for name, mounted in drive.cameras.items()}
     places = np.array([pose_of(frame)[:3, 3] for frame in frames])
-    scan = lru_cache(SCANS_AT_HAND)(lambda i: scan_of(drive, frames[i]))
-    cleaned_scan = lru_cache(SCANS_AT_HAND)(lambda i: _cleaned(i, places, scan))
+    scans = DriveScans(frames, drive.T_base_lidar)
+    still = lru_cache(STILL_SCANS_AT_HAND)(StillScans(scans, places).still)
     samples = []
     for i, frame in enumerate(tqdm(frames, desc=f"views of {drive.name}", disable=not progress)):
         virtual = []
         for _ in range(settings.views):
             chosen = _choose_scans(i, places, settings, rng)
-            source = cleaned_scan if rng.random() < settings.cleaned else scan
+            is_cleaned = rng.random() < settings.cleaned
             if chosen:
-                virtual.append(_view([source(j) for j in chosen], frame, drive, grid))
+                virtual.append(_view([still(j) if is_cleaned else scans[j] for j in chosen], frame, drive, grid))
         name, read = next(iter(frame.images.items()))
-        own = _view([scan(i)], frame, drive, grid)
+        own = _view([scans[i]], frame, drive, grid)
         samples.append(AlignedSample(drive.name, pose_of(frame), viewers[name].draw(read()), own, tuple(virtual)))
     return samples
 
@@ -69,16 +67,6 @@ def _choose_scans(at: int, places: NDArray[np.floating], settings: VirtualViews,
     if behind and ahead and rng.random() < settings.one_side:
         return behind if rng.random() < 0.5 else ahead
     return behind + ahead
-
-
-def _cleaned(at: int, places: NDArray[np.floating], read: Callable[[int], Scan]) -> Scan:
-    """Return a scan without what scans at several distances from it saw through; the nearest would see little of it."""
-    scan = read(at)
-    observers = {j for distance in OBSERVERS for side in scans_around(at, places, distance, 1) for j in side}
-    gone = np.zeros(len(scan.points), bool)
-    for j in sorted(observers):
-        gone |= seen_through(scan, read(j))
-    return scan.without(gone)
 
 
 def _view(scans: list[Scan], frame: Frame, drive: Drive, grid: ViewGrid) -> Panorama:

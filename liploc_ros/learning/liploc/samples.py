@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +9,11 @@ from tqdm import tqdm
 
 from liploc_ros.datasets.frame import Drive, Frame
 from liploc_ros.geometry import MountedCamera, Pose, ViewGrid
-from liploc_ros.learning.scans import pose_of, scan_of, scans_around, view_pose
+from liploc_ros.learning.scans import pose_of, scans_around, view_pose
+from liploc_ros.mapping.drive_scans import DriveScans
 from liploc_ros.views import CameraView, Panorama, Scan, WholeImageViewer, draw_virtual_view
 
 LEVELS = 255  # of a stored range; 0 where nothing returned
-SCANS_IN_MEMORY = 128
 
 
 @dataclass(frozen=True)
@@ -51,16 +50,13 @@ def samples_of(
     viewers = {name: WholeImageViewer(mounted, side) for name, mounted in drive.cameras.items()}
     places = np.array([pose_of(frame)[:3, 3] for frame in frames])
 
-    @lru_cache(SCANS_IN_MEMORY)
-    def scan(at: int) -> Scan:
-        return scan_of(drive, frames[at])
-
+    scans = DriveScans(frames, drive.T_base_lidar)
     samples = []
     for i, frame in enumerate(tqdm(frames, desc=f"views of {drive.name}", disable=not progress)):
         name, read = next(iter(frame.images.items()))
         around = {gap: near for gap in gaps if (near := _around(i, places, gap))} or {0.0: [i]}
         yaw = _heading(drive.cameras[name])
-        lidar = {gap: _stored([scan(j) for j in near], frame, drive, grid, yaw) for gap, near in around.items()}
+        lidar = {gap: _stored([scans[j] for j in near], frame, drive, grid, yaw) for gap, near in around.items()}
         samples.append(LiplocSample(drive.name, pose_of(frame), viewers[name].draw(read()).image, lidar))
     return samples
 

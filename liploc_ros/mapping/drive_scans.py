@@ -1,0 +1,41 @@
+"""The scans of a drive with their places, read when they are needed."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import overload
+
+import numpy as np
+
+from liploc_ros.datasets.frame import Frame
+from liploc_ros.geometry import Pose
+from liploc_ros.views import Scan
+
+SCANS_IN_MEMORY = 100  # of 2 MB each; a place needs its neighbours' scans
+
+
+class DriveScans(Sequence[Scan]):
+    """Scans in files; only those used last are in memory. A frame without scan has one without points."""
+
+    def __init__(self, frames: Sequence[Frame], T_base_lidar: Pose | None) -> None:
+        """Take frames and where the LiDAR is mounted; a frame without pose stands at the origin."""
+        self._frames = frames
+        self._T_base_lidar = np.eye(4) if T_base_lidar is None else T_base_lidar
+        self._read = lru_cache(SCANS_IN_MEMORY)(self._load)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @overload
+    def __getitem__(self, index: int) -> Scan: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Scan]: ...
+    def __getitem__(self, index: int | slice) -> Scan | Sequence[Scan]:
+        if isinstance(index, slice):
+            return [self._read(i) for i in range(*index.indices(len(self)))]
+        return self._read(index)
+
+    def _load(self, index: int) -> Scan:
+        frame = self._frames[index]
+        points = np.zeros((0, 4), np.float32) if frame.read_points is None else frame.read_points()
+        T_map_base = np.eye(4) if frame.T_map_base is None else frame.T_map_base
+        return Scan(points, T_map_base @ self._T_base_lidar)
