@@ -10,10 +10,11 @@ START_SCALE = 10.0
 
 
 class CellLoss(nn.Module):
-    """The loss below with its learned inverse temperature."""
+    """The loss below with its weights and its learned inverse temperature."""
 
-    def __init__(self) -> None:
+    def __init__(self, across_frames: float = 1.0, whole_views: float = 1.0) -> None:
         super().__init__()
+        self.across_frames, self.whole_views = across_frames, whole_views
         self.log_scale = nn.Parameter(torch.tensor(START_SCALE).log())
 
     def forward(
@@ -25,7 +26,8 @@ class CellLoss(nn.Module):
         compared: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """See :func:`aligned_view_loss`."""
-        return aligned_view_loss(camera, lidar, mask, near, self.log_scale.exp(), compared)
+        weights = self.across_frames, self.whole_views
+        return aligned_view_loss(camera, lidar, mask, near, self.log_scale.exp(), compared, *weights)
 
 
 def aligned_view_loss(
@@ -35,8 +37,13 @@ def aligned_view_loss(
     near: torch.Tensor,
     scale: torch.Tensor,
     compared: torch.Tensor | None = None,
+    across_frames: float = 1.0,
+    whole_views: float = 1.0,
 ) -> torch.Tensor:
-    """Return the sum of three symmetric cross-entropies: cells across frames, cells of a frame, whole views.
+    """Return the weighted sum of three symmetric cross-entropies: cells of a frame, cells across frames, whole views.
+
+    The first tells a cell from the others of its frame, which cannot be done by knowing the street; the other two tell
+    frames of a few streets apart, which can.
 
     Args:
         camera: (B, D, h, w) unit cell vectors of the camera views.
@@ -45,6 +52,9 @@ def aligned_view_loss(
         near: (B, B) true for pairs of frames too close to be told apart; the diagonal is false.
         scale: inverse temperature of the cell losses.
         compared: (B, D, h, w) camera cells as whole views are compared by; ``camera`` when left out.
+        across_frames: weight of telling a cell from that of the same direction in other frames; the cells of a frame
+            weigh 1.
+        whole_views: weight of telling whole views apart.
     """
     weight = mask.flatten(1)
     total = weight.sum().clamp(min=1)
@@ -61,7 +71,8 @@ def aligned_view_loss(
     views = views.masked_fill(near, HIDDEN)
     own = torch.arange(len(camera), device=camera.device)
     views_loss = (F.cross_entropy(views, own) + F.cross_entropy(views.T, own)) / 2
-    return (frames_loss * weight.T).sum() / total + 0.5 * (cells_loss * weight).sum() / total + views_loss
+    cells, frames = (cells_loss * weight).sum() / total, (frames_loss * weight.T).sum() / total
+    return cells + across_frames * frames + whole_views * views_loss
 
 
 def _cross_entropy(logits: torch.Tensor, own: torch.Tensor) -> torch.Tensor:

@@ -18,7 +18,7 @@ class VirtualViews(BaseModel):
     farthest: float = Field(14.0, ge=0, description="... which is drawn anew for each view, up to this")
     scans_per_side: int = Field(3, ge=1, description="most scans behind, and most ahead")
     one_side: float = Field(0.2, ge=0, le=1, description="share of views that are drawn from behind or ahead alone")
-    cleaned: float = Field(0.75, ge=0, le=1, description="share of views drawn without what other scans saw through")
+    cleaned: float = Field(1.0, ge=0, le=1, description="share of views drawn without what other scans saw through")
 
 
 class AlignedRecipe(BaseRecipe):
@@ -32,6 +32,10 @@ class AlignedRecipe(BaseRecipe):
         0.5, ge=0, le=1, description="share of pairs that are put together from columns of two frames"
     )
     near: float = Field(6.0, ge=0, description="frames closer than this are neither attracted nor repelled [m]")
+    across_frames: float = Field(
+        0.15, ge=0, description="weight of telling a cell from the same cell of other frames; from its frame's own is 1"
+    )
+    whole_views: float = Field(0.15, ge=0, description="weight of telling whole views apart")
     camera_trunk_rate: float = Field(
         3e-5, gt=0, description="learning rate of the camera's trunk: it is pretrained ..."
     )

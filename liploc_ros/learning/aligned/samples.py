@@ -55,7 +55,7 @@ def samples_of(
             if chosen:
                 virtual.append(_view([still(j) if is_cleaned else scans[j] for j in chosen], frame, drive, grid))
         name, read = next(iter(frame.images.items()))
-        own = _view([scans[i]], frame, drive, grid)
+        own = _view([still(i) if rng.random() < settings.cleaned else scans[i]], frame, drive, grid)
         samples.append(AlignedSample(drive.name, pose_of(frame), viewers[name].draw(read()), own, tuple(virtual)))
     return samples
 
