@@ -13,7 +13,7 @@ COMPILED_SOURCES := pyproject.toml setup.py CMakeLists.txt package.xml $(wildcar
 SHARED_SOURCES := $(wildcard config/* demo/* launch/* rviz/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-learning bench lint format train default-model clean
+.PHONY: help venv demo test test-learning bench lint format train default-model held-out clean
 
 help:  ## Show this list.
 	@sed -nE 's/^([a-z-]+):.*  ## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
@@ -45,10 +45,14 @@ format: $(SHARED)  ## Format the code and mend what ruff can mend.
 train: $(VENV)/.train $(SHARED)  ## Train the default model (installs torch; ARGS='...' are passed on).
 	$(BIN)/liploc train $(ARGS)
 
+# As many as take as long as the aligned views' recipe.
+LIPLOC_STEPS ?= 250
+
 # The acceptance cannot be set on drives that were trained on: a first model holds one out, the default takes its over.
 KITTI_DAY = $(KITTI)/2011_09_26/2011_09_26_drive
 SINGLES = $(foreach split,training testing unknown_split,--singles $(KITTI)/object/$(split))
 DEFAULT_MODEL ?= liploc_ros/models/default
+DRIVES = 0001 0005 0013
 default-model: $(VENV)/.train $(SHARED)  ## Train the default model from nothing: KITTI=FOLDER, and TRUNK=FILE or a download.
 	@test -d '$(KITTI)/2011_09_26' || { echo 'KITTI=$(KITTI): no folder 2011_09_26 there: give the folder of KITTI'; exit 1; }
 	$(BIN)/liploc train aligned --drive $(KITTI_DAY)_0001_sync --drive $(KITTI_DAY)_0005_sync $(SINGLES) \
@@ -56,6 +60,19 @@ default-model: $(VENV)/.train $(SHARED)  ## Train the default model from nothing
 	$(BIN)/liploc train aligned --drive $(KITTI_DAY)_0001_sync --drive $(KITTI_DAY)_0005_sync \
 	  --drive $(KITTI_DAY)_0013_sync $(SINGLES) --acceptance out/held_out_0013 $(if $(TRUNK),--trunk '$(TRUNK)') \
 	  --out $(DEFAULT_MODEL) --run-folder out/runs/default $(ARGS)
+
+held-out: $(VENV)/.train $(SHARED)  ## Train and measure with each drive held out: KITTI=FOLDER, and TRUNK=FILE or a download.
+	@test -d '$(KITTI)/2011_09_26' || { echo 'KITTI=$(KITTI): no folder 2011_09_26 there: give the folder of KITTI'; exit 1; }
+	set -e; for drive in $(DRIVES); do \
+	  others=$$(for other in $(DRIVES); do test $$other = $$drive || echo "--drive $(KITTI_DAY)_$${other}_sync"; done); \
+	  $(BIN)/liploc train aligned $$others $(SINGLES) $(if $(TRUNK),--trunk '$(TRUNK)') --out out/held_out/aligned_$$drive; \
+	  $(BIN)/liploc train liploc_efficientnet --set headings=3 --steps $(LIPLOC_STEPS) $$others $(SINGLES) \
+	    $(if $(TRUNK),--trunk '$(TRUNK)') --out out/held_out/liploc_$$drive; \
+	  for recipe in aligned liploc; do \
+	    $(BIN)/liploc evaluate $(KITTI_DAY)_$${drive}_sync --protocol gap-8 --gaps '0 3 5 8 12' --places frames \
+	      --model out/held_out/$${recipe}_$$drive --out out/evaluation/$${recipe}_$$drive; \
+	  done; \
+	done
 
 clean:  ## Remove all that the other targets made.
 	rm -rf $(VENV) build out *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
