@@ -20,7 +20,7 @@ class InputSpec(BaseModel):
     camera_std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     lidar_scale: tuple[float, float, float] = Field((4.0, 4.0, 2.0), description="of log range, reflectance, mask")
     lidar_shift: tuple[float, float, float] = (-2.0, -1.0, -1.0)
-    panorama_margin: int = Field(32, ge=0, description="columns repeated on both sides, so that the panorama closes")
+    panorama_margin: int = Field(40, ge=0, description="columns repeated on both sides, so that the panorama closes")
     lidar_channels: tuple[LidarChannel, LidarChannel, LidarChannel] = Field(
         ("log_range", "reflectance", "mask"), description="what the LiDAR encoder sees; ranges are 1 at the grid's far"
     )
