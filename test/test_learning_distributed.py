@@ -59,4 +59,4 @@ def test_two_processes_have_the_loss_and_gradients_of_one(tmp_path):
         for rank in range(2):
             its_loss, its_gradients = torch.load(tmp_path / f"{name}_{rank}.pt")
             torch.testing.assert_close(its_loss, loss, rtol=1e-5, atol=1e-5)
-            assert (its_gradients - gradients).norm() < 1e-3 * gradients.norm()
+            assert (its_gradients - gradients).norm() < 5e-3 * gradients.norm()  # float32, 30 normalised layers
