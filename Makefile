@@ -71,8 +71,11 @@ held-out: $(VENV)/.train $(SHARED)  ## Train and measure with each drive held ou
 	  for recipe in aligned liploc; do \
 	    $(BIN)/liploc evaluate $(KITTI_DAY)_$${drive}_sync --protocol gap-8 --gaps '0 3 5 8 12' --places frames \
 	      --model out/held_out/$${recipe}_$$drive --out out/evaluation/$${recipe}_$$drive; \
+	    $(BIN)/liploc evaluate $(KITTI_DAY)_$${drive}_sync --protocol same-frame \
+	      --model out/held_out/$${recipe}_$$drive --out out/evaluation/same_frame_$${recipe}_$$drive; \
 	  done; \
 	done
+	$(BIN)/python -m benchmarks.held_out
 
 clean:  ## Remove all that the other targets made.
 	rm -rf $(VENV) build out *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,75 @@
+"""The table and the curves of docs/benchmarks.md: recall over gap with each drive held out, after `make held-out`.
+
+    python -m benchmarks.held_out --evaluations out/evaluation --prototype prototype.json --figure docs/held_out.png
+
+The prototype is not part of this repository; its recall [%] comes from a JSON file: {"0013": {"0": 95, "3": 66, ...}}.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import matplotlib
+import typer
+
+matplotlib.use("agg")
+from matplotlib import pyplot as plt
+
+DRIVES = ("0013", "0005", "0001")
+GAPS = ("0", "3", "5", "8", "12")
+WITHIN = "2"  # metres
+Curve = dict[str, float]
+
+
+def held_out(
+    evaluations: Annotated[Path, typer.Option(help="Folder of the evaluations.")] = Path("out/evaluation"),
+    prototype: Annotated[Path | None, typer.Option(help="JSON of the prototype's recall.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Picture to write.")] = None,
+) -> None:
+    """Print recall@1 within 2 m by drive and gap, and draw it."""
+    reference: dict[str, Curve] = {} if prototype is None else json.loads(prototype.read_text())
+    curves = {drive: _curves(evaluations, drive, reference.get(drive)) for drive in DRIVES}
+    typer.echo("| held out | | own scan | " + " | ".join(f"{gap} m" for gap in GAPS[1:]) + " |")
+    typer.echo("|---" * (len(GAPS) + 2) + "|")
+    for drive, of_drive in curves.items():
+        for name, curve in of_drive.items():
+            typer.echo(f"| {drive} | {name} | " + " | ".join(_cell(curve, gap) for gap in GAPS) + " |")
+    if figure is not None:
+        _draw(curves, figure)
+
+
+def _curves(evaluations: Path, drive: str, reference: Curve | None) -> dict[str, Curve]:
+    curves: dict[str, Curve] = {}
+    for recipe in ("aligned", "liploc"):
+        gap_8, own = (evaluations / f"{kind}{recipe}_{drive}" / "metrics.json" for kind in ("", "same_frame_"))
+        if not gap_8.exists():
+            continue
+        metrics, same = json.loads(gap_8.read_text()), json.loads(own.read_text())
+        curve = {gap: 100 * rates[WITHIN]["recall"] for gap, rates in metrics["recall_at_1_over_gap"].items()}
+        curves[recipe] = {**curve, "0": 100 * same["recall_at_1"][WITHIN]["recall"]}
+        chance = 100 * metrics["recall_at_1"][WITHIN]["chance"]
+    if reference is not None:
+        curves["prototype"] = reference
+        curves["half way from there to 100"] = {gap: (100 + recall) / 2 for gap, recall in reference.items()}
+    return {**curves, "chance": dict.fromkeys(GAPS, chance)}
+
+
+def _cell(curve: Curve, gap: str) -> str:
+    return f"{curve[gap]:.1f}" if gap in curve else ""
+
+
+def _draw(curves: dict[str, dict[str, Curve]], figure: Path) -> None:
+    drawn, axes = plt.subplots(1, len(curves), figsize=(10, 3.2), sharey=True, layout="constrained")
+    for axis, (drive, of_drive) in zip(axes, curves.items(), strict=True):
+        for name, curve in of_drive.items():
+            style = ":" if name in ("chance", "half way from there to 100") else "-o"
+            axis.plot([float(g) for g in GAPS if g in curve], [curve[g] for g in GAPS if g in curve], style, label=name)
+        axis.set(title=f"drive {drive} held out", xlabel="nearest scan [m]", ylim=(0, 101))
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("recall@1 within 2 m [%]")
+    axes[-1].legend(fontsize=8)
+    drawn.savefig(figure)
+
+
+if __name__ == "__main__":
+    typer.run(held_out)
