@@ -44,7 +44,8 @@ class AlignedMethod:
         """Return two encoders that start from one trunk, and the temperature."""
         grid = self.recipe.grid
         camera = CameraCellEncoder(grid.height, grid.width, self.recipe.common, weights)
-        return nn.ModuleDict({"camera": camera, "lidar": CellEncoder(weights), "loss": CellLoss(self.recipe.across_frames, self.recipe.whole_views)})
+        loss = CellLoss(self.recipe.across_frames, self.recipe.whole_views)
+        return nn.ModuleDict({"camera": camera, "lidar": CellEncoder(weights), "loss": loss})
 
     def parameter_groups(self, model: nn.ModuleDict) -> list[dict[str, Any]]:
         """Return the pretrained trunks, which learn slower, and the rest."""
