@@ -65,9 +65,9 @@ held-out: $(VENV)/.train $(SHARED)  ## Train and measure with each drive held ou
 	@test -d '$(KITTI)/2011_09_26' || { echo 'KITTI=$(KITTI): no folder 2011_09_26 there: give the folder of KITTI'; exit 1; }
 	set -e; for drive in $(DRIVES); do \
 	  others=$$(for other in $(DRIVES); do test $$other = $$drive || echo "--drive $(KITTI_DAY)_$${other}_sync"; done); \
-	  $(BIN)/liploc train aligned $$others $(SINGLES) $(if $(TRUNK),--trunk '$(TRUNK)') --out out/held_out/aligned_$$drive; \
+	  $(BIN)/liploc train aligned $$others $(SINGLES) $(if $(TRUNK),--trunk '$(TRUNK)') --out out/held_out/aligned_$$drive $(ARGS); \
 	  $(BIN)/liploc train liploc_efficientnet --set headings=3 --steps $(LIPLOC_STEPS) $$others $(SINGLES) \
-	    $(if $(TRUNK),--trunk '$(TRUNK)') --out out/held_out/liploc_$$drive; \
+	    $(if $(TRUNK),--trunk '$(TRUNK)') --out out/held_out/liploc_$$drive $(ARGS); \
 	  for recipe in aligned liploc; do \
 	    $(BIN)/liploc evaluate $(KITTI_DAY)_$${drive}_sync --protocol gap-8 --gaps '0 3 5 8 12' --places frames \
 	      --model out/held_out/$${recipe}_$$drive --out out/evaluation/$${recipe}_$$drive; \
