@@ -40,14 +40,17 @@ def held_out(
 
 def _curves(evaluations: Path, drive: str, reference: Curve | None) -> dict[str, Curve]:
     curves: dict[str, Curve] = {}
+    chance = 0.0
     for recipe in ("aligned", "liploc"):
         gap_8, own = (evaluations / f"{kind}{recipe}_{drive}" / "metrics.json" for kind in ("", "same_frame_"))
-        if not gap_8.exists():
+        if not (gap_8.exists() and own.exists()):
             continue
         metrics, same = json.loads(gap_8.read_text()), json.loads(own.read_text())
         curve = {gap: 100 * rates[WITHIN]["recall"] for gap, rates in metrics["recall_at_1_over_gap"].items()}
         curves[recipe] = {**curve, "0": 100 * same["recall_at_1"][WITHIN]["recall"]}
         chance = 100 * metrics["recall_at_1"][WITHIN]["chance"]
+    if not curves:
+        raise typer.BadParameter(f"{evaluations}: no evaluation of drive {drive}: run `make held-out` first")
     if reference is not None:
         curves["prototype"] = reference
         curves["half way from there to 100"] = {gap: (100 + recall) / 2 for gap, recall in reference.items()}

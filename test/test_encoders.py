@@ -32,7 +32,7 @@ def test_a_panorama_closes_all_round(bundle, demo_scan):
     turned = Panorama(np.roll(view.range, 160, axis=1), np.roll(view.reflectance, 160, axis=1))
     cells, cells_turned = encoders.encode_panorama(view), encoders.encode_panorama(turned)
     cosine = (np.roll(cells, 20, axis=1) * cells_turned).sum(-1)[np.linalg.norm(cells_turned, axis=-1) > 0]
-    assert cells.shape == (8, 144, 32) and np.quantile(cosine, 0.01) > 0.98
+    assert cells.shape == (8, 144, 32) and cosine.min() > 0.99
 
 
 def test_inputs_follow_the_formulas_of_the_bundle(bundle, demo_scan, demo_image, demo_camera):

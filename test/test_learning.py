@@ -33,6 +33,21 @@ def test_the_loss_is_least_where_cells_of_one_ray_agree():
     assert right < aligned_view_loss(cells, cells.roll(1, 3), mask, near, scale)
 
 
+def test_the_parts_of_the_loss_count_as_their_weights_say():
+    from liploc_ros.learning.aligned.loss import aligned_view_loss
+
+    camera, lidar = torch.nn.functional.normalize(torch.randn(2, 3, 32, 8, 32), dim=2)
+    pairs = torch.ones(3, 8, 32), torch.zeros(3, 3, dtype=torch.bool), torch.tensor(10.0)
+
+    def loss(across_frames, whole_views):
+        weights = {"across_frames": across_frames, "whole_views": whole_views}
+        return aligned_view_loss(camera, lidar, *pairs, **weights).item()
+
+    frames, views = loss(1, 0) - loss(0, 0), loss(0, 1) - loss(0, 0)
+    assert frames > 0.1 and views > 0.01
+    assert loss(0.5, 0.25) == pytest.approx(loss(0, 0) + 0.5 * frames + 0.25 * views, rel=1e-4)
+
+
 def test_near_pairs_neither_attract_nor_repel():
     from liploc_ros.learning.aligned.loss import aligned_view_loss
 

@@ -193,6 +193,7 @@ def test_what_another_scan_saw_through_is_dropped_and_what_stands_still_is_kept(
     cleaned, other = scans.still(0), scans.still(1)
     assert len(cleaned.points) == len(first.points) - len(car) and not (cleaned.points[:, 0] == 14).any()
     assert len(other.points) == len(second.points)
+    assert len(scans.still(0, observers=np.array([True, False])).points) == len(first.points)  # none may tell
 
 
 def test_a_single_scan_has_nothing_that_another_saw_through(demo_scan):

@@ -27,9 +27,6 @@ class StillScans:
         self._places = places
         self._seen_through = lru_cache(PAIRS_IN_MEMORY)(self._pair)
 
-    def __len__(self) -> int:
-        return len(self._scans)
-
     def still(self, at: int, observers: NDArray[np.bool_] | None = None) -> Scan:
         """Return a scan without what moved; only ``observers`` (N,) are looked at, all scans when left out."""
         scan = self._scans[at]
