@@ -28,7 +28,7 @@ def test_settings_of_the_command_line_change_single_keys():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("extends: aligned\nstepz: 3\n", "stepz: Extra inputs"),
+        ("extends: aligned\nstepz: 3\n", "stepz: Extra inputs are not permitted: did you mean steps?"),
         ("extends: aligned\nbatch: 0\n", "batch: Input should be greater than 1"),
         ("extends: aligned\nbatch: 8\nmicro_batch: 3\n", "no whole number of micro-batches of 3"),
         ("extends: mine.yaml\n", "extends itself"),

@@ -1,6 +1,7 @@
 """What is trained, and how: one YAML file, which may change another in a line or two."""
 
 from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -82,7 +83,18 @@ def recipe_of(settings: Mapping[str, Any], source: str) -> BaseRecipe:
     except ValidationError as error:
         first = error.errors()[0]
         where = "".join(f"{part}: " for part in first["loc"])
-        raise RecipeError(f"{source}: {where}{first['msg']}") from error
+        raise RecipeError(f"{source}: {where}{first['msg']}{_nearest_key(first, settings)}") from error
+
+
+def _nearest_key(error: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    """Return advice where a key that does not exist resembles one that does."""
+    if error["type"] != "extra_forbidden" or len(error["loc"]) != 1:
+        return ""
+    from liploc_ros.learning.methods import recipe_class
+
+    known = recipe_class(settings.get("method", "aligned")).model_fields
+    near = get_close_matches(str(error["loc"][0]), known, 1)
+    return f": did you mean {near[0]}?" if near else f": there are {', '.join(known)}"
 
 
 def changes_of(settings: Iterable[str]) -> dict[str, Any]:
