@@ -6,8 +6,8 @@ import pytest
 from liploc_ros.geometry import MountedCamera, angle_difference, inverse, pose_from_yaw, yaw_of
 from liploc_ros.localization import Localizer, LocalizerConfig, Status
 from liploc_ros.localization.accept import accept
+from liploc_ros.localization.evidence import SHARPNESS, compare
 from liploc_ros.localization.hypotheses import Hypothesis
-from liploc_ros.localization.refine import shifted_similarity
 from liploc_ros.mapping import LidarMap, MapError
 from liploc_ros.views import ViewError
 
@@ -98,7 +98,7 @@ def test_two_places_that_look_alike_are_ambiguous_and_both_are_kept(demo_map, bu
             256,
         ),
     )
-    answer = Localizer(twice, bundle, LocalizerConfig(min_score=-1, min_margin=0.005)).localize(
+    answer = Localizer(twice, bundle, LocalizerConfig(min_confidence=0, min_margin=0.1)).localize(
         demo_image, demo_camera, 0
     )
     assert answer.status is Status.AMBIGUOUS
@@ -107,32 +107,37 @@ def test_two_places_that_look_alike_are_ambiguous_and_both_are_kept(demo_map, bu
     )
 
 
-def test_shifted_similarity_is_the_cosine_of_each_shift(rng):
+def test_comparing_counts_similarity_and_distinctness_of_each_row_at_each_shift(rng):
+    """Against the formula, cell by cell."""
     cells, windows = rng.normal(size=(4, 6, 3)).astype(np.float32), rng.normal(size=(2, 4, 10, 3)).astype(np.float32)
     cells /= np.linalg.norm(cells, axis=-1, keepdims=True)
     windows /= np.linalg.norm(windows, axis=-1, keepdims=True)
-    cells[:, 0], windows[1, 2] = 0, 0
-    fast = shifted_similarity(cells, windows, 2)
-    for m in range(2):
-        for s in range(5):
-            w = windows[m, :, s : s + 6]
-            overlap = (np.any(w, axis=-1) & np.any(cells, axis=-1)).sum()
-            assert fast[m, s] == pytest.approx((w * cells).sum() / np.sqrt(overlap * 20), abs=1e-5)
+    cells[:, 0], windows[1, 2, :5] = 0, 0
+    compared = compare(cells, windows, 2)
+    for m, s, row in np.ndindex(2, 5, 4):
+        window = windows[m, row, s : s + 6]
+        returned = window[window.any(axis=1)]
+        both = [i for i in range(6) if window[i].any() and cells[row, i].any()]
+        own = [float(cells[row, i] @ window[i]) for i in both]
+        shares = [1 / np.exp(SHARPNESS * (returned - window[i]) @ cells[row, i]).sum() for i in both]
+        distinct = [max(0.0, np.log(len(returned) * share)) for share in shares]
+        assert compared.rows[m, s, row] == pytest.approx(np.mean(own or [0]), abs=1e-5)
+        assert compared.rows[m, s, 4 + row] == pytest.approx(np.mean(distinct or [0]), abs=1e-4)
 
 
-def hypothesis(score):
-    return Hypothesis(np.eye(4), np.eye(6), score, 0.5, 0, "c")
+def hypothesis(confidence, probability):
+    return Hypothesis(np.eye(4), np.eye(6), 0.5, probability, 0, "c", confidence)
 
 
 @pytest.mark.parametrize(
-    ("scores", "status"),
+    ("found", "status"),
     [
         ([], Status.UNKNOWN_PLACE),
-        ([0.3], Status.UNKNOWN_PLACE),
-        ([0.9], Status.SUCCESS),
-        ([0.9, 0.895], Status.AMBIGUOUS),
-        ([0.9, 0.5], Status.SUCCESS),
+        ([(0.3, 0.9)], Status.UNKNOWN_PLACE),
+        ([(0.9, 0.9)], Status.SUCCESS),
+        ([(0.9, 0.5), (0.9, 0.45)], Status.AMBIGUOUS),
+        ([(0.9, 0.8), (0.2, 0.1)], Status.SUCCESS),
     ],
 )
-def test_acceptance_follows_score_and_lead(scores, status):
-    assert accept([hypothesis(s) for s in scores], 0.5, 0.02)[0] is status
+def test_acceptance_follows_confidence_and_lead(found, status):
+    assert accept([hypothesis(*values) for values in found], 0.5, 0.1)[0] is status

@@ -124,7 +124,7 @@ def test_a_map_of_another_model_is_refused_with_both_names(saved_map, bundle):
 
 def test_a_map_of_a_newer_format_is_refused(saved_map):
     change_manifest(saved_map, format_version=99, something_new=1)
-    with pytest.raises(MapError, match="format 99, this version reads up to 1: update"):
+    with pytest.raises(MapError, match="format 99, this version reads up to 2: update"):
         LidarMap.load(saved_map)
 
 

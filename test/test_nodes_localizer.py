@@ -29,7 +29,7 @@ from liploc_ros.nodes.mounts import format_mount
 from liploc_ros.srv import LoadMap, Localize
 
 OK, WARN, ERROR = 0, 1, 2
-ACCEPT_ALL = {"min_score": -1.0, "min_margin": 0.0}
+ACCEPT_ALL = {"min_confidence": 0.0, "min_margin": 0.0}
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +136,7 @@ def test_poses_markers_and_the_map_are_published_for_rviz(bench, settings, image
 def test_an_unknown_place_is_no_pose(bench, settings, image, info):
     heard = bench.listen(PoseHypothesisArray, "/localizer/hypotheses")
     poses = bench.listen(PoseWithCovarianceStamped, "/localizer/pose")
-    bench.start(LocalizerNode, **{**settings, "min_score": 1.0})
+    bench.start(LocalizerNode, **{**settings, "min_confidence": 1.0})
     bench.publish(INFO, info)
     bench.publish(IMAGE, image)
     assert bench.wait(lambda: heard, "no hypotheses")[0].status == Localize.Response.UNKNOWN_PLACE

@@ -28,7 +28,7 @@ def recorded(demo_bag):
 
 @pytest.fixture
 def settings(demo_map_folder):
-    accept_all = {"min_score": -1.0, "min_margin": 0.0}
+    accept_all = {"min_confidence": 0.0, "min_margin": 0.0}
     return {"map": str(demo_map_folder), "image_topics": [IMAGE], "max_image_age": 0.0, **accept_all}
 
 

@@ -29,15 +29,33 @@ class InputSpec(BaseModel):
 
 
 class AcceptanceSpec(BaseModel):
-    """Scores at which a hypothesis counts as found; from frames the model did not train on."""
+    """What similarities mean: log-odds, confidence and errors of answers, from frames the model did not train on.
+
+    Bundles that were never calibrated have only ``min_score``, ``min_margin`` and ``temperature``; confidence is then
+    1/2 at ``min_score``.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_score: float = Field(
-        ge=-1, description="below it the place is unknown; above 1 only if embeddings have any length"
+        ge=-1,
+        description="similarity that hardly any image from elsewhere reaches; above 1 for embeddings of any length",
     )
-    min_margin: float = Field(ge=0, description="lead over the next place, below which the answer is ambiguous")
-    temperature: float = Field(gt=0, description="of the probabilities over hypotheses")
+    min_margin: float = Field(ge=0, description="lead in probability over the next place, below which it is ambiguous")
+    temperature: float = Field(gt=0, description="of similarities, where there are no weights of evidence")
+    evidence: tuple[float, ...] = Field(
+        (), description="log-odds a unit of similarity, then of distinctness, of each row of cells from the top"
+    )
+    confidence: tuple[float, float, float, float] | None = Field(
+        None, description="log-odds that an answer is right: a unit of evidence, similarity, prominence; and a constant"
+    )
+    min_confidence: float = Field(0.5, ge=0, le=1, description="below it the place is unknown")
+    spread_position: float = Field(
+        1.0, gt=0, description="how much of the variance along the path of matches and between places is error"
+    )
+    spread_heading: float = Field(1.0, gt=0, description="how much of the variance of the matches' heading is error")
+    sigma_position: float = Field(0.7, gt=0, description="standard deviation along the path beyond the spread [m]")
+    sigma_heading: float = Field(0.02, gt=0, description="standard deviation of the heading beyond the spread [rad]")
     source: str = Field(description="how the numbers were found")
 
 

@@ -16,6 +16,7 @@ from liploc_ros.evaluation.rates import acceptance_curve, chance_of, rate
 from liploc_ros.evaluation.scene import Scene, yaws_of
 from liploc_ros.geometry import Pose, angle_difference
 from liploc_ros.localization import LocalizerConfig
+from liploc_ros.localization.evidence import weights_of
 from liploc_ros.localization.hypotheses import merge
 from liploc_ros.localization.refine import refine
 from liploc_ros.mapping import Candidate, LidarMap, Manifest, MapConfig, PlaceIndex
@@ -37,7 +38,8 @@ class Refiner:
     ) -> None:
         self._scene, self._database = scene, database
         self._map = _as_map(scene, database, cells, index, bundle, options)
-        self._temperature = bundle.spec.acceptance.temperature
+        self._acceptance = bundle.spec.acceptance
+        self._weights = weights_of(self._acceptance, cells.shape[1])
         self._config = LocalizerConfig()
         self._candidates = options.candidates
 
@@ -47,10 +49,10 @@ class Refiner:
         """Return the base pose that a query's view (h, w, D) is found at, and its score; None if nothing was found."""
         ranked = zip(ranking.places[query], ranking.headings[query], ranking.scores[query], strict=True)
         candidates = [Candidate(int(p), int(h), float(s)) for p, h, s in ranked if p >= 0][: self._candidates]
-        matches = refine(candidates, cells, self._map, self._config.heading_reach)
+        matches = refine(candidates, cells, self._map, self._config.heading_reach, self._weights)
         if self._database.allowed is not None:  # refinement also looks at the neighbours of places
-            matches = [match for match in matches if self._database.allowed[query, match.place]]
-        found = merge(matches, self._map, self._scene.mounted, camera_heading, self._temperature, self._config)
+            matches = matches.where(self._database.allowed[query, matches.place])
+        found = merge(matches, self._map, self._scene.mounted, camera_heading, self._acceptance, self._config)
         return (found[0].T_map_base, found[0].score) if found else (None, float("-inf"))
 
 

@@ -38,7 +38,7 @@ def calibrate(bundle: ModelBundle, held_out: Drive, strangers: Sequence[Drive]) 
     hypotheses above the threshold are right. The temperature is half the spread of right scores about their mean.
     """
     lidar_map = build_map_from_drive(held_out, bundle, MapConfig())
-    localizer = Localizer(lidar_map, bundle, LocalizerConfig(min_score=-1, min_margin=0))
+    localizer = Localizer(lidar_map, bundle, LocalizerConfig(min_confidence=0, min_margin=0))
     trials = list(_trials(localizer, held_out, in_map=True))
     for drive in strangers:
         trials += _trials(localizer, drive, in_map=False)

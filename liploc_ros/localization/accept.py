@@ -20,15 +20,15 @@ def shows_something(view: CameraView) -> bool:
     return bool(view.image[view.mask].std(axis=0).max() >= LEAST_CONTRAST)  # a plain colour has none in any channel
 
 
-def accept(hypotheses: Sequence[Hypothesis], min_score: float, min_margin: float) -> tuple[Status, str]:
+def accept(hypotheses: Sequence[Hypothesis], min_confidence: float, min_margin: float) -> tuple[Status, str]:
     """Return SUCCESS, UNKNOWN_PLACE or AMBIGUOUS, and the reason in words."""
     if not hypotheses:
         return Status.UNKNOWN_PLACE, "no place of the map resembles the image"
     best = hypotheses[0]
-    if best.score < min_score:
-        return Status.UNKNOWN_PLACE, f"best score {best.score:.3f} is below {min_score:.3f}"
-    if len(hypotheses) > 1 and best.score - hypotheses[1].score < min_margin:
-        lead = best.score - hypotheses[1].score
+    if best.confidence < min_confidence:
+        return Status.UNKNOWN_PLACE, f"confidence {best.confidence:.3f} is below {min_confidence:.3f}"
+    if len(hypotheses) > 1 and best.probability - hypotheses[1].probability < min_margin:
+        lead = best.probability - hypotheses[1].probability
         places = f"places {best.place_id} and {hypotheses[1].place_id}"
         return Status.AMBIGUOUS, f"{places} look alike: lead {lead:.3f} is below {min_margin:.3f}"
-    return Status.SUCCESS, f"score {best.score:.3f} at place {best.place_id}"
+    return Status.SUCCESS, f"confidence {best.confidence:.3f} at place {best.place_id}"

@@ -1,14 +1,17 @@
-"""Hypotheses: matches that agree in place and heading, merged, with covariance and probability."""
+"""Hypotheses: matches that agree in place and heading, merged, with probability and covariance."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from liploc_ros.encoders.spec import AcceptanceSpec
 from liploc_ros.geometry import MountedCamera, Pose, angle_difference, inverse, pose_from, pose_from_yaw, yaw_of
+from liploc_ros.localization.confidence import confidence_of
 from liploc_ros.localization.config import LocalizerConfig
-from liploc_ros.localization.refine import Match
+from liploc_ros.localization.groups import groups_of
+from liploc_ros.localization.planar import planar_of
+from liploc_ros.localization.refine import Matches
 from liploc_ros.mapping import LidarMap
 
 
@@ -20,9 +23,10 @@ class Hypothesis:
         T_map_base: pose of the vehicle's base frame.
         covariance: (6, 6) over x, y, z [m], rotation about the map's X, Y, Z [rad]; positive definite.
         score: mean similarity of image and map, -1 to 1.
-        probability: share of belief among the hypotheses of one image.
+        probability: share of belief among all places of the map, given that the image was taken at one of them.
         place_id: the nearest place of the map.
         camera: optical frame of the camera.
+        confidence: 0 to 1, how often an answer that looks like this one is right.
     """
 
     T_map_base: Pose
@@ -31,58 +35,53 @@ class Hypothesis:
     probability: float
     place_id: int
     camera: str
+    confidence: float = 0.0
 
 
 def merge(
-    matches: Sequence[Match],
+    matches: Matches,
     lidar_map: LidarMap,
     mounted: MountedCamera,
     camera_heading: float,
-    temperature: float,
+    acceptance: AcceptanceSpec,
     config: LocalizerConfig,
 ) -> tuple[Hypothesis, ...]:
-    """Return hypotheses, most probable first: each gathers the matches near the best that is left.
+    """Return hypotheses, most probable first: each gathers the matches around a place and heading.
 
     Args:
-        matches: best first.
+        matches: of one view.
         lidar_map: where they are from.
         mounted: the camera; its place in the vehicle moves the base away from where the view was drawn.
         camera_heading: yaw [rad] in the base frame along which the camera view was drawn.
-        temperature: of the weights exp(score / temperature).
+        acceptance: what evidence means.
         config: distances within which matches agree, and floors of the covariance.
     """
-    if not matches:
+    if not len(matches):
         return ()
     poses = base_poses(matches, lidar_map, mounted, camera_heading)
-    yaws = np.arctan2(poses[:, 1, 0], poses[:, 0, 0])
-    scores = np.array([match.score for match in matches])
-    weights = np.exp((scores - scores.max()) / temperature)
-    left = np.ones(len(matches), dtype=bool)
-    groups: list[NDArray[np.intp]] = []
-    while left.any() and len(groups) <= config.max_hypotheses:
-        best = int(np.argmax(np.where(left, scores, -np.inf)))
-        near = np.linalg.norm(poses[:, :3, 3] - poses[best, :3, 3], axis=1) < config.merge_distance
-        near &= np.abs(angle_difference(yaws, yaws[best])) < config.merge_angle
-        members = np.flatnonzero(near & left)
-        left[members] = False
-        groups.append(members)
-    # The best of a group speaks for it: adding up would favour places that are merely sampled more densely.
-    peaks = np.array([weights[members].max() for members in groups])
-    probability = peaks / peaks.sum()
     hypotheses = []
-    for members, share in list(zip(groups, probability, strict=True))[: config.max_hypotheses]:
-        best = int(members[np.argmax(scores[members])])
-        T, covariance = _mean(poses[members], yaws[members], weights[members], poses[best], lidar_map, config)
+    for group in groups_of(planar_of(poses), matches.evidence, config):
+        T, covariance = _mean(poses[group.members], group.share, poses[group.best], lidar_map, acceptance, config)
         place = int(np.argmin(np.linalg.norm(lidar_map.T_map_base[:, :3, 3] - T[:3, 3], axis=1)))
-        hypotheses.append(Hypothesis(T, covariance, float(scores[best]), float(share), place, mounted.frame_id))
+        hypotheses.append(
+            Hypothesis(
+                T,
+                covariance,
+                score=float(matches.similarity[group.best]),
+                probability=group.probability,
+                place_id=place,
+                camera=mounted.frame_id,
+                confidence=confidence_of(matches, group, acceptance),
+            )
+        )
     return tuple(hypotheses)
 
 
 def base_poses(
-    matches: Sequence[Match], lidar_map: LidarMap, mounted: MountedCamera, camera_heading: float
+    matches: Matches, lidar_map: LidarMap, mounted: MountedCamera, camera_heading: float
 ) -> NDArray[np.float64]:
     """Return (M, 4, 4) vehicle poses: the camera stands where the view was drawn, and looks along its yaw."""
-    yaw = np.array([match.yaw for match in matches]) - camera_heading
+    yaw = matches.yaw - camera_heading
     T_place_view = np.tile(np.eye(4), (len(matches), 1, 1))
     T_place_view[:, 0, 0] = T_place_view[:, 1, 1] = np.cos(yaw)
     T_place_view[:, 1, 0] = np.sin(yaw)
@@ -90,31 +89,46 @@ def base_poses(
     T_place_view[:, :3, 3] = origin = lidar_map.manifest.view_origin
     # The height stays that of the path driven while mapping: another camera height is not another road.
     T_base_view = pose_from((*mounted.T_base_camera[:2, 3], origin[2]))
-    T_map_place = lidar_map.T_map_base[[match.place for match in matches]]
-    return np.asarray(T_map_place @ T_place_view @ inverse(T_base_view))
+    return np.asarray(lidar_map.T_map_base[matches.place] @ T_place_view @ inverse(T_base_view))
 
 
 def _mean(
     poses: NDArray[np.float64],
-    yaws: NDArray[np.float64],
-    weights: NDArray[np.float64],
+    share: NDArray[np.float64],
     T_best: Pose,
     lidar_map: LidarMap,
+    acceptance: AcceptanceSpec,
     config: LocalizerConfig,
 ) -> tuple[Pose, NDArray[np.float64]]:
-    """Return weighted mean pose and covariance: spread of the matches, spacing of the places, and the floors."""
-    share = weights / weights.sum()
+    """Return weighted mean pose and covariance of matches that agree."""
     position = share @ poses[:, :3, 3]
-    turn = angle_difference(yaws, yaw_of(T_best))
+    turn = angle_difference(np.arctan2(poses[:, 1, 0], poses[:, 0, 0]), yaw_of(T_best))
     turned = float(share @ turn)
     T = np.eye(4)
     T[:3, :3] = pose_from_yaw(0, 0, 0, turned)[:3, :3] @ T_best[:3, :3]
     T[:3, 3] = position
-    spread = poses[:, :3, 3] - position
-    covariance = np.zeros((6, 6))
-    covariance[:3, :3] = (share[:, None] * spread).T @ spread
-    covariance[5, 5] = share @ (turn - turned) ** 2
-    spacing = lidar_map.manifest.config.place_spacing**2 / 12  # variance of a uniform distribution between places
-    floors = [config.sigma_position**2 + spacing] * 2 + [config.sigma_height**2]
-    floors += [config.sigma_tilt**2] * 2 + [config.sigma_heading**2]
-    return T, covariance + np.diag(floors)
+    spread = np.zeros((6, 6))
+    apart = poses[:, :3, 3] - position
+    spread[:3, :3] = (share[:, None] * apart).T @ apart
+    spread[5, 5] = share @ (turn - turned) ** 2
+    return T, covariance_of(spread, yaw_of(T), lidar_map.manifest.config.place_spacing, acceptance, config)
+
+
+def covariance_of(
+    spread: NDArray[np.float64], yaw: float, place_spacing: float, acceptance: AcceptanceSpec, config: LocalizerConfig
+) -> NDArray[np.float64]:
+    """Return the (6, 6) covariance of an answer whose matches have the covariance ``spread`` (6, 6).
+
+    Along the heading it is the spread and the variance of a uniform distribution between two places, by as much as
+    they count on drives that were not trained on, and what errs beside them; across it also how far vehicles keep
+    beside the path that was mapped, which no match tells.
+    """
+    along = acceptance.sigma_position if config.sigma_position is None else config.sigma_position
+    heading = acceptance.sigma_heading if config.sigma_heading is None else config.sigma_heading
+    counted = np.sqrt([acceptance.spread_position] * 3 + [1, 1, acceptance.spread_heading])
+    ahead, left = np.array([np.cos(yaw), np.sin(yaw)]), np.array([-np.sin(yaw), np.cos(yaw)])
+    beside = np.diag([0.0, 0.0, config.sigma_height**2, config.sigma_tilt**2, config.sigma_tilt**2, heading**2])
+    between_places = acceptance.spread_position * place_spacing**2 / 12
+    beside[:2, :2] = (along**2 + between_places) * np.outer(ahead, ahead)
+    beside[:2, :2] += config.sigma_lateral**2 * np.outer(left, left)
+    return np.asarray(spread * np.outer(counted, counted) + beside)

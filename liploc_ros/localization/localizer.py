@@ -9,6 +9,7 @@ from liploc_ros.encoders import ModelBundle
 from liploc_ros.geometry import MountedCamera, PinholeCamera
 from liploc_ros.localization.accept import NOTHING_SEEN, accept, shows_something
 from liploc_ros.localization.config import LocalizerConfig
+from liploc_ros.localization.evidence import weights_of
 from liploc_ros.localization.hypotheses import merge
 from liploc_ros.localization.refine import refine
 from liploc_ros.localization.result import Localization, Status
@@ -32,9 +33,11 @@ class Localizer:
         self.lidar_map = lidar_map
         self.bundle = bundle
         self.config = config or LocalizerConfig()
-        acceptance = bundle.spec.acceptance
-        self.min_score = acceptance.min_score if self.config.min_score is None else self.config.min_score
-        self.min_margin = acceptance.min_margin if self.config.min_margin is None else self.config.min_margin
+        self.acceptance = acceptance = lidar_map.manifest.calibration or bundle.spec.acceptance
+        config = self.config
+        self.min_confidence = acceptance.min_confidence if config.min_confidence is None else config.min_confidence
+        self.min_margin = acceptance.min_margin if config.min_margin is None else config.min_margin
+        self._weights = weights_of(acceptance, lidar_map.cells.shape[1])
         self._encoders = bundle.encoders(self.config.threads)
         self._viewers: dict[str, tuple[MountedCamera, Viewer, float]] = {}
 
@@ -59,11 +62,10 @@ class Localizer:
         clock.finish("encode")
         candidates = self.lidar_map.index.search(cells, self.config.candidates)
         clock.finish("search")
-        matches = refine(candidates, cells, self.lidar_map, self.config.heading_reach)
+        matches = refine(candidates, cells, self.lidar_map, self.config.heading_reach, self._weights)
         clock.finish("refine")
-        temperature = self.bundle.spec.acceptance.temperature
-        hypotheses = merge(matches, self.lidar_map, mounted, heading, temperature, self.config)
-        status, message = accept(hypotheses, self.min_score, self.min_margin)
+        hypotheses = merge(matches, self.lidar_map, mounted, heading, self.acceptance, self.config)
+        status, message = accept(hypotheses, self.min_confidence, self.min_margin)
         clock.finish("merge")
         return Localization(status, message, hypotheses, stamp_ns, clock.total, clock.steps)
 

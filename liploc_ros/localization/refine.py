@@ -1,63 +1,90 @@
-"""Refine candidates by matching the dense cells over small turns."""
+"""Refine candidates: match their cells, and those of their neighbours, over small turns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from liploc_ros.geometry import angle_difference
+from liploc_ros.localization.evidence import Comparison, compare
 from liploc_ros.mapping import Candidate, LidarMap
-from liploc_ros.mapping.place_index import scale_of
+from liploc_ros.mapping.place_index import heading_yaw, scale_of
 
 
 @dataclass(frozen=True)
-class Match:
-    """A place seen at a refined heading: ``yaw`` [rad] of the view in the place's frame; ``score`` -1 to 1."""
+class Matches:
+    """Places and headings that a view was compared with, each pair once.
 
-    place: int
-    yaw: float
-    score: float
+    Attributes:
+        place: (M,) rows of the map's places.
+        yaw: (M,) of the view in the place's frame [rad], between the map's headings.
+        similarity: (M,) mean cosine of the cells, -1 to 1.
+        evidence: (M,) log-odds for the match, up to a constant that all matches of a view share.
+        rows: (M, 2 h) what the evidence is the weighted sum of.
+    """
+
+    place: NDArray[np.intp]
+    yaw: NDArray[np.float64]
+    similarity: NDArray[np.float64]
+    evidence: NDArray[np.float64]
+    rows: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> "Matches":
+        """Return some of the matches."""
+        return Matches(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
-def refine(candidates: Sequence[Candidate], cells: NDArray[np.float32], lidar_map: LidarMap, reach: int) -> list[Match]:
-    """Return a match for each candidate and for its neighbours along the path, best first.
+def refine(
+    candidates: Sequence[Candidate],
+    cells: NDArray[np.float32],
+    lidar_map: LidarMap,
+    reach: int,
+    weights: NDArray[np.float32],
+) -> Matches:
+    """Return the matches of the candidates, of the places before and after them, and of the headings around.
 
     Args:
-        candidates: from the index.
+        candidates: from the index, or expected by tracking.
         cells: (h, w, D) masked unit vectors of the camera view.
         lidar_map: the map they are from.
         reach: cells to both sides over which the heading is sought.
+        weights: (2 h,) of the evidence, see :func:`~liploc_ros.localization.evidence.weights_of`.
     """
-    grid, stride = lidar_map.manifest.grid, lidar_map.manifest.stride
-    pool, index = lidar_map.manifest.pool, lidar_map.index
+    pool, index, around = lidar_map.manifest.pool, lidar_map.index, lidar_map.cells.shape[2]
     pairs = _with_neighbours(candidates, len(lidar_map.cells), index.headings, covered=(reach - 1) // pool)
-    if not len(pairs):
-        return []
     places, first = pairs[:, 0], pairs[:, 1] * pool - reach
-    columns = (first[:, None] + np.arange(cells.shape[1] + 2 * reach)[None]) % lidar_map.cells.shape[2]
+    columns = (first[:, None] + np.arange(cells.shape[1] + 2 * reach)[None]) % around
     windows = lidar_map.cells[places[:, None], :, columns].transpose(0, 2, 1, 3).astype(np.float32)
-    scores = shifted_similarity(cells, windows / np.float32(scale_of(lidar_map.cells)), reach)
-    shift, score = _peak(scores)
-    yaw = np.pi - ((first + shift) * stride + grid.width / 2) * grid.column_pitch
-    yaw = angle_difference(yaw, 0.0)
-    return [Match(int(places[i]), float(yaw[i]), float(score[i])) for i in np.argsort(-score)]
+    compared = compare(cells, windows / np.float32(scale_of(lidar_map.cells)), reach)
+    return _each_once(places, first, compared, weights, lidar_map)
 
 
-def shifted_similarity(cells: NDArray[np.float32], windows: NDArray[np.float32], reach: int) -> NDArray[np.float32]:
-    """Return (M, 2 reach + 1) cosines of a view (h, w, D) with windows (M, h, w + 2 reach, D) shifted by whole cells.
-
-    A cosine counts only columns that the view sees, so a camera of a narrow field of view is not punished.
-    """
-    seen = np.any(cells != 0, axis=-1)  # (h, w)
-    returned = np.any(windows != 0, axis=-1)  # (M, h, w + 2 reach)
-    # All pairs of columns in one product of matrices; the shifts are its diagonals.
-    products = np.matmul(cells[None], windows.transpose(0, 1, 3, 2)).sum(axis=1)  # (M, w, w + 2 reach)
-    both = np.einsum("hw,mhv->mwv", seen.astype(np.float32), returned.astype(np.float32))
-    shifts = range(2 * reach + 1)
-    total = np.stack([np.trace(products, offset=s, axis1=1, axis2=2) for s in shifts], axis=1)
-    overlap = np.stack([np.trace(both, offset=s, axis1=1, axis2=2) for s in shifts], axis=1)
-    return np.asarray(total / np.sqrt(np.maximum(overlap, 1) * max(seen.sum(), 1)), dtype=np.float32)
+def _each_once(
+    places: NDArray[np.intp],
+    first: NDArray[np.intp],
+    compared: Comparison,
+    weights: NDArray[np.float32],
+    lidar_map: LidarMap,
+) -> Matches:
+    """Return a match for every place and shift; where windows overlap, one of the same two."""
+    grid, stride, around = lidar_map.manifest.grid, lidar_map.manifest.stride, lidar_map.cells.shape[2]
+    evidence = (compared.rows @ weights).astype(np.float64)
+    shifts = np.arange(evidence.shape[1]) if evidence.ndim == 2 else np.arange(0)
+    column = (first[:, None] + shifts) % around
+    place = np.broadcast_to(places[:, None], column.shape)
+    _, once = np.unique(place.ravel() * around + column.ravel(), return_index=True)
+    # A match beside the best heading is drawn to where the parabola peaks, so that their mean is finer than a cell.
+    peak = (column + _peak_offsets(evidence)).ravel()[once]
+    return Matches(
+        place=place.ravel()[once],
+        yaw=heading_yaw(peak, grid, stride, pool=1),
+        similarity=compared.similarity.ravel()[once].astype(np.float64),
+        evidence=evidence.ravel()[once],
+        rows=compared.rows.reshape(-1, compared.rows.shape[2])[once],
+    )
 
 
 def _with_neighbours(candidates: Sequence[Candidate], places: int, headings: int, covered: int) -> NDArray[np.intp]:
@@ -75,13 +102,10 @@ def _with_neighbours(candidates: Sequence[Candidate], places: int, headings: int
     return np.array(pairs, dtype=np.intp).reshape(-1, 2)
 
 
-def _peak(scores: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return where between the shifts (M, S) a parabola through the best and its neighbours peaks, and how high."""
-    rows, best = np.arange(len(scores)), scores.argmax(axis=1)
-    inner = np.clip(best, 1, scores.shape[1] - 2)
-    left, middle, right = (scores[rows, inner + step].astype(np.float64) for step in (-1, 0, 1))
+def _peak_offsets(evidence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (M, S) by how many shifts, at most half, a parabola through each shift and its neighbours peaks off it."""
+    offset = np.zeros_like(evidence)
+    left, middle, right = evidence[:, :-2], evidence[:, 1:-1], evidence[:, 2:]
     bend = np.minimum(left - 2 * middle + right, -1e-6)
-    offset = np.clip(0.5 * (left - right) / bend, -0.5, 0.5)
-    height = middle - 0.25 * (left - right) * offset
-    at_edge = best != inner  # no neighbour on one side: no parabola
-    return np.where(at_edge, best, inner + offset), np.where(at_edge, scores[rows, best], height)
+    offset[:, 1:-1] = np.clip(0.5 * (left - right) / bend, -0.5, 0.5)
+    return offset

@@ -4,10 +4,11 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from liploc_ros.encoders.spec import AcceptanceSpec
 from liploc_ros.geometry import ViewGrid
 from liploc_ros.mapping.config import MapConfig
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 
 class StoredFile(BaseModel):
@@ -47,6 +48,7 @@ class Manifest(BaseModel):
     channels: int
     metric: Literal["inner_product"] = "inner_product"
     config: MapConfig
+    calibration: AcceptanceSpec | None = Field(None, description="what similarities mean; the model's where left out")
     map_frame: str
     base_frame: str
     datum: str = Field(description="what the origin of the map frame is")

@@ -141,8 +141,10 @@ def scale_of(cells: Cells) -> float:
     return float(np.iinfo(cells.dtype).max)
 
 
-def heading_yaw(heading: NDArray[np.integer], grid: ViewGrid, stride: int, pool: int) -> NDArray[np.float64]:
-    """Return the yaw [rad], left positive, at which the window of a heading looks."""
+def heading_yaw(
+    heading: NDArray[np.integer | np.floating], grid: ViewGrid, stride: int, pool: int
+) -> NDArray[np.float64]:
+    """Return the yaw [rad], left positive, at which the window of a heading looks, -pi to pi."""
     middle = heading * (stride * pool) + grid.width / 2
     yaw = np.pi - middle * grid.column_pitch
     return np.asarray((yaw + np.pi) % (2 * np.pi) - np.pi)

@@ -1,0 +1,32 @@
+"""Settings of tracking."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TrackingConfig(BaseModel):
+    """How belief is carried along, grows and fades."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    independence_distance: float = Field(
+        4.0, gt=0, description="way after which an image of the same camera tells as much as the first one [m]"
+    )
+    leak: float = Field(
+        0.003, ge=0, le=1, description="probability a metre that the vehicle is not where it is held to be"
+    )
+    least_doubt: float = Field(0.002, ge=0, lt=1, description="probability of being lost that always remains")
+    strongest_vote: float = Field(4.0, gt=0, description="log-odds that a single image can add or take")
+    gate: float = Field(3.0, gt=0, description="standard deviations within which a match belongs to a hypothesis")
+    tracked_hypotheses: int = Field(30, ge=1, le=1000, description="most hypotheses that are carried along")
+    least_probability: float = Field(1e-5, gt=0, lt=1, description="hypotheses below it are dropped")
+    merge_distance: float = Field(2.5, gt=0, description="tracked hypotheses closer than this are one [m]")
+    merge_angle: float = Field(0.2, gt=0, description="and turned less than this against each other [rad]")
+    odometry_noise: float = Field(0.03, gt=0, description="standard deviation of odometry, as share of the way")
+    odometry_turn_noise: float = Field(0.003, gt=0, description="standard deviation of its heading [rad/m]")
+    acceleration: float = Field(3.0, gt=0, description="change of speed a second without odometry, 1 sigma [m/s]")
+    turn_rate: float = Field(0.25, gt=0, description="turning without odometry, 1 sigma [rad/s]")
+    longest_gap: float = Field(
+        5.0, gt=0, description="without odometry and images for longer, tracking starts anew [s]"
+    )
+    localized_probability: float = Field(0.95, gt=0, lt=1, description="from which the vehicle counts as localized")
+    localized_sigma: float = Field(2.0, gt=0, description="and largest standard deviation of its position then [m]")
