@@ -17,7 +17,7 @@ from liploc_ros.evaluation.scene import Scene, yaws_of
 from liploc_ros.geometry import Pose, angle_difference
 from liploc_ros.localization import LocalizerConfig
 from liploc_ros.localization.evidence import weights_of
-from liploc_ros.localization.hypotheses import merge
+from liploc_ros.localization.hypotheses import base_poses, merge
 from liploc_ros.localization.refine import refine
 from liploc_ros.mapping import Candidate, LidarMap, Manifest, MapConfig, PlaceIndex
 from liploc_ros.mapping.lidar_map import KEYFRAME, POINT
@@ -52,7 +52,8 @@ class Refiner:
         matches = refine(candidates, cells, self._map, self._config.heading_reach, self._weights)
         if self._database.allowed is not None:  # refinement also looks at the neighbours of places
             matches = matches.where(self._database.allowed[query, matches.place])
-        found = merge(matches, self._map, self._scene.mounted, camera_heading, self._acceptance, self._config)
+        poses = base_poses(matches, self._map, self._scene.mounted, camera_heading)
+        found = merge(matches, poses, self._map, self._scene.mounted, self._acceptance, self._config)
         return (found[0].T_map_base, found[0].score) if found else (None, float("-inf"))
 
 

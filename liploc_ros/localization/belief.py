@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from liploc_ros.geometry import angle_difference
 from liploc_ros.localization.planar import Planar
+from liploc_ros.localization.sighting import Sighting
 from liploc_ros.localization.tracking_config import TrackingConfig
 
 X, Y, YAW, SPEED = range(4)
@@ -29,43 +31,51 @@ class Motion:
     noise: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Sighting:
-    """What an image says of poses of the base.
-
-    Attributes:
-        poses: (M, 3) that it was compared at.
-        evidence: (M,) log-odds of each, up to a constant.
-        log_odds: (M,) that the image was taken there rather than elsewhere.
-        error: (3,) standard deviations ahead, to the left and of the yaw of a pose found exactly there.
-    """
-
-    poses: Planar
-    evidence: NDArray[np.float64]
-    log_odds: NDArray[np.float64]
-    error: NDArray[np.float64]
-
-
 class Belief:
-    """Hypotheses with their probabilities, and the probability that it is none of them.
+    """Hypotheses, each with its covariance and two measures of how much speaks for it.
+
+    The *support* of a hypothesis is the log of how much likelier the images are there than at a pose drawn at random
+    from the map; the *trust* is the log-odds that they were taken there rather than elsewhere, by what answers of the
+    localizer look like that are right. Support tells hypotheses from one another, trust whether any of them is right.
 
     Attributes:
         state: (N, 4) x, y [m], yaw [rad], speed ahead [m/s].
         covariance: (N, 4, 4) of them.
-        probability: (N,).
-        lost: probability that the vehicle is elsewhere; with the others it adds up to one.
+        votes: (N, H) what each of the last images adds to the support, oldest first.
+        trust: (N,).
     """
 
-    def __init__(self, config: TrackingConfig) -> None:
-        """Begin lost."""
+    def __init__(self, config: TrackingConfig, poses: int) -> None:
+        """Begin lost on a map with so many ``poses`` that can be told apart."""
         self.config = config
         self.state = np.zeros((0, 4))
         self.covariance = np.zeros((0, 4, 4))
-        self.probability = np.zeros(0)
-        self.lost = 1.0
+        self.votes = np.zeros((0, 0))
+        self.trust = np.zeros(0)
+        self._elsewhere = float(np.log(poses))
 
     def __len__(self) -> int:
         return len(self.state)
+
+    @property
+    def support(self) -> NDArray[np.float64]:
+        """(N,) sum of the votes: of all, or of the last ones if the vehicle was moved before them, which is rare."""
+        if not self.votes.size:
+            return np.zeros(len(self))
+        total = np.cumsum(self.votes[:, ::-1], axis=1)
+        return np.asarray(np.maximum(total[:, -1], total.max(axis=1) - self.config.kidnapping))
+
+    @property
+    def probability(self) -> NDArray[np.float64]:
+        """(N,) probabilities; what they lack of one is that of being none of them, or off the map."""
+        support = self.support
+        among = np.exp(support - np.logaddexp.reduce([*support, self._elsewhere]))
+        return np.asarray(among * expit(self.trust))
+
+    @property
+    def lost(self) -> float:
+        """Probability that the vehicle is at none of the hypotheses."""
+        return 1.0 - float(self.probability.sum())
 
     def move(self, motion: Motion) -> None:
         """Carry all hypotheses along; some of their probability leaks to being lost."""
@@ -88,10 +98,9 @@ class Belief:
         self.state[:, Y] += sin * ahead + cos * left
         self.state[:, YAW] = angle_difference(yaw + turn, 0.0)
         self._change_speed(motion)
-        self.probability *= np.exp(-self.config.leak * np.hypot(ahead, left))
-        self.lost = 1 - float(self.probability.sum())
+        self.trust *= np.exp(-self.config.leak * np.hypot(ahead, left))
 
-    def weigh(self, sighting: Sighting, independence: float) -> None:
+    def weigh(self, sighting: Sighting, likelihood: NDArray[np.float64], independence: float) -> None:
         """Weigh hypotheses by an image, and draw them to where it matches best.
 
         Images taken close to one another err alike: one that is only partly new counts in part, as does the precision
@@ -99,60 +108,64 @@ class Belief:
 
         Args:
             sighting: of the image.
+            likelihood: (N,) log-likelihood of the image at the hypotheses, relative to a pose drawn at random.
             independence: above 0 to 1, how much of what it tells is not known from earlier images.
         """
+        column = independence * self.limited(likelihood, self.config.strongest_support)
+        self.votes = np.column_stack([self.votes, column])[:, -self.config.history :]
         if not len(self) or not len(sighting.poses):
             return
-        R = _turned(np.diag(sighting.error**2), self.state[:, YAW])
+        R = _turned(np.diag(sighting.error**2), self.state[:, YAW]) / independence
         apart = sighting.poses[None] - self.state[:, None, :3]
         apart[..., YAW] = angle_difference(apart[..., YAW], 0.0)
-        nearness = np.linalg.inv(self.covariance[:, :3, :3] + R)
-        near = ((apart @ nearness) * apart).sum(axis=2) < self.config.gate**2
-        votes = np.where(near, sighting.log_odds, -np.inf).max(axis=1)
+        squared = ((apart @ np.linalg.inv(self.covariance[:, :3, :3] + R)) * apart).sum(axis=2)
+        near = squared < self.config.gate**2
+        votes = np.where(near, sighting.log_odds - squared / 2, -np.inf).max(axis=1)
         for i in np.flatnonzero(near.any(axis=1)):
-            self._draw(int(i), apart[i, near[i]], sighting.evidence[near[i]], R[i] / independence)
-        limit = self.config.strongest_vote
-        odds = np.log(np.maximum(self.probability, 1e-300)) + independence * np.clip(votes, -limit, limit)
-        self._share_out(np.exp(odds), self.lost)
+            self._draw(int(i), apart[i, near[i]], sighting.evidence[near[i]], R[i])
+        self.trust += independence * self.limited(votes, self.config.strongest_vote)
+        self.trust = np.clip(self.trust, -self.config.most_trust, self.config.most_trust)
 
     def add(
-        self, poses: Planar, covariance: NDArray[np.float64], confidence: NDArray[np.float64], share: float
+        self,
+        poses: Planar,
+        covariance: NDArray[np.float64],
+        votes: NDArray[np.float64],
+        trust: NDArray[np.float64],
     ) -> None:
-        """Take up what a single image found; it takes of the probability of being lost.
-
-        What is near a hypothesis that stands already is that hypothesis, and was weighed with it.
+        """Take up what a single image found.
 
         Args:
             poses: (K, 3).
             covariance: (K, 3, 3).
-            confidence: (K,) that the image was taken there.
-            share: 0 to 1, of the probability of being lost that is given out.
+            votes: (K, H) of the images remembered, oldest first.
+            trust: (K,).
         """
-        total = max(float(confidence.sum()), 1.0)
-        new = np.array([not self.near(pose).any() for pose in poses], dtype=bool)
-        given = self.lost * share * confidence[new] / total
-        states = np.column_stack([poses[new], np.full(new.sum(), self._usual_speed())])
+        states = np.column_stack([poses, np.full(len(poses), self.usual_speed)])
         covariances = np.zeros((len(states), 4, 4))
-        covariances[:, :3, :3] = covariance[new]
+        covariances[:, :3, :3] = covariance
         covariances[:, SPEED, SPEED] = STRANGE_SPEED**2
         self.state = np.concatenate([self.state, states])
         self.covariance = np.concatenate([self.covariance, covariances])
-        self.probability = np.concatenate([self.probability, given])
-        self.lost -= float(given.sum())
+        self.votes = np.concatenate([self.votes, votes])
+        self.trust = np.concatenate([self.trust, trust])
 
     def tidy(self) -> None:
-        """Merge hypotheses that agree, drop the least probable, and never be quite certain."""
-        order = np.argsort(-self.probability, kind="stable")
-        left = self.probability >= self.config.least_probability
-        merged: list[tuple[NDArray[np.float64], NDArray[np.float64], float]] = []
-        for best in order:
-            if left[best] and len(merged) < self.config.tracked_hypotheses:
-                members = np.flatnonzero(left & self.near(self.state[best, :3]))
-                left[members] = False
-                merged.append(self._moments(int(best), members))
-        self.state = np.array([m[0] for m in merged]).reshape(-1, 4)
-        self.covariance = np.array([m[1] for m in merged]).reshape(-1, 4, 4)
-        self._share_out(np.array([m[2] for m in merged]), max(self.lost, self.config.least_doubt))
+        """Merge hypotheses that agree into the likelier, drop those that hardly anything speaks for."""
+        kept: list[int] = []
+        support = self.support
+        left = support > support.max(initial=-np.inf) - self.config.least_support
+        for best in np.argsort(-support, kind="stable"):
+            if left[best] and len(kept) < self.config.tracked_hypotheses:
+                left &= ~self.near(self.state[best, :3])
+                kept.append(int(best))
+        self.state, self.covariance = self.state[kept], self.covariance[kept]
+        self.votes, self.trust = self.votes[kept], self.trust[kept]
+
+    @staticmethod
+    def limited(votes: NDArray[np.float64], most: float) -> NDArray[np.float64]:
+        """Return votes (...) of which a single image can give only so much."""
+        return np.clip(votes, -most, most)
 
     def near(self, pose: Planar) -> NDArray[np.bool_]:
         """Return which hypotheses (N,) agree with a pose (3,)."""
@@ -163,7 +176,14 @@ class Belief:
     @property
     def order(self) -> Sequence[int]:
         """Hypotheses, most probable first."""
-        return [int(i) for i in np.argsort(-self.probability, kind="stable")]
+        return [int(i) for i in np.argsort(-self.support, kind="stable")]
+
+    @property
+    def usual_speed(self) -> float:
+        """Speed [m/s] of the most probable hypothesis, or what is assumed while there is none."""
+        if not len(self):
+            return self.config.assumed_speed
+        return float(abs(self.state[np.argmax(self.support), SPEED]))
 
     def _draw(self, i: int, apart: Planar, evidence: NDArray[np.float64], R: NDArray[np.float64]) -> None:
         """Update hypothesis i by the mean of the matches near it (Kalman)."""
@@ -184,25 +204,6 @@ class Belief:
             self.covariance[:, SPEED, :] = self.covariance[:, :, SPEED] = 0.0
             self.covariance[:, SPEED, SPEED] = 1.0
         self.covariance[:, SPEED, SPEED] += self.config.acceleration**2 * abs(motion.seconds)
-
-    def _moments(self, best: int, members: NDArray[np.intp]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-        """Return mean, covariance and probability of hypotheses together."""
-        total = float(self.probability[members].sum())
-        share = self.probability[members] / total
-        apart = self.state[members] - self.state[best]
-        apart[:, YAW] = angle_difference(apart[:, YAW], 0.0)
-        offset = share @ apart
-        scatter = (share[:, None] * (apart - offset)).T @ (apart - offset)
-        mean = self.state[best] + offset
-        mean[YAW] = angle_difference(mean[YAW], 0.0)
-        return mean, np.einsum("m,mij->ij", share, self.covariance[members]) + scatter, total
-
-    def _share_out(self, probability: NDArray[np.float64], lost: float) -> None:
-        total = float(probability.sum()) + lost
-        self.probability, self.lost = probability / total, lost / total
-
-    def _usual_speed(self) -> float:
-        return float(self.state[np.argmax(self.probability), SPEED]) if len(self) else 0.0
 
 
 def _turned(covariance: NDArray[np.float64], yaw: NDArray[np.float64]) -> NDArray[np.float64]:

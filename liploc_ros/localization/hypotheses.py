@@ -40,9 +40,9 @@ class Hypothesis:
 
 def merge(
     matches: Matches,
+    poses: NDArray[np.float64],
     lidar_map: LidarMap,
     mounted: MountedCamera,
-    camera_heading: float,
     acceptance: AcceptanceSpec,
     config: LocalizerConfig,
 ) -> tuple[Hypothesis, ...]:
@@ -50,15 +50,14 @@ def merge(
 
     Args:
         matches: of one view.
+        poses: (M, 4, 4) of the base at them, see :func:`base_poses`.
         lidar_map: where they are from.
-        mounted: the camera; its place in the vehicle moves the base away from where the view was drawn.
-        camera_heading: yaw [rad] in the base frame along which the camera view was drawn.
+        mounted: the camera.
         acceptance: what evidence means.
         config: distances within which matches agree, and floors of the covariance.
     """
     if not len(matches):
         return ()
-    poses = base_poses(matches, lidar_map, mounted, camera_heading)
     hypotheses = []
     for group in groups_of(planar_of(poses), matches.evidence, config):
         T, covariance = _mean(poses[group.members], group.share, poses[group.best], lidar_map, acceptance, config)
@@ -80,7 +79,14 @@ def merge(
 def base_poses(
     matches: Matches, lidar_map: LidarMap, mounted: MountedCamera, camera_heading: float
 ) -> NDArray[np.float64]:
-    """Return (M, 4, 4) vehicle poses: the camera stands where the view was drawn, and looks along its yaw."""
+    """Return (M, 4, 4) poses of the base: the camera stands where the view was drawn, and looks along its yaw.
+
+    Args:
+        matches: of one view.
+        lidar_map: where they are from.
+        mounted: the camera; its place in the vehicle moves the base away from where the view was drawn.
+        camera_heading: yaw [rad] in the base frame along which the camera view was drawn.
+    """
     yaw = matches.yaw - camera_heading
     T_place_view = np.tile(np.eye(4), (len(matches), 1, 1))
     T_place_view[:, 0, 0] = T_place_view[:, 1, 1] = np.cos(yaw)

@@ -1,26 +1,45 @@
-"""The localizer: its method reads as the list of its steps."""
+"""The localizer: its methods read as the list of their steps."""
 
-import time
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.encoders import ModelBundle
-from liploc_ros.geometry import MountedCamera, PinholeCamera
+from liploc_ros.geometry import MountedCamera, PinholeCamera, Pose
 from liploc_ros.localization.accept import NOTHING_SEEN, accept, shows_something
 from liploc_ros.localization.config import LocalizerConfig
 from liploc_ros.localization.evidence import weights_of
-from liploc_ros.localization.hypotheses import merge
-from liploc_ros.localization.refine import refine
+from liploc_ros.localization.expect import expected_candidates
+from liploc_ros.localization.hypotheses import Hypothesis, base_poses, merge
+from liploc_ros.localization.refine import Matches, refine
+from liploc_ros.localization.resemblance import Resemblance
 from liploc_ros.localization.result import Localization, Status
-from liploc_ros.mapping import LidarMap, MapError
+from liploc_ros.localization.sighting import sighting_of
+from liploc_ros.localization.step_clock import StepClock
+from liploc_ros.localization.tracker import Tracker
+from liploc_ros.localization.tracking import Tracking, tracking_of
+from liploc_ros.localization.tracking_config import TrackingConfig
+from liploc_ros.mapping import Candidate, LidarMap, MapError
 from liploc_ros.views import Viewer
 
 
 class Localizer:
-    """Finds where images were taken on one map. Not for two threads at once."""
+    """Finds where images were taken on one map. Not for two threads at once.
 
-    def __init__(self, lidar_map: LidarMap, bundle: ModelBundle, config: LocalizerConfig | None = None) -> None:
+    Attributes:
+        lidar_map: the map.
+        acceptance: its calibration, or the model's.
+        tracker: what is carried from image to image by :meth:`track`.
+    """
+
+    def __init__(
+        self,
+        lidar_map: LidarMap,
+        bundle: ModelBundle,
+        config: LocalizerConfig | None = None,
+        tracking: TrackingConfig | None = None,
+    ) -> None:
         """Bring map and model together.
 
         Raises:
@@ -32,13 +51,16 @@ class Localizer:
             )
         self.lidar_map = lidar_map
         self.bundle = bundle
-        self.config = config or LocalizerConfig()
+        self.config = config = config or LocalizerConfig()
         self.acceptance = acceptance = lidar_map.manifest.calibration or bundle.spec.acceptance
-        config = self.config
         self.min_confidence = acceptance.min_confidence if config.min_confidence is None else config.min_confidence
         self.min_margin = acceptance.min_margin if config.min_margin is None else config.min_margin
+        width = 1 if bundle.spec.method == "liploc" else bundle.spec.grid.width // bundle.spec.stride
+        tracking = tracking or TrackingConfig()
+        self._resemblance = Resemblance(lidar_map, acceptance.temperature / tracking.sharpness, width)
+        self.tracker = Tracker(tracking, self._resemblance, 16 * len(lidar_map.cells))
         self._weights = weights_of(acceptance, lidar_map.cells.shape[1])
-        self._encoders = bundle.encoders(self.config.threads)
+        self._encoders = bundle.encoders(config.threads)
         self._viewers: dict[str, tuple[MountedCamera, Viewer, float]] = {}
 
     @property
@@ -52,22 +74,54 @@ class Localizer:
         Raises:
             ViewError: the image is not of the size its camera is calibrated for, or not 8 bit.
         """
-        clock = _StepClock()
-        viewer, heading = self._viewer(mounted)
-        view = viewer.draw(image)
-        clock.finish("draw")
-        if not shows_something(view):
+        clock = StepClock()
+        cells = self._see(image, mounted, clock)
+        if cells is None:
             return Localization(Status.UNKNOWN_PLACE, NOTHING_SEEN, (), stamp_ns, clock.total, clock.steps)
-        cells = self._encoders.encode_camera(view)
-        clock.finish("encode")
-        candidates = self.lidar_map.index.search(cells, self.config.candidates)
-        clock.finish("search")
-        matches = refine(candidates, cells, self.lidar_map, self.config.heading_reach, self._weights)
-        clock.finish("refine")
-        hypotheses = merge(matches, self.lidar_map, mounted, heading, self.acceptance, self.config)
+        candidates = self._search(cells, clock)
+        matches, poses = self._refine(candidates, cells, mounted, clock)
+        hypotheses = self._merge(matches, poses, mounted, clock)
         status, message = accept(hypotheses, self.min_confidence, self.min_margin)
-        clock.finish("merge")
         return Localization(status, message, hypotheses, stamp_ns, clock.total, clock.steps)
+
+    def track(
+        self, image: NDArray[np.uint8], mounted: MountedCamera, stamp_ns: int, T_odom_base: Pose | None = None
+    ) -> Tracking:
+        """Return where the vehicle is after this image and all that were given before.
+
+        Images of several cameras weigh the same belief, in any order within a second. An image that is not newer than
+        the last one of its camera is passed over.
+
+        Args:
+            image: (h, w, 3) RGB or (h, w) grey.
+            mounted: its camera.
+            stamp_ns: when it was taken.
+            T_odom_base: pose of the base in the frame of odometry at that time; without it the vehicle is taken to go
+                on as it did, and less is certain.
+
+        Raises:
+            ViewError: the image is not of the size its camera is calibrated for, or not 8 bit.
+        """
+        clock, tracker = StepClock(), self.tracker
+        if tracker.is_old(mounted.frame_id, stamp_ns):
+            return tracking_of(tracker, self.lidar_map, self.config, mounted, None, clock)
+        tracker.move_to(stamp_ns, T_odom_base)
+        clock.finish("move")
+        cells = self._see(image, mounted, clock)
+        if cells is None:
+            unseen = Localization(Status.UNKNOWN_PLACE, NOTHING_SEEN, (), stamp_ns, clock.total, clock.steps)
+            return tracking_of(tracker, self.lidar_map, self.config, mounted, unseen, clock)
+        T_base_view = np.array([*mounted.T_base_camera[:2, 3], self._viewer(mounted)[1]])
+        expected = expected_candidates(tracker.belief, T_base_view, self._resemblance, self.lidar_map)
+        candidates = [*self._search(cells, clock), *expected]
+        matches, poses = self._refine(candidates, cells, mounted, clock)
+        hypotheses = self._merge(matches, poses, mounted, clock)
+        status, message = accept(hypotheses, self.min_confidence, self.min_margin)
+        sighting = sighting_of(poses, matches, hypotheses, self.acceptance, self.config)
+        tracker.weigh(mounted.frame_id, cells, T_base_view, sighting, hypotheses)
+        clock.finish("weigh")
+        seen = Localization(status, message, hypotheses, stamp_ns, clock.total, clock.steps)
+        return tracking_of(tracker, self.lidar_map, self.config, mounted, seen, clock)
 
     def warm_up(self) -> None:
         """Run once on a grey ramp, so that the first real one is not late."""
@@ -76,6 +130,37 @@ class Localizer:
         T_base_camera[:3, :3] = [[0, 0, 1], [-1, 0, 0], [0, -1, 0]]
         grey = np.tile(np.linspace(0, 255, 320).astype(np.uint8), (96, 1))
         self.localize(grey, MountedCamera("", camera, T_base_camera), 0)
+
+    def _see(self, image: NDArray[np.uint8], mounted: MountedCamera, clock: StepClock) -> NDArray[np.float32] | None:
+        """Return the cells (h, w, D) of an image, or None if it shows nothing."""
+        view = self._viewer(mounted)[0].draw(image)
+        clock.finish("draw")
+        if not shows_something(view):
+            return None
+        cells = self._encoders.encode_camera(view)
+        clock.finish("encode")
+        return cells
+
+    def _search(self, cells: NDArray[np.float32], clock: StepClock) -> list[Candidate]:
+        candidates = self.lidar_map.index.search(cells, self.config.candidates)
+        clock.finish("search")
+        return candidates
+
+    def _refine(
+        self, candidates: Sequence[Candidate], cells: NDArray[np.float32], mounted: MountedCamera, clock: StepClock
+    ) -> tuple[Matches, NDArray[np.float64]]:
+        """Return matches, and the poses (M, 4, 4) of the base at them."""
+        matches = refine(candidates, cells, self.lidar_map, self.config.heading_reach, self._weights)
+        poses = base_poses(matches, self.lidar_map, mounted, self._viewer(mounted)[1])
+        clock.finish("refine")
+        return matches, poses
+
+    def _merge(
+        self, matches: Matches, poses: NDArray[np.float64], mounted: MountedCamera, clock: StepClock
+    ) -> tuple[Hypothesis, ...]:
+        hypotheses = merge(matches, poses, self.lidar_map, mounted, self.acceptance, self.config)
+        clock.finish("merge")
+        return hypotheses
 
     def _viewer(self, mounted: MountedCamera) -> tuple[Viewer, float]:
         """Return the camera's viewer and the heading it is drawn along: that of the optical axis."""
@@ -87,20 +172,3 @@ class Localizer:
         viewer = self._encoders.viewer(mounted, heading)
         self._viewers[mounted.frame_id] = (mounted, viewer, heading)
         return viewer, heading
-
-
-class _StepClock:
-    """Milliseconds by step."""
-
-    def __init__(self) -> None:
-        self.steps: dict[str, float] = {}
-        self._start = self._last = time.perf_counter()
-
-    def finish(self, step: str) -> None:
-        now = time.perf_counter()
-        self.steps[step] = 1e3 * (now - self._last)
-        self._last = now
-
-    @property
-    def total(self) -> float:
-        return 1e3 * (self._last - self._start)

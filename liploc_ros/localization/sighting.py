@@ -1,0 +1,51 @@
+"""What an image tells of poses of the vehicle."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logit
+
+from liploc_ros.encoders.spec import AcceptanceSpec
+from liploc_ros.localization.config import LocalizerConfig
+from liploc_ros.localization.hypotheses import Hypothesis
+from liploc_ros.localization.planar import Planar, planar_of
+from liploc_ros.localization.refine import Matches
+
+NEVER_SURE = 1e-6
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A view compared at poses.
+
+    Attributes:
+        poses: (M, 3) of the base at which it was compared.
+        evidence: (M,) log-odds of each, up to a constant.
+        log_odds: (M,) that the image was taken there rather than elsewhere.
+        error: (3,) standard deviations ahead, to the left [m] and of the yaw [rad] of a pose found exactly there.
+    """
+
+    poses: Planar
+    evidence: NDArray[np.float64]
+    log_odds: NDArray[np.float64]
+    error: NDArray[np.float64]
+
+
+def sighting_of(
+    poses: NDArray[np.float64],
+    matches: Matches,
+    hypotheses: Sequence[Hypothesis],
+    acceptance: AcceptanceSpec,
+    config: LocalizerConfig,
+) -> Sighting:
+    """Return what matches at poses (M, 4, 4) tell, of which ``hypotheses`` were merged.
+
+    The best match is right with its hypothesis's confidence; another is less likely by what it has less of evidence.
+    """
+    confidence = np.clip(hypotheses[0].confidence, NEVER_SURE, 1 - NEVER_SURE) if hypotheses else 0.5
+    log_odds = logit(confidence) + matches.evidence - matches.evidence.max(initial=-np.inf)
+    along = acceptance.sigma_position if config.sigma_position is None else config.sigma_position
+    heading = acceptance.sigma_heading if config.sigma_heading is None else config.sigma_heading
+    return Sighting(planar_of(poses), matches.evidence, log_odds, np.array([along, config.sigma_lateral, heading]))
