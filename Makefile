@@ -13,7 +13,7 @@ COMPILED_SOURCES := pyproject.toml setup.py CMakeLists.txt package.xml $(wildcar
 SHARED_SOURCES := $(wildcard config/* demo/* launch/* rviz/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-learning bench lint format train default-model held-out clean
+.PHONY: help venv demo test test-learning bench lint format train default-model held-out calibrate clean
 
 help:  ## Show this list.
 	@sed -nE 's/^([a-z-]+):.*  ## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
@@ -76,6 +76,20 @@ held-out: $(VENV)/.train $(SHARED)  ## Train and measure with each drive held ou
 	  done; \
 	done
 	$(BIN)/python -m benchmarks.held_out
+
+# Each held-out model takes what the trials of the two others say of it; the default model takes what all three say.
+ELSEWHERE = $(subst --singles,--elsewhere,$(SINGLES))
+calibrate: $(SHARED)  ## Fit the default model's acceptance on the trials of the three held-out models (after held-out; KITTI=FOLDER).
+	set -e; for drive in $(DRIVES); do \
+	  others=$$(for other in $(DRIVES); do test $$other = $$drive || echo "--elsewhere $(KITTI_DAY)_$${other}_sync"; done); \
+	  $(BIN)/liploc evaluate $(KITTI_DAY)_$${drive}_sync --model out/held_out/aligned_$$drive $$others $(ELSEWHERE) \
+	    --calibrate out/calibration/$$drive/own.json --out out/calibration/$$drive; \
+	done; \
+	for drive in $(DRIVES) default; do \
+	  trials=$$(for other in $(DRIVES); do test $$other = $$drive || echo "--trials out/calibration/$$other/trials.npz"; done); \
+	  model=$$(test $$drive = default && echo '$(DEFAULT_MODEL)' || echo out/held_out/aligned_$$drive); \
+	  $(BIN)/liploc evaluate $(KITTI) --fit-only $$trials --calibrate $$model; \
+	done
 
 clean:  ## Remove all that the other targets made.
 	rm -rf $(VENV) build out *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

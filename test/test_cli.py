@@ -1,6 +1,7 @@
 """The command line as a user meets it: real processes, one line for an error."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -34,6 +35,7 @@ def built(tmp_path_factory, demo_bag):
 def test_a_map_is_built_from_a_bag_and_described(built):
     info = liploc("map", "info", built).stdout
     assert "kitti_0013_excerpt" in info and "every 2 m" in info and "cells.npy" in info
+    assert re.search(r"acceptance +confidence 0\.\d+; ", info)
     assert "whole" in liploc("map", "verify", built).stdout
 
 

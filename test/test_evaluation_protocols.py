@@ -9,6 +9,7 @@ import pytest
 
 from liploc_ros.datasets.frame import Drive, Frame
 from liploc_ros.evaluation import EvaluationError, EvaluationOptions, Evaluator, Protocol, evaluate
+from liploc_ros.evaluation.calibration import gather_trials
 from liploc_ros.evaluation.database import database_of
 from liploc_ros.evaluation.descriptors import StoredDescriptors
 from liploc_ros.evaluation.judge import Truth, recalls
@@ -18,6 +19,9 @@ from liploc_ros.evaluation.rates import acceptance_curve, chance_of, rate
 from liploc_ros.evaluation.released import released_positions
 from liploc_ros.evaluation.scene import Scene
 from liploc_ros.geometry import pose_from_yaw
+from liploc_ros.localization import Localizer, LocalizerConfig
+from liploc_ros.localization.calibrate import answer_of
+from liploc_ros.localization.evidence import weights_of
 from liploc_ros.mapping.place_index import describe
 from liploc_ros.views import CameraViewer, Scan, StillScans, draw_virtual_view
 
@@ -80,6 +84,18 @@ def test_what_is_searched_is_what_a_saved_map_finds(demo_map, demo_drive, demo_c
     best = demo_map.index.search(cells, 1)[0]
     assert (ranking.places[0, 0], ranking.headings[0, 0]) == (best.place, best.heading)
     assert ranking.scores[0, 0] == pytest.approx(best.score, abs=1e-4) and stored.bytes == 256
+
+
+def test_a_trial_is_what_the_localizer_compares(demo_drive, demo_camera, bundle):
+    trials = gather_trials(demo_drive, [], bundle, SPARSE)
+    localizer = Localizer(Evaluator(demo_drive, bundle, SPARSE).map_of("gap-8"), bundle)
+    weights = weights_of(bundle.spec.acceptance, 8)
+    frames = [frame for frame in demo_drive.images() if frame.T_map_base is not None]
+    assert len(trials) == len(frames)
+    for frame, trial in list(zip(frames, trials, strict=True))[::10]:
+        best = localizer.localize(frame.images[demo_camera.frame_id](), demo_camera, frame.stamp_ns).best
+        away = np.linalg.norm(best.T_map_base[:2, 3] - frame.T_map_base[:2, 3])
+        assert answer_of(trial, weights, LocalizerConfig()).away == pytest.approx(away, abs=1e-3)
 
 
 @pytest.mark.parametrize("gap", [0.0, 3.0, 8.0])

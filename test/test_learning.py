@@ -81,7 +81,7 @@ def trained(tmp_path_factory):
     from liploc_ros.cli.main import app
 
     folder = tmp_path_factory.mktemp("trained")
-    drive = make_drive(folder, frames=7)
+    drive = make_drive(folder, frames=20)
     cut = drive / "image_02/data/0000000003.png"
     cut.write_bytes(cut.read_bytes()[:-20])
     held_out = shutil.copytree(drive, drive.with_name("2011_09_26_drive_0098_sync"))
@@ -105,8 +105,8 @@ def test_a_frame_that_cannot_be_read_is_left_out_named_and_counted(trained, capl
 
     out, run, output = trained
     training = ModelBundle.load(out).spec.training
-    assert (training.frames, training.skipped, training.drives) == (6, 1, ("2011_09_26_drive_0099",))
-    assert "6 frames, 1 left out that cannot be read" in output
+    assert (training.frames, training.skipped, training.drives) == (19, 1, ("2011_09_26_drive_0099",))
+    assert "19 frames, 1 left out that cannot be read" in output
     assert "0000000003.png: PNG is cut off" in (run / "data.json").read_text()
 
 
@@ -128,11 +128,29 @@ def test_recipe_data_and_card_lie_in_the_bundle(trained):
 
 def test_acceptance_and_card_come_from_the_held_out_drive(trained):
     from liploc_ros.encoders import ModelBundle
+    from liploc_ros.localization.trials import load_trials
 
-    out, _, output = trained
-    assert ModelBundle.load(out).spec.acceptance.source == "2011_09_26_drive_0098 held out, 6 images from elsewhere"
-    for text in (output, (out / "README.md").read_text()):
-        assert "held out: 6 images, all headings searched, recall@1 within 1 m" in text
+    out, run, output = trained
+    acceptance = ModelBundle.load(out).spec.acceptance
+    assert acceptance.source == "2011_09_26_drive_0098 held out, 19 images on the map, 38 from elsewhere"
+    card = (out / "README.md").read_text()
+    for text in (output, card):
+        assert "held out: 19 images on the map, all headings searched, recall@1 within 5 degrees and 1 m" in text
+    assert f"confidence {acceptance.min_confidence:g}, lead {acceptance.min_margin:g}; 2011" in card
+    trials, spacing = load_trials(run / "trials.npz")
+    assert len(trials) == 57 and spacing == 1
+
+
+def test_a_held_out_drive_that_calibrates_nothing_does_not_lose_the_model(trained, tmp_path):
+    from kitti_maker import make_drive
+
+    from liploc_ros.datasets import open_drive
+    from liploc_ros.encoders import ModelBundle
+    from liploc_ros.learning.calibrate import calibrate_on
+
+    found = calibrate_on(open_drive(make_drive(tmp_path, frames=4)), [], ModelBundle.load(trained[0]), tmp_path)
+    assert found.acceptance.source == found.summary
+    assert found.summary.startswith("not calibrated on 2011_09_26_drive_0099: no scan is 8 m away")
 
 
 def test_a_drive_is_not_both_held_out_and_trained_on(tmp_path):

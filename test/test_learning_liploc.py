@@ -7,8 +7,11 @@ import pytest
 
 from liploc_ros.datasets import open_drive
 from liploc_ros.encoders import lidar_input
+from liploc_ros.evaluation.calibration import gather_trials
 from liploc_ros.geometry import inverse
 from liploc_ros.localization import Localizer
+from liploc_ros.localization.calibrate import calibrate
+from liploc_ros.localization.planar import difference
 from liploc_ros.mapping import LidarMap, MapConfig, build_map_from_drive
 from liploc_ros.mapping.place_index import heading_yaw
 from liploc_ros.views import draw_panorama
@@ -300,6 +303,25 @@ def test_an_image_is_localized_on_a_map_of_whole_embeddings(trained, trained_map
     place = np.unravel_index(scores.argmax(), scores.shape)[0]
     there = inverse(trained_map.T_map_base[place]) @ result.best.T_map_base
     assert np.linalg.norm(there[:2, 3]) < 2.5 and result.best.score >= scores.max() - 1e-3
+
+
+def test_whole_embeddings_are_calibrated_by_their_similarity_alone(trained, tmp_path):
+    """Chance finds too few on noise: here each view's own row says where it was taken."""
+    drive = open_drive(make_drive(tmp_path, frames=20))
+    trials = gather_trials(drive, [replace(trained[0], name="elsewhere")], trained[1])
+    assert len(trials) == 26 and all(trial.rows.shape[1] == 2 and not trial.rows[:, 1].any() for trial in trials)
+    told = [replace(trial, rows=told_rows(trial)) for trial in trials]
+    found = calibrate([replace(trial, similarity=trial.rows[:, 0].astype(float)) for trial in told], 1.0, "made")
+    assert found.evidence[0] > 0 and found.evidence[1] == 0
+
+
+def told_rows(trial):
+    """(M, 2) rows that are highest where the view was taken, and low all over where that is not on the map."""
+    rows = np.zeros_like(trial.rows)
+    if trial.truth is not None:
+        apart = difference(trial.poses, trial.truth)
+        rows[:, 0] = np.exp(-np.square(apart[:, :2]).sum(axis=1) - 10 * np.square(apart[:, 2]))
+    return rows
 
 
 def test_a_saved_map_of_whole_embeddings_is_the_same_when_loaded(trained, trained_map, tmp_path):

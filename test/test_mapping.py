@@ -87,7 +87,7 @@ def test_few_descriptors_are_indexed_uncompressed(rng):
 def test_a_saved_map_is_the_same_when_loaded(saved_map, demo_map, bundle):
     loaded = LidarMap.load(saved_map, bundle)
     assert np.array_equal(loaded.cells, demo_map.cells) and np.array_equal(loaded.T_map_base, demo_map.T_map_base)
-    assert loaded.manifest.places == len(loaded.cells)
+    assert loaded.manifest.places == len(loaded.cells) and loaded.manifest.calibration == bundle.spec.acceptance
 
 
 def test_stored_points_are_the_scans_to_a_centimetre(demo_map, demo_scan):

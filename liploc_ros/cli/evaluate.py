@@ -12,6 +12,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from liploc_ros.cli.calibrate import Wanted, calibrate_on
 from liploc_ros.datasets import BagTopics, open_drive
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.evaluation.figures import searches
@@ -48,13 +49,27 @@ def evaluate(
     camera: Annotated[
         str | None, typer.Option(help="Optical frame of the camera; the first one when left out.")
     ] = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(help="Fit confidence and errors instead, and put them here: model bundle, map or .json."),
+    ] = None,
+    elsewhere: Annotated[
+        list[Path] | None, typer.Option(help="Of --calibrate: recording of other places. Repeat for more.")
+    ] = None,
+    trials: Annotated[
+        list[Path] | None, typer.Option(help="Of --calibrate: trials.npz of another run, to be fitted to as well.")
+    ] = None,
+    fit_only: Annotated[
+        bool, typer.Option("--fit-only", help="Of --calibrate: fit to --trials alone; DRIVE is not opened.")
+    ] = False,
     points_topic: Annotated[str, typer.Option(help="Of a bag: the PointCloud2; found by type when left out.")] = "",
     odometry_topic: Annotated[str, typer.Option(help="Of a bag: the Odometry; found by type when left out.")] = "",
 ) -> None:
     """Evaluate a model on a drive: how many of its images are found among its LiDAR scans, and how near.
 
     Recall of `same-frame` is the paper's, and easy: each image's own scan is there. `gap-8` is nearer to what a map
-    gives: every place is drawn from scans at least 8 m away.
+    gives: every place is drawn from scans at least 8 m away. With `--calibrate` nothing but a calibration is made, from
+    trials by `gap-8`, which are kept as trials.npz in the folder of the report.
     """
     start = time.monotonic()
     options = _options(
@@ -65,10 +80,17 @@ def evaluate(
         refine=refine,
         camera=camera,
     )
+    topics = BagTopics(points=points_topic or None, odometry=odometry_topic or None)
+    if calibrate is not None:
+        calibration = Wanted(calibrate, tuple(elsewhere or ()), tuple(trials or ()))
+        source = None if fit_only else open_drive(drive, topics)
+        calibrate_on(source, calibration, ModelBundle.load(model), options, out)
+        return
+    if elsewhere or trials or fit_only:
+        raise EvaluationError("--elsewhere, --trials and --fit-only are of --calibrate: add --calibrate OUT")
     check_replaceable(out, METRICS)
     rules, wanted = Protocol.parse(protocol), _numbers(gaps)
     bundle = ModelBundle.load(model)
-    topics = BagTopics(points=points_topic or None, odometry=odometry_topic or None)
     evaluator = Evaluator(open_drive(drive, topics), bundle, options, progress=True)
     result = evaluator.run(protocol)
     metrics = result.metrics.model_copy(update={"command": shlex.join(["liploc", *sys.argv[1:]])})

@@ -16,7 +16,7 @@ def export(
     acceptance: Annotated[
         Path | None,
         typer.Option(
-            help="Bundle whose acceptance is taken over; when left out, the run's own where it held out a drive."
+            help="Bundle or .json whose acceptance is taken over; when left out, the run's own if it held out a drive."
         ),
     ] = None,
 ) -> None:

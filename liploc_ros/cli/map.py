@@ -12,6 +12,7 @@ from tqdm import tqdm
 from liploc_ros.cli.progress import advance
 from liploc_ros.datasets import BagTopics, open_drive
 from liploc_ros.encoders import ModelBundle
+from liploc_ros.encoders.spec import AcceptanceSpec
 from liploc_ros.mapping import LidarMap, MapConfig, MapError, build_map_from_drive
 from liploc_ros.mapping.lidar_map import read_manifest
 
@@ -76,6 +77,7 @@ def info(path: MapArgument) -> None:
         "view origin": "{:.2f}, {:.2f}, {:.2f} m in the base frame".format(*manifest.view_origin),
         "model": f"{manifest.model_name}, {manifest.model_id[:12]}",
         "trained on": ", ".join(manifest.trained_on[:4]) + (" ..." if len(manifest.trained_on) > 4 else ""),
+        "acceptance": _acceptance(manifest.calibration),
         "size": f"{size / 1e6:.1f} MB, {size / 1e3 / max(manifest.path_length, 1):.0f} MB a km",
     }
     for key, value in rows.items():
@@ -90,3 +92,9 @@ def verify(path: MapArgument, model: ModelOption = None) -> None:
     """Check every file's checksum, and that the map fits the model."""
     lidar_map = LidarMap.load(path, ModelBundle.load(model))
     typer.echo(f"{path}: whole, {lidar_map.manifest.places} places, id {lidar_map.id[:12]}")
+
+
+def _acceptance(calibration: AcceptanceSpec | None) -> str:
+    if calibration is None:
+        return "the model's"
+    return f"confidence {calibration.min_confidence:g}; {calibration.source}"

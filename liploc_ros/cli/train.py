@@ -29,7 +29,7 @@ def train(
         Path | None, typer.Option(help="Drive that is not trained on: recall is measured and acceptance set on it.")
     ] = None,
     acceptance: Annotated[
-        Path | None, typer.Option(help="Bundle whose acceptance is taken over, where no drive can be held out.")
+        Path | None, typer.Option(help="Bundle or .json whose acceptance is taken over, where no drive is held out.")
     ] = None,
     run_folder: Annotated[
         Path | None, typer.Option(help="Folder for checkpoints and TensorBoard; out/runs/NAME when left out.")
@@ -42,17 +42,16 @@ def train(
 ) -> None:
     """Train both encoders and write a model bundle for `--model`."""
     try:
-        from liploc_ros.learning.calibrate import summary
         from liploc_ros.learning.recipe import changes_of
         from liploc_ros.learning.run import TrainingRun
     except ImportError as error:
         raise TrainingUnavailableError(f"training needs {error.name}: pip install 'liploc_ros[train]'") from error
     run = TrainingRun.prepare(recipe, drives or [], singles or [], steps, changes_of(changes or []))
     folder = run_folder or Path("out/runs") / out.absolute().name
-    bundle, trials = run.execute(out, trunk, held_out, acceptance, folder, resume)
+    bundle, said = run.execute(out, trunk, held_out, acceptance, folder, resume)
     if os.environ.get("RANK", "0") != "0":  # one of torchrun's; the first tells
         return
     left_out = f", {len(run.skipped)} left out that cannot be read" if run.skipped else ""
     typer.echo(f"{out}: model {bundle.id[:12]} trained on {len(run.samples)} frames{left_out}; run in {folder}")
-    if trials:
-        typer.echo(summary(trials, bundle.spec.acceptance))
+    if said:
+        typer.echo(said)

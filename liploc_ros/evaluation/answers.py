@@ -28,18 +28,12 @@ class Refiner:
     """Refines ranked places as :class:`~liploc_ros.localization.Localizer` does; its camera is the scene's."""
 
     def __init__(
-        self,
-        scene: Scene,
-        database: Database,
-        cells: Cells,
-        index: PlaceIndex,
-        bundle: ModelBundle,
-        options: EvaluationOptions,
+        self, scene: Scene, database: Database, lidar_map: LidarMap, bundle: ModelBundle, options: EvaluationOptions
     ) -> None:
         self._scene, self._database = scene, database
-        self._map = _as_map(scene, database, cells, index, bundle, options)
+        self._map = lidar_map
         self._acceptance = bundle.spec.acceptance
-        self._weights = weights_of(self._acceptance, cells.shape[1])
+        self._weights = weights_of(self._acceptance, lidar_map.cells.shape[1])
         self._config = LocalizerConfig()
         self._candidates = options.candidates
 
@@ -86,7 +80,7 @@ def refined_figures(
     )
 
 
-def _as_map(
+def as_map(
     scene: Scene,
     database: Database,
     cells: Cells,
@@ -94,7 +88,16 @@ def _as_map(
     bundle: ModelBundle,
     options: EvaluationOptions,
 ) -> LidarMap:
-    """Return the places as a map, which is not saved; it has no scans."""
+    """Return the places of a protocol as a map, which is not saved; it has no scans.
+
+    Args:
+        scene: the drive.
+        database: the places.
+        cells: (P, h, around, D) of their panoramas, as a map holds them.
+        index: over them.
+        bundle: the model that drew them.
+        options: spacing, and scans of a place.
+    """
     spec, drive = bundle.spec, scene.drive
     x, y, z = map(float, scene.T_base_lidar[:3, 3])
     manifest = Manifest(

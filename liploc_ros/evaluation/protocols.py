@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from liploc_ros.datasets.frame import Drive
 from liploc_ros.encoders import Encoders, ModelBundle
-from liploc_ros.evaluation.answers import Refiner, refined_figures
+from liploc_ros.evaluation.answers import Refiner, as_map, refined_figures
 from liploc_ros.evaluation.database import Database, database_of
 from liploc_ros.evaluation.descriptors import Descriptors, StoredDescriptors, WholeDescriptors
 from liploc_ros.evaluation.judge import (
@@ -32,7 +32,7 @@ from liploc_ros.evaluation.released import released_positions
 from liploc_ros.evaluation.result import ProtocolMetrics, Result
 from liploc_ros.evaluation.scene import Scene, yaws_of
 from liploc_ros.geometry import Pose, angle_difference
-from liploc_ros.mapping import PlaceIndex
+from liploc_ros.mapping import LidarMap, PlaceIndex
 from liploc_ros.mapping.build import draw_places
 from liploc_ros.mapping.place_index import Cells, heading_yaw, stored_cells
 
@@ -112,7 +112,8 @@ class Evaluator:
         refined: Figures | None = None
         poses: tuple[Pose | None, ...] = ()
         if self.options.refine:
-            refiner = Refiner(self.scene, database, found.cells, found.index, self.bundle, self.options)
+            lidar_map = as_map(self.scene, database, found.cells, found.index, self.bundle, self.options)
+            refiner = Refiner(self.scene, database, lidar_map, self.bundle, self.options)
             refined, poses = self._refined(refiner, stored.ranking, truth, known)
         metrics = ProtocolMetrics(
             **dict(_figures("compressed", truth, stored)),
@@ -155,6 +156,18 @@ class Evaluator:
                     curve[f"{gap:g}"] = recalls(found.truth, found.search.ranking)[0]
         return {f"{gap:g}": curve[f"{gap:g}"] for gap in sorted(gaps) if f"{gap:g}" in curve}
 
+    def map_of(self, protocol: str) -> LidarMap:
+        """Return the places of a protocol as a map that a localizer can search; it is not saved, and has no scans.
+
+        Raises:
+            EvaluationError: no such protocol, or no place can be drawn.
+            LiplocError: a scan cannot be read.
+        """
+        rules = Protocol.parse(protocol)
+        database = database_of(self.scene, rules, self.options)
+        cells = self._cells(database, rules)
+        return as_map(self.scene, database, cells, self._index(cells), self.bundle, self.options)
+
     @cached_property
     def heading(self) -> int:
         """The heading among a place's that is nearest to where the camera looks."""
@@ -191,14 +204,17 @@ class Evaluator:
 
     def _found(self, rules: Protocol) -> _Found:
         """Draw and encode the places of a protocol, and search them by compressed descriptors."""
-        spec = self.bundle.spec
         database = database_of(self.scene, rules, self.options)
         truth = self._truth(database, rules)
         known = self.options.headings == "known" and rules.kind != "revisit"
         cells = self._cells(database, rules)
-        index = PlaceIndex.build(cells, spec.grid, spec.stride, spec.pool, self.options.index_size)
-        search = self._search(StoredDescriptors(index, spec.pool), database, known)
+        index = self._index(cells)
+        search = self._search(StoredDescriptors(index, self.bundle.spec.pool), database, known)
         return _Found(database, truth, cells, index, known, search)
+
+    def _index(self, cells: Cells) -> PlaceIndex:
+        spec = self.bundle.spec
+        return PlaceIndex.build(cells, spec.grid, spec.stride, spec.pool, self.options.index_size)
 
     def _cells(self, database: Database, rules: Protocol) -> Cells:
         """Return (P, h, around, D) cells as a map would hold them; those of the scans' own places are kept."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from liploc_ros.encoders import ModelSpec
+from liploc_ros.encoders.spec import AcceptanceSpec
 
 CARD_FILE = "README.md"
 SHOWN = 8  # drives
@@ -10,14 +11,20 @@ SHOWN = 8  # drives
 
 def write_card(folder: Path, spec: ModelSpec, held_out: str) -> None:
     """Write the card of a bundle; ``held_out`` says in words what was measured on a drive not trained on."""
-    draft = folder / f".{CARD_FILE}.new"
-    draft.write_text(card(spec, held_out))
-    draft.replace(folder / CARD_FILE)
+    _write(folder, card(spec, held_out))
+
+
+def renew_acceptance(folder: Path, acceptance: AcceptanceSpec) -> None:
+    """Put another acceptance into the card of a bundle, if it has one; the rest stays as it is."""
+    if (folder / CARD_FILE).is_file():
+        lines = (folder / CARD_FILE).read_text().split("\n")
+        row = _row("acceptance", _in_words(acceptance))
+        _write(folder, "\n".join(row if line.startswith("| acceptance |") else line for line in lines))
 
 
 def card(spec: ModelSpec, held_out: str) -> str:
     """Return the text of the card."""
-    training, acceptance = spec.training, spec.acceptance
+    training = spec.training
     more = len(training.drives) - SHOWN
     drives = ", ".join(training.drives[:SHOWN]) + (f" and {more} more (data.json)" if more > 0 else "")
     grid = f"{spec.grid.azimuth_deg:g} degrees, {spec.grid.up_deg:+g} to {spec.grid.down_deg:+g} degrees"
@@ -31,13 +38,27 @@ def card(spec: ModelSpec, held_out: str) -> str:
         "view": f"{grid}, {spec.grid.width} x {spec.grid.height} pixels",
         "cells": f"{spec.channels} numbers for {spec.stride} x {spec.stride} pixels",
         "held-out drive": held_out or "none: how well it works was not measured in this run",
-        "acceptance": f"score {acceptance.min_score:g}, lead {acceptance.min_margin:g}; {acceptance.source}",
+        "acceptance": _in_words(spec.acceptance),
         "licence": spec.licence,
     }
-    table = "\n".join(f"| {key} | {value.replace('|', '/')} |" for key, value in rows.items())
+    table = "\n".join(_row(key, value) for key, value in rows.items())
     return (
         f"# {spec.name}\n"
         "Two encoders, one for camera images and one for LiDAR scans, for `liploc_ros` (`--model` with this folder). "
         "They tell where on a LiDAR map a camera image was taken. Both ONNX files agree with torch: cosine >= 0.9999.\n"
         f"\n| | |\n|---|---|\n{table}\n"
     )
+
+
+def _in_words(acceptance: AcceptanceSpec) -> str:
+    return f"confidence {acceptance.min_confidence:g}, lead {acceptance.min_margin:g}; {acceptance.source}"
+
+
+def _row(key: str, value: str) -> str:
+    return f"| {key} | {value.replace('|', '/')} |"
+
+
+def _write(folder: Path, text: str) -> None:
+    draft = folder / f".{CARD_FILE}.new"
+    draft.write_text(text)
+    draft.replace(folder / CARD_FILE)

@@ -15,7 +15,8 @@ from liploc_ros.datasets.frame import Drive
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.encoders.bundle import SPEC_FILE
 from liploc_ros.encoders.spec import AcceptanceSpec, TrainingSpec
-from liploc_ros.learning.calibrate import Trial, calibrate, summary, write_acceptance
+from liploc_ros.evaluation.origin import is_in_training
+from liploc_ros.learning.calibrate import UNCALIBRATED, acceptance_at, calibrate_on
 from liploc_ros.learning.card import write_card
 from liploc_ros.learning.checkpoint import CHECKPOINT_FILE, load_checkpoint
 from liploc_ros.learning.distributed import Processes
@@ -25,11 +26,9 @@ from liploc_ros.learning.method import RANDOM, Method, Sample
 from liploc_ros.learning.methods import method_of
 from liploc_ros.learning.recipe import BaseRecipe, read_recipe, recipe_of
 from liploc_ros.learning.trainer import Trainer, TrainingError
+from liploc_ros.localization.acceptance_files import write_acceptance
 from liploc_ros.mapping.storage import check_replaceable
 
-UNCALIBRATED = AcceptanceSpec(
-    min_score=0.5, min_margin=0.01, temperature=0.03, source="not calibrated: no drive was held out"
-)
 RECIPE_FILE, DATA_FILE, HELD_OUT_FILE = "recipe.yaml", "data.json", "held_out.json"
 
 
@@ -98,19 +97,19 @@ class TrainingRun:
         acceptance: Path | None = None,
         folder: Path | None = None,
         resume: bool = False,
-    ) -> tuple[ModelBundle, list[Trial]]:
-        """Train, write the bundle, and set its acceptance: from a held-out drive, or from a bundle that had one.
+    ) -> tuple[ModelBundle, str]:
+        """Train, write the bundle, and set its acceptance: from a held-out drive, or one that is given.
 
         Args:
             out: folder of the bundle.
             trunk: weights to start from; see :meth:`~liploc_ros.learning.method.Method.model`.
             held_out: drive that is not trained on.
-            acceptance: bundle whose acceptance is taken over.
+            acceptance: bundle, or .json of an acceptance, that is taken over.
             folder: for checkpoints and curves; ``OUT.run`` when left out.
             resume: go on from the folder's checkpoint, if there is one.
 
         Returns:
-            The bundle, and the trials on the held-out drive.
+            The bundle, and in words what the held-out drive showed; nothing if there was none.
 
         Raises:
             TrainingError: the held-out drive was trained on, or training cannot go on.
@@ -119,18 +118,18 @@ class TrainingRun:
         check_replaceable(out, SPEC_FILE)
         folder = out.with_name(f"{out.name}.run") if folder is None else folder
         held_out_drive = None if held_out is None else intact(open_drive(held_out))[0]
-        if held_out_drive is not None and held_out_drive.name in self.hashes:
+        if held_out_drive is not None and is_in_training(held_out_drive.name, self.hashes):
             raise TrainingError(f"{held_out_drive.name} is held out and trained on: take it from one of the two")
-        accepted = UNCALIBRATED if acceptance is None else ModelBundle.load(acceptance).spec.acceptance
+        accepted = acceptance_at(acceptance)
         with Processes.joined() as processes:
             model = self._trained(trunk, held_out_drive, folder, resume, processes)
-            trials: list[Trial] = []
+            said = ""
             if processes.is_first:
                 _write_bundle(method_of(self.recipe), self.recipe, model, self._facts(), out, accepted, "")
                 if held_out_drive is not None:
-                    trials = self._calibrate(out, held_out_drive, folder)
+                    said = self._calibrate(out, held_out_drive, folder)
             processes.wait()
-        return ModelBundle.load(out), trials
+        return ModelBundle.load(out), said
 
     def _trained(
         self, trunk: Path | None, held_out: Drive | None, folder: Path, resume: bool, processes: Processes
@@ -149,14 +148,13 @@ class TrainingRun:
             _write_documents(folder, self.recipe, facts)
         return trainer.fit(self.samples, folder, facts, looked_at)
 
-    def _calibrate(self, out: Path, held_out: Drive, folder: Path) -> list[Trial]:
-        accepted, trials = calibrate(ModelBundle.load(out), held_out, self.drives)
-        write_acceptance(out, accepted)
-        said = summary(trials, accepted)
-        write_card(out, ModelBundle.load(out).spec, said)
-        measured = {"acceptance": accepted.model_dump(mode="json"), "summary": said}
+    def _calibrate(self, out: Path, held_out: Drive, folder: Path) -> str:
+        found = calibrate_on(held_out, self.drives, ModelBundle.load(out), folder)
+        write_acceptance(out, found.acceptance)
+        write_card(out, ModelBundle.load(out).spec, found.summary)
+        measured = {"acceptance": found.acceptance.model_dump(mode="json"), "summary": found.summary}
         (folder / HELD_OUT_FILE).write_text(json.dumps(measured, indent=2) + "\n")
-        return trials
+        return found.summary
 
     def _facts(self) -> dict[str, Any]:
         """Return what a checkpoint keeps, to be exported without the data."""
@@ -171,7 +169,7 @@ class TrainingRun:
 def export_checkpoint(checkpoint: Path, out: Path, acceptance: Path | None = None) -> ModelBundle:
     """Write the bundle of a checkpoint.
 
-    Its acceptance is that of the bundle ``acceptance``, or what its run measured on a held-out drive, if it did.
+    Its acceptance is that of the bundle or .json ``acceptance``, or what its run measured on a held-out drive, if any.
 
     Raises:
         LiplocError: a checkpoint, bundle or folder that cannot be used.
@@ -186,7 +184,7 @@ def export_checkpoint(checkpoint: Path, out: Path, acceptance: Path | None = Non
     accepted, said = UNCALIBRATED, ""
     measured = checkpoint.with_name(HELD_OUT_FILE)
     if acceptance is not None:
-        accepted = ModelBundle.load(acceptance).spec.acceptance
+        accepted = acceptance_at(acceptance)
     elif measured.exists():
         content = json.loads(measured.read_text())
         accepted, said = AcceptanceSpec.model_validate(content["acceptance"]), content["summary"]

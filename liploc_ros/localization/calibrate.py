@@ -81,9 +81,9 @@ def calibrate(
         )
     signs = np.stack([a.signs for a in answers])
     acceptance = AcceptanceSpec(
-        min_score=_least(signs[:, 1], answers, FALSE_ACCEPTS),
+        min_score=round(_least(signs[:, 1], answers, FALSE_ACCEPTS), 4),
         min_margin=LEAST_MARGIN,
-        temperature=max(0.005, float(signs[right, 1].std()) / 2),
+        temperature=round(max(0.005, float(signs[right, 1].std()) / 2), 4),
         evidence=tuple(round(float(w), 4) for w in weights),
         confidence=_fit_confidence(signs, right),
         source=source,

@@ -1,5 +1,7 @@
 """How much a view resembles a map at any pose, quickly and without refinement."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
@@ -69,12 +71,12 @@ class Resemblance:
         away, places = self._tree.query(camera[:2], k=most, distance_upper_bound=reach)
         return np.asarray(np.atleast_1d(places)[np.isfinite(np.atleast_1d(away))], np.intp)
 
-    def _windows(self, places: NDArray[np.intp], first: NDArray[np.intp]) -> NDArray[np.signedinteger]:
+    def _windows(self, places: NDArray[np.intp], first: NDArray[np.intp]) -> NDArray[Any]:
         """Return the cells (N, h, w, D) that a view at places (N,) is compared with, from columns (N,)."""
         columns = (first[:, None] + np.arange(self._width)) % self._cells.shape[2]
         return self._cells[places[:, None], :, columns].transpose(0, 2, 1, 3)
 
-    def _similarity(self, cells: NDArray[np.float32], windows: NDArray[np.signedinteger]) -> NDArray[np.float64]:
+    def _similarity(self, cells: NDArray[np.float32], windows: NDArray[Any]) -> NDArray[np.float64]:
         """Return (N,) mean cosines over the temperature."""
         both = windows.any(axis=-1) & cells.any(axis=-1)
         total = np.einsum("nhwd,hwd->n", windows.astype(np.float32), cells, optimize=True)

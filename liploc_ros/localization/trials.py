@@ -1,5 +1,9 @@
 """Trials: views compared with a map, and where they were taken; what a calibration is fitted to."""
 
+import struct
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +16,12 @@ from liploc_ros.errors import LiplocError
 from liploc_ros.localization.planar import Planar
 
 FORMAT = 1
+TRIALS_FILE = "trials.npz"
+DAMAGED = (
+    *(ValueError, KeyError, EOFError, AttributeError, TypeError, NotImplementedError, RuntimeError, MemoryError),
+    *(struct.error, zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError, OverflowError, IndexError),
+)
+NAMES = ("format", "spacing", "counts", "truths", "poses", "rows", "similarity")
 
 
 class TrialError(LiplocError):
@@ -63,19 +73,39 @@ def load_trials(path: Path) -> tuple[list[Trial], float]:
     Raises:
         TrialError: it is not one of :func:`save_trials`.
     """
+    hint = "give trials.npz of `liploc evaluate --calibrate`"
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            ends = np.cumsum(stored["counts"])[:-1]
-            parts = [np.split(stored[name], ends) for name in ("poses", "rows", "similarity")]
-            truths, spacing = stored["truths"], float(stored["spacing"])
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            arrays = {name: np.asarray(stored[name]) for name in NAMES}
     except OSError as error:
-        raise TrialError(
-            f"{path}: {error.strerror or error}: give trials.npz of `liploc evaluate --calibrate`"
-        ) from error
-    except (ValueError, KeyError, EOFError, AttributeError) as error:
-        raise TrialError(f"{path}: no trials: give trials.npz of `liploc evaluate --calibrate`") from error
+        raise TrialError(f"{path}: {error.strerror or error}: {hint}") from error
+    except DAMAGED as error:
+        raise TrialError(f"{path}: no trials: {hint}") from error
+    if why := _contradiction(arrays):
+        raise TrialError(f"{path}: {why}: {hint}")
+    ends = np.cumsum(arrays["counts"])[:-1]
+    parts = [np.split(arrays[name], ends) for name in ("poses", "rows", "similarity")]
     trials = [
         Trial(poses, rows, similarity.astype(np.float64), None if np.isnan(truth).any() else truth)
-        for poses, rows, similarity, truth in zip(*parts, truths, strict=True)
+        for poses, rows, similarity, truth in zip(*parts, arrays["truths"], strict=True)
     ]
-    return trials, spacing
+    return trials, float(arrays["spacing"])
+
+
+def _contradiction(arrays: dict[str, NDArray[Any]]) -> str:
+    """Return in words why arrays are no trials of this format; nothing if they are."""
+    shapes = {name: array.shape for name, array in arrays.items()}
+    if shapes["format"] or shapes["spacing"] or any(array.dtype.kind not in "fiu" for array in arrays.values()):
+        return "no trials"
+    if (version := int(arrays["format"])) != FORMAT:
+        return f"trials of format {version}, this version reads {FORMAT}"
+    counts = arrays["counts"]
+    if counts.ndim != 1 or counts.dtype.kind not in "iu" or not len(counts) or (counts < 0).any():
+        return "no trials in it"
+    views, matches = len(counts), int(counts.sum())
+    rows = shapes["rows"][1:]
+    expected = {"truths": (views, 3), "poses": (matches, 3), "rows": (matches, *rows), "similarity": (matches,)}
+    if any(shapes[name] != shape for name, shape in expected.items()) or len(rows) != 1 or rows[0] % 2 or not rows[0]:
+        return "its arrays do not fit together"
+    finite = all(np.isfinite(arrays[name]).all() for name in ("poses", "rows", "similarity"))
+    return "" if finite and 0 < arrays["spacing"] < np.inf else "its numbers are not finite"

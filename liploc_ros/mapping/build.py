@@ -116,6 +116,7 @@ def build_map(
         pool=spec.pool,
         channels=spec.channels,
         config=config,
+        calibration=spec.acceptance,
         map_frame=map_frame,
         base_frame=base_frame,
         datum=datum,

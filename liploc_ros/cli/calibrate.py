@@ -1,0 +1,119 @@
+"""``liploc evaluate --calibrate``: fit what similarities mean, and from which confidence an answer counts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import typer
+
+from liploc_ros.datasets import open_sources
+from liploc_ros.datasets.frame import Drive
+from liploc_ros.encoders import ModelBundle
+from liploc_ros.evaluation.calibration import gather_trials, source_of
+from liploc_ros.evaluation.metrics import EvaluationError
+from liploc_ros.evaluation.options import EvaluationOptions
+from liploc_ros.evaluation.origin import drive_of, is_in_training
+from liploc_ros.learning.card import renew_acceptance
+from liploc_ros.localization.acceptance_files import check_writable, kind_of, rows_of, write_acceptance
+from liploc_ros.localization.calibrate import calibrate, summary
+from liploc_ros.localization.trials import TRIALS_FILE, Trial, TrialError, load_trials, save_trials
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be calibrated, and on what.
+
+    Attributes:
+        target: bundle, map or JSON file that the calibration is put into.
+        elsewhere: recordings of other places.
+        trials: files of earlier runs that are fitted to as well.
+    """
+
+    target: Path
+    elsewhere: Sequence[Path] = ()
+    trials: Sequence[Path] = ()
+
+
+@dataclass
+class _Gathered:
+    """Trials that can be fitted together, and what they are."""
+
+    spacing: float | None = None
+    trials: list[Trial] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+    def add(self, name: str, path: Path, trials: Sequence[Trial], spacing: float) -> None:
+        """Add the trials of a file.
+
+        Raises:
+            TrialError: they are of another kind of model, or of other places, than those before.
+        """
+        if self.spacing is not None and spacing != self.spacing:
+            raise TrialError(f"{path}: places every {spacing:g} m, others every {self.spacing:g} m: give trials alike")
+        if self.trials:
+            _check_rows(path, trials, self.trials[0].rows.shape[1], "others")
+        self.spacing = spacing
+        self.trials += trials
+        self.names.append(name)
+
+
+def calibrate_on(
+    drive: Drive | None,
+    wanted: Wanted,
+    bundle: ModelBundle,
+    options: EvaluationOptions,
+    out: Path,
+) -> None:
+    """Gather trials on a drive, keep them in ``out``, fit to them and those of files, and write the calibration.
+
+    Args:
+        drive: that the model did not train on; None to fit to files alone.
+        wanted: see :class:`Wanted`.
+        bundle: the model.
+        options: how places are drawn.
+        out: folder for trials.npz.
+
+    Raises:
+        LiplocError: a drive, file or folder that cannot be used, or trials that nothing can be learnt from.
+    """
+    check_writable(wanted.target, bundle)
+    if drive is None and not wanted.trials:
+        raise TrialError("--fit-only without --trials: give trials.npz of `liploc evaluate --calibrate`")
+    gathered, length = _Gathered(), rows_of(wanted.target)
+    for file in wanted.trials:
+        trials, spacing = load_trials(file)
+        gathered.add(file.absolute().parent.name, file, trials, spacing)
+        if length is not None:
+            _check_rows(file, trials, length, str(wanted.target))
+    if drive is not None:
+        elsewhere = [other for path in wanted.elsewhere for other in open_sources(path)]
+        trials = gather_trials(drive, elsewhere, bundle, options, progress=True)
+        file = _saved(out, trials, options.place_spacing)
+        typer.echo(f"{file}: {len(trials)} trials")
+        gathered.add(drive_of(drive.name), file, trials, options.place_spacing)
+        if is_in_training(drive.name, bundle.spec.training.drives):
+            typer.echo(f"{drive.name}: the model SAW this drive in training; it will be too sure of itself elsewhere")
+    spacing = gathered.spacing or options.place_spacing
+    acceptance = calibrate(gathered.trials, spacing, source_of(", ".join(gathered.names), gathered.trials))
+    write_acceptance(wanted.target, acceptance)
+    if kind_of(wanted.target) == "bundle":
+        renew_acceptance(wanted.target, acceptance)
+    typer.echo(summary(gathered.trials, acceptance, spacing))
+    typer.echo(
+        f"{wanted.target}: accepts from confidence {acceptance.min_confidence:g} and lead {acceptance.min_margin:g} "
+        f"on; fitted to {acceptance.source}"
+    )
+
+
+def _check_rows(path: Path, trials: Sequence[Trial], length: int, others: str) -> None:
+    if (own := trials[0].rows.shape[1]) != length:
+        raise TrialError(f"{path}: rows of {own} numbers, {others} of {length}: give trials of one kind of model")
+
+
+def _saved(out: Path, trials: Sequence[Trial], spacing: float) -> Path:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EvaluationError(f"{out}: cannot be made ({error.strerror}): choose another folder") from error
+    save_trials(out / TRIALS_FILE, trials, spacing)
+    return out / TRIALS_FILE
