@@ -74,7 +74,7 @@ class Resemblance:
     def _windows(self, places: NDArray[np.intp], first: NDArray[np.intp]) -> NDArray[Any]:
         """Return the cells (N, h, w, D) that a view at places (N,) is compared with, from columns (N,)."""
         columns = (first[:, None] + np.arange(self._width)) % self._cells.shape[2]
-        return self._cells[places[:, None], :, columns].transpose(0, 2, 1, 3)
+        return np.asarray(self._cells[places[:, None], :, columns].transpose(0, 2, 1, 3))
 
     def _similarity(self, cells: NDArray[np.float32], windows: NDArray[Any]) -> NDArray[np.float64]:
         """Return (N,) mean cosines over the temperature."""

@@ -192,6 +192,7 @@ class Tracker:
         config = self.config
         if by_odometry:
             # Its errors last: they add up over a way as if each piece of 10 m had its own.
-            lasting = np.sqrt(max(way, 0.02) * ERRORS_LAST)
+            lasting = float(np.sqrt(max(way, 0.02) * ERRORS_LAST))
             return np.array([config.odometry_noise, config.odometry_noise, config.odometry_turn_noise]) * lasting
-        return np.array([0.5 * config.acceleration * abs(seconds), 0.1 * way, config.turn_rate]) * abs(seconds)
+        steady = np.array([0.5 * config.acceleration * abs(seconds), 0.1 * way, config.turn_rate])
+        return np.asarray(steady * abs(seconds))
