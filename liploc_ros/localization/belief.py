@@ -63,7 +63,7 @@ class Belief:
         if not self.votes.size:
             return np.zeros(len(self))
         total = np.cumsum(self.votes[:, ::-1], axis=1)
-        return np.asarray(np.maximum(total[:, -1], total.max(axis=1) - self.config.kidnapping))
+        return np.asarray(np.maximum(total[:, -1], total.max(axis=1) - self.config.kidnapping_odds))
 
     @property
     def probability(self) -> NDArray[np.float64]:
@@ -98,7 +98,7 @@ class Belief:
         self.state[:, Y] += sin * ahead + cos * left
         self.state[:, YAW] = angle_difference(yaw + turn, 0.0)
         self._change_speed(motion)
-        self.trust *= np.exp(-self.config.leak * np.hypot(ahead, left))
+        self.trust *= np.exp(-self.config.trust_leak * np.hypot(ahead, left))
 
     def weigh(self, sighting: Sighting, likelihood: NDArray[np.float64], independence: float) -> None:
         """Weigh hypotheses by an image, and draw them to where it matches best.
@@ -112,14 +112,14 @@ class Belief:
             independence: above 0 to 1, how much of what it tells is not known from earlier images.
         """
         column = independence * self.limited(likelihood, self.config.strongest_support)
-        self.votes = np.column_stack([self.votes, column])[:, -self.config.history :]
+        self.votes = np.column_stack([self.votes, column])[:, -self.config.tracked_images :]
         if not len(self) or not len(sighting.poses):
             return
         R = _turned(np.diag(sighting.error**2), self.state[:, YAW]) / independence
         apart = sighting.poses[None] - self.state[:, None, :3]
         apart[..., YAW] = angle_difference(apart[..., YAW], 0.0)
         squared = ((apart @ np.linalg.inv(self.covariance[:, :3, :3] + R)) * apart).sum(axis=2)
-        near = squared < self.config.gate**2
+        near = squared < self.config.tracking_gate**2
         votes = np.where(near, sighting.log_odds - squared / 2, -np.inf).max(axis=1)
         for i in np.flatnonzero(near.any(axis=1)):
             self._draw(int(i), apart[i, near[i]], sighting.evidence[near[i]], R[i])

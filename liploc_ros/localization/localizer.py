@@ -57,7 +57,7 @@ class Localizer:
         self.min_margin = acceptance.min_margin if config.min_margin is None else config.min_margin
         width = 1 if bundle.spec.method == "liploc" else bundle.spec.grid.width // bundle.spec.stride
         tracking = tracking or TrackingConfig()
-        self._resemblance = Resemblance(lidar_map, acceptance.temperature / tracking.sharpness, width)
+        self._resemblance = Resemblance(lidar_map, acceptance.temperature / tracking.tracking_sharpness, width)
         self.tracker = Tracker(tracking, self._resemblance, 16 * len(lidar_map.cells))
         self._weights = weights_of(acceptance, lidar_map.cells.shape[1])
         self._encoders = bundle.encoders(config.threads)

@@ -72,7 +72,7 @@ class Tracker:
         self.belief = Belief(self.config, self._poses)
         self._now: _Moment | None = None
         self._seen: dict[str, _Seen] = {}
-        self._history: deque[_Remembered] = deque(maxlen=self.config.history)
+        self._history: deque[_Remembered] = deque(maxlen=self.config.tracked_images)
 
     def is_old(self, camera: str, stamp_ns: int) -> bool:
         """Say whether an image came before, or after a newer one of its camera.
@@ -167,7 +167,7 @@ class Tracker:
         if seen is not None and np.array_equal(seen.cells, cells):
             self._seen[camera] = _Seen(stamp_ns, cells, seen.way)
             return 0.0
-        if seen is not None and seen.way < self.config.history_spacing:
+        if seen is not None and seen.way < self.config.tracked_image_spacing:
             self._seen[camera] = _Seen(stamp_ns, cells, seen.way)
             return 0.0
         self._seen[camera] = _Seen(stamp_ns, cells, 0.0)
@@ -177,7 +177,7 @@ class Tracker:
         """Return why motion between two images cannot be known, or an empty text."""
         if seconds < -self.config.clock_jump:
             return f"the clock went back by {-seconds:.1f} s"
-        if step is None and seconds > self.config.longest_gap:
+        if step is None and seconds > self.config.longest_image_gap:
             return f"no image for {seconds:.1f} s, and no odometry"
         if step is not None and np.hypot(step[0], step[1]) > self.config.highest_speed * max(abs(seconds), 0.1):
             return f"odometry jumped by {np.hypot(step[0], step[1]):.1f} m in {seconds:.2f} s"
