@@ -59,18 +59,29 @@ class Belief:
 
     @property
     def support(self) -> NDArray[np.float64]:
-        """(N,) sum of the votes: of all, or of the last ones if the vehicle was moved before them, which is rare."""
-        if not self.votes.size:
-            return np.zeros(len(self))
-        total = np.cumsum(self.votes[:, ::-1], axis=1)
-        return np.asarray(np.maximum(total[:, -1], total.max(axis=1) - self.config.kidnapping_odds))
+        """(N,) what all votes add up to, on the best way to each hypothesis; see :meth:`_ways`."""
+        return self._ways()[0]
 
     @property
     def probability(self) -> NDArray[np.float64]:
         """(N,) probabilities; what they lack of one is that of being none of them, or off the map."""
-        support = self.support
-        among = np.exp(support - np.logaddexp.reduce([*support, self._elsewhere]))
+        support, elsewhere = self._ways()
+        among = np.exp(support - np.logaddexp.reduce([*support, elsewhere]))
         return np.asarray(among * expit(self.trust))
+
+    def _ways(self) -> tuple[NDArray[np.float64], float]:
+        """Return the support (N,) of the hypotheses, and that of being at any other pose.
+
+        A vehicle may have been carried to anywhere before each of the images, with its odometry knowing nothing of it:
+        then what spoke for the best of all poses until then counts less by ``kidnapping_odds``, shared among all poses
+        (Viterbi's algorithm over the images).
+        """
+        support, elsewhere = np.zeros(len(self)), self._elsewhere
+        for column in self.votes.T if len(self) else ():
+            moved = max(float(support.max()), elsewhere - self._elsewhere) - self.config.kidnapping_odds
+            elsewhere = max(elsewhere, moved)
+            support = np.maximum(support, moved - self._elsewhere) + column
+        return support, elsewhere
 
     @property
     def lost(self) -> float:

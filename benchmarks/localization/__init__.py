@@ -1,0 +1,1 @@
+"""Localization on drives that the model never saw: single images, tracking, false accepts and times."""
