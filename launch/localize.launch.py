@@ -19,12 +19,22 @@ from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 SHARE = Path(get_package_share_directory("liploc_ros"))
 BOOLEANS = ["true", "false"]
 # Anything else stays text: a map may be called 2011_09_26, or off.
-PARSED = ("image_topics", "camera_info_topics", "sensor_mounts", "autostart")
+PARSED = ("image_topics", "camera_info_topics", "sensor_mounts", "tracking", "autostart")
 # Topics in RViz's configuration: of the localizer, and the image.
 SHOWN = ("map_markers", "markers", "pose", "poses")
 SHOWN_IMAGE = "/camera_color_left/image_raw"
 # Given on the command line they go before the params_file; empty they leave it as it is.
-TO_LOCALIZER = ("map", "model", "image_topics", "camera_info_topics", "transport", "sensor_mounts", "autostart")
+TO_LOCALIZER = (
+    "map",
+    "model",
+    "image_topics",
+    "camera_info_topics",
+    "transport",
+    "sensor_mounts",
+    "odometry_topic",
+    "tracking",
+    "autostart",
+)
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -54,6 +64,17 @@ def generate_launch_description() -> LaunchDescription:
             "sensor_mounts",
             default_value="",
             description="Where the cameras sit, such as ['cam_optical x y z qx qy qz qw']; empty: from /tf_static.",
+        ),
+        DeclareLaunchArgument(
+            "odometry_topic",
+            default_value="",
+            description="Odometry of the vehicle, with which tracking is surer; empty: params_file.",
+        ),
+        DeclareLaunchArgument(
+            "tracking",
+            default_value="",
+            choices=["", *BOOLEANS],
+            description="Carry a belief from image to image; empty: params_file.",
         ),
         DeclareLaunchArgument(
             "model", default_value="", description="Folder of the model bundle; empty: the default one."
@@ -115,6 +136,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     }
     images = topics(overrides.get("image_topics"))
     infos = topics(overrides.get("camera_info_topics")) or [beside(image) for image in images]
+    odometry = [given["odometry_topic"]] if given["odometry_topic"] else []
     localizer = Node(
         package="liploc_ros",
         executable="localizer",
@@ -137,7 +159,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                     "rate": float(given["rate"]),
                     "wait_for_subscribers": 60.0,
                     # RViz may hear the images before the localizer does, but not the calibrations.
-                    **({"wait_for_topics": [*images, *infos]} if images else {}),
+                    **({"wait_for_topics": [*images, *infos, *odometry]} if images else {}),
                 }
             ],
             **common,

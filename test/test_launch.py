@@ -109,6 +109,13 @@ def test_the_bag_waits_for_the_images_of_the_localizer(nodes):
     assert player["parameters"][0]["wait_for_topics"] == expected
 
 
+def test_the_bag_waits_for_the_odometry_too(nodes):
+    started = nodes("localize", bag="/b", image_topics="[image]", odometry_topic="/odom", tracking="false")
+    assert started["bag_player"]["parameters"][0]["wait_for_topics"] == ["image", "camera_info", "/odom"]
+    parameters = started["localizer"]["parameters"][1]
+    assert (parameters["odometry_topic"], parameters["tracking"]) == ("/odom", False)
+
+
 def test_rviz_is_led_to_the_topics_of_the_robot(nodes):
     remappings = dict(nodes("localize", rviz="true", namespace="car", image_topics="[/a/image]")["rviz"]["remappings"])
     displays = yaml.safe_load(RVIZ.read_text())["Visualization Manager"]["Displays"]

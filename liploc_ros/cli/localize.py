@@ -66,7 +66,10 @@ def localize(
         bool, typer.Option("--json", help="One JSON object a line, with covariance, instead of a table.")
     ] = False,
 ) -> None:
-    """Print where each image was taken: pose of the base in the map, score, and whether it can be trusted.
+    """Print where each image was taken: pose of the base in the map, and whether it can be trusted.
+
+    The probability is that among all places of the map; the confidence is how often an answer that looks like this one
+    is right. Both must be high for SUCCESS.
 
     An image that cannot be used is reported in its place; the exit status is 1 then.
     """
@@ -155,24 +158,27 @@ def _table(answers: Sequence[_Answer]) -> Table:
         Column("image", overflow="fold"),
         r"x \[m]",
         r"y \[m]",
-        r"heading \[deg]",
-        "score",
+        "heading\n\\[deg]",
+        "prob.",
+        "conf.",
         Column("status", no_wrap=True, min_width=13),
-        r"latency \[ms]",
+        "latency\n\\[ms]",
+        padding=(0, 0, 0, 1),  # with names that are stamps it fits into 80 columns
     )
     for job, _, result in answers:
         if isinstance(result, LiplocError):
-            table.add_row(escape(job.name), "", "", "", "", "ERROR", "")
+            table.add_row(escape(job.name), "", "", "", "", "", "ERROR", "")
             continue
         best = result.best
         pose = (
-            ("", "", "", "")
+            ("", "", "", "", "")
             if best is None
             else (
                 f"{best.T_map_base[0, 3]:.2f}",
                 f"{best.T_map_base[1, 3]:.2f}",
                 f"{np.rad2deg(yaw_of(best.T_map_base)):.1f}",
-                f"{best.score:.3f}",
+                f"{best.probability:.3f}",
+                f"{best.confidence:.3f}",
             )
         )
         table.add_row(escape(job.name), *pose, result.status.name, f"{result.latency_ms:.1f}")
@@ -201,6 +207,7 @@ def _as_dict(answer: _Answer, lidar_map: LidarMap) -> dict[str, object]:
                 "covariance": h.covariance.tolist(),
                 "score": h.score,
                 "probability": h.probability,
+                "confidence": h.confidence,
                 "place_id": h.place_id,
             }
             for h in result.hypotheses

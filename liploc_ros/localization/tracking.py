@@ -33,7 +33,8 @@ class Tracking:
     Attributes:
         state: how much is known.
         message: why, in words.
-        hypotheses: most probable first; their probabilities and that of being lost add up to one.
+        lost: probability of being at no hypothesis, listed or not.
+        hypotheses: most probable first; with those not listed, their probabilities and ``lost`` add up to one.
         localization: what the last image tells by itself; None if it was passed over.
         stamp_ns: of the last image that was not passed over.
         latency_ms: from image to hypotheses.
@@ -41,6 +42,7 @@ class Tracking:
 
     state: State
     message: str
+    lost: float
     hypotheses: tuple[Hypothesis, ...]
     localization: Localization | None
     stamp_ns: int
@@ -71,7 +73,7 @@ def tracking_of(
     elif tracker.note:
         message = f"{message}; {tracker.note}: tracking began anew"
     clock.finish("summary")
-    return Tracking(state, message, hypotheses, localization, tracker.stamp_ns, clock.total)
+    return Tracking(state, message, belief.lost, hypotheses, localization, tracker.stamp_ns, clock.total)
 
 
 def _state(belief: Belief, hypotheses: tuple[Hypothesis, ...]) -> tuple[State, str]:

@@ -13,9 +13,9 @@ from std_msgs.msg import Header
 
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import Pose, pose_from, quaternion_of
-from liploc_ros.localization import Hypothesis, Localization
+from liploc_ros.localization import Hypothesis, Localization, Tracking
 from liploc_ros.mapping import LidarMap
-from liploc_ros.msg import MapInfo, PoseHypothesis, PoseHypothesisArray
+from liploc_ros.msg import Belief, MapInfo, PoseHypothesis, PoseHypothesisArray
 
 NANOSECONDS = 1_000_000_000
 
@@ -69,6 +69,7 @@ def hypothesis_to_message(hypothesis: Hypothesis) -> PoseHypothesis:
         pose=_with_covariance(hypothesis),
         score=hypothesis.score,
         probability=hypothesis.probability,
+        confidence=hypothesis.confidence,
         place_id=hypothesis.place_id,
         camera=hypothesis.camera,
     )
@@ -82,6 +83,18 @@ def hypotheses_to_message(result: Localization, map_frame: str, base_frame: str)
         status=int(result.status),
         message=result.message,
         hypotheses=[hypothesis_to_message(h) for h in result.hypotheses],
+    )
+
+
+def belief_to_message(tracking: Tracking, map_frame: str, base_frame: str) -> Belief:
+    """Return liploc_ros/Belief."""
+    return Belief(
+        header=header_at(tracking.stamp_ns, map_frame),
+        child_frame_id=base_frame,
+        state=int(tracking.state),
+        message=tracking.message,
+        lost=tracking.lost,
+        hypotheses=[hypothesis_to_message(h) for h in tracking.hypotheses],
     )
 
 

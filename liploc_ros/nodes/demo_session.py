@@ -2,50 +2,40 @@
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-import rclpy
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 
-from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import Pose
-from liploc_ros.localization import Status
-from liploc_ros.msg import MapInfo, MapProgress, PoseHypothesisArray
-from liploc_ros.nodes.bag_messages import BagMessages
+from liploc_ros.localization import State, Status
+from liploc_ros.msg import Belief, MapInfo, MapProgress, PoseHypothesisArray
 from liploc_ros.nodes.conversions import pose_of, stamp_ns_of
+from liploc_ros.nodes.demo_peer import (
+    CAMERA_INFO,
+    IMAGE,
+    NAMESPACE,
+    ODOMETRY,
+    POINTS,
+    QUEUE,
+    START_TIMEOUT,
+    DemoError,
+    DemoPeer,
+    Recorded,
+)
+from liploc_ros.nodes.node_process import NodeProcess, Parameters
 from liploc_ros.nodes.optional import message_type
 from liploc_ros.nodes.quality import LATCHED
 from liploc_ros.srv import SaveMap
 
-NAMESPACE = "/liploc_demo"
-START_TIMEOUT = 60.0
 ANSWER_TIMEOUT = 10.0
 SAVE_TIMEOUT = 300.0
-QUEUE = 100  # scans on their way at once; the excerpt has fewer
-RELIABLE = QoSProfile(depth=10 * QUEUE, reliability=ReliabilityPolicy.RELIABLE)
-POINTS, ODOMETRY = "sensor_msgs/msg/PointCloud2", "nav_msgs/msg/Odometry"
-IMAGE, CAMERA_INFO = "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/CameraInfo"
 
 Progress = Callable[[int, int], None]
-Parameters = Mapping[str, str | int | list[str]]
-
-
-class DemoError(LiplocError):
-    """A node of the demo did not do its part."""
 
 
 @dataclass(frozen=True)
@@ -59,44 +49,17 @@ class Answer:
     latency_ms: float
 
 
-class DemoSession:
-    """A node of its own, in a namespace of its own, that plays the bag to the nodes under test."""
+@dataclass(frozen=True)
+class Tracked:
+    """What it held true after an image and all before."""
 
-    def __init__(self, bag: Path) -> None:
-        """Open the bag and join the graph.
+    stamp_ns: int
+    state: State
+    T_map_base: Pose | None
 
-        Raises:
-            LiplocError: the bag cannot be read.
-        """
-        self._bag = BagMessages(bag)
-        self._mounts = self._bag.sensor_mounts()
-        rclpy.init(args=[])
-        self._node = rclpy.create_node("demo", namespace=NAMESPACE)
-        self._publishers = {
-            topic.name: self._node.create_publisher(message_type(topic.type_name), NAMESPACE + topic.name, RELIABLE)
-            for topic in self._bag.topics.values()
-            if topic.type_name in (POINTS, ODOMETRY, IMAGE, CAMERA_INFO)
-        }
-        self._answers: dict[int, tuple[float, Any]] = {}
-        self._answered = threading.Condition()
-        self._scans_received = 0
-        self._executor = SingleThreadedExecutor()
-        self._executor.add_node(self._node)
-        self._thread = threading.Thread(target=self._spin, daemon=True)
-        self._thread.start()
 
-    def __enter__(self) -> DemoSession:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Leave the graph."""
-        self._executor.shutdown(timeout_sec=2)
-        self._thread.join(timeout=2)
-        self._node.destroy_node()
-        rclpy.try_shutdown()
+class DemoSession(DemoPeer):
+    """Has a map built, then images localized, each by itself and all in a row."""
 
     def build_map(self, out: Path, progress: Progress) -> None:
         """Play scans and odometry to a map_builder process, and have it save the map.
@@ -104,164 +67,140 @@ class DemoSession:
         Raises:
             DemoError: the node did not start, or could not save.
         """
-        points, odometry = self._topic_of(POINTS), self._topic_of(ODOMETRY)
+        points, odometry = self.topic_of(POINTS), self.topic_of(ODOMETRY)
         parameters: Parameters = {
             "map_path": str(out),
             "points_topic": NAMESPACE + points,
             "odometry_topic": NAMESPACE + odometry,
             "reliability": "reliable",
             "queue": QUEUE,
-            "sensor_mounts": self._mounts,
+            "sensor_mounts": self.mounts,
         }
-        self._node.create_subscription(MapProgress, f"{NAMESPACE}/map_builder/progress", self._on_progress, RELIABLE)
-        with _NodeProcess("map_builder", parameters) as builder:
-            self._wait_until(builder, lambda: all(self._is_heard(topic) for topic in (points, odometry)))
-            self._play(builder, (points, odometry), progress)
-            request = SaveMap.Request()
-            client = self._node.create_client(SaveMap, f"{NAMESPACE}/map_builder/save_map")
-            self._wait_until(builder, client.service_is_ready)
-            reply = client.call_async(request)
-            self._wait_until(builder, reply.done, SAVE_TIMEOUT)
-            result = reply.result()
+        received = [0]
+        self.listen(MapProgress, "map_builder/progress", lambda message: received.append(message.scans_received))
+        with self.process("map_builder", parameters) as builder:
+            self.wait_until(builder, lambda: self.is_heard(points, odometry))
+            chosen = self.bag.choose([points, odometry])
+            for done, (topic, _, data) in enumerate(self.bag.messages(chosen), start=1):
+                self.publish([(topic, data)])
+                progress(done, sum(topic.count for topic in chosen))
+            scans = self.bag.topics[points].count
+            self.wait_until(builder, lambda: received[-1] >= scans)
+            result = self.call(builder, SaveMap, "map_builder/save_map", SaveMap.Request(), SAVE_TIMEOUT)
             if result is None or not result.success:
                 raise DemoError(f"map_builder: {result.message if result else 'gave no answer'}")
 
     def localize(self, lidar_map: Path, progress: Progress) -> Iterator[Answer]:
-        """Play the images, one after the other, to a localizer process; yield what it answers.
+        """Play the images, one after the other, to a localizer without tracking; yield what it answers.
 
         Raises:
             DemoError: the node did not start, or an image got no answer.
         """
-        image, info = self._topic_of(IMAGE), self._topic_of(CAMERA_INFO)
+        parts = [[message] for message in self.recorded(self.topic_of(IMAGE))]
+        answers = _Heard()
+        self.listen(PoseHypothesisArray, "localizer/hypotheses", answers.hear)
+        for message, ms in self._play(lidar_map, {"tracking": False}, parts, answers, progress, with_first_again=True):
+            best = message.hypotheses[0] if message.hypotheses else None
+            pose, score = (None, 0.0) if best is None else (pose_of(best.pose.pose), float(best.score))
+            yield Answer(stamp_ns_of(message), Status(message.status), pose, score, ms)
+
+    def track(self, lidar_map: Path, progress: Progress) -> Iterator[Tracked]:
+        """Play images and odometry to a localizer; yield what it holds true after each image.
+
+        Raises:
+            DemoError: the node did not start, or an image got no answer.
+        """
+        image, odometry = self.topic_of(IMAGE), self.topic_of(ODOMETRY)
+        played = self.recorded(image, odometry)
+        # From image to image: the odometry that follows one may be waited for.
+        starts = [row for row, (topic, _) in enumerate(played) if topic == image][1:]
+        parts = [played[begin:end] for begin, end in zip([0, *starts], [*starts, None], strict=True)]
+        beliefs = _Heard()
+        self.listen(Belief, "localizer/belief", beliefs.hear)
+        for message, _ in self._play(lidar_map, {"odometry_topic": NAMESPACE + odometry}, parts, beliefs, progress):
+            best = message.hypotheses[0] if message.hypotheses else None
+            yield Tracked(stamp_ns_of(message), State(message.state), None if best is None else pose_of(best.pose.pose))
+
+    def _play(
+        self,
+        lidar_map: Path,
+        more: Parameters,
+        parts: Sequence[Recorded],
+        answers: _Heard,
+        progress: Progress,
+        *,
+        with_first_again: bool = False,
+    ) -> Iterator[tuple[Any, float]]:
+        """Play parts with an image each to a localizer process; yield answers, and milliseconds until they were heard.
+
+        The first part is played until there is an answer: it can be too early. ``with_first_again``: and then again.
+        """
+        image, info = self.topic_of(IMAGE), self.topic_of(CAMERA_INFO)
+        calibration = self.recorded(info)[:1]  # one camera: all are alike
         parameters: Parameters = {
             "map": str(lidar_map),
             "image_topics": [NAMESPACE + image],
             "camera_info_topics": [NAMESPACE + info],
             "reliability": "reliable",
-            "sensor_mounts": self._mounts,
+            "sensor_mounts": self.mounts,
+            **more,
         }
         ready = threading.Event()
-        self._node.create_subscription(MapInfo, f"{NAMESPACE}/localizer/map_info", lambda _: ready.set(), LATCHED)
-        self._node.create_subscription(
-            PoseHypothesisArray, f"{NAMESPACE}/localizer/hypotheses", self._on_hypotheses, RELIABLE
-        )
-        recorded = [(topic, data) for topic, _, data in self._bag.messages(self._bag.choose([image, info]))]
-        images = [data for topic, data in recorded if topic == image]
-        calibration = next(data for topic, data in recorded if topic == info)  # one camera: all are alike
-        with _NodeProcess("localizer", parameters) as localizer:
-            self._wait_until(localizer, lambda: ready.is_set() and self._is_heard(image) and self._is_heard(info))
-            self._introduce(localizer, info, calibration, image, images[0])
-            for done, data in enumerate(images, start=1):
-                yield self._ask(localizer, image, data)
-                progress(done, len(images))
+        self.listen(MapInfo, "localizer/map_info", lambda _: ready.set(), LATCHED)
+        with self.process("localizer", parameters) as localizer:
+            topics = {topic for part in parts for topic, _ in part} | {info}
+            self.wait_until(localizer, lambda: ready.is_set() and self.is_heard(*topics))
+            first = self._ask(localizer, [*calibration, *parts[0]], answers, START_TIMEOUT, again_after=0.5)
+            time.sleep(0.5)  # a second answer to a repeated image
+            for done, part in enumerate(parts, start=1):
+                yield first if done == 1 and not with_first_again else self._ask(localizer, part, answers)
+                progress(done, len(parts))
 
-    def _introduce(self, localizer: _NodeProcess, info: str, calibration: bytes, image: str, data: bytes) -> None:
-        """Repeat the calibration and an image until there is an answer: the first messages can be too early."""
-        stamp_ns = _stamp_of(data)
-        begin = time.monotonic()
-        with self._answered:
-            while stamp_ns not in self._answers:
-                if localizer.ended() or time.monotonic() - begin > START_TIMEOUT:
-                    raise DemoError(f"localizer: answers no image: {localizer.last_line()}")
-                self._publishers[info].publish(calibration)
-                self._publishers[image].publish(data)
-                self._answered.wait(0.5)
-            self._answered.wait(0.5)  # a second answer to a repeated image
-
-    def _ask(self, localizer: _NodeProcess, image: str, data: bytes) -> Answer:
-        """Publish an image and wait for what the localizer says of it."""
-        stamp_ns = _stamp_of(data)
-        with self._answered:
-            self._answers.pop(stamp_ns, None)
-            sent = time.perf_counter()
-            self._publishers[image].publish(data)
-            if not self._answered.wait_for(lambda: stamp_ns in self._answers, ANSWER_TIMEOUT):
-                raise DemoError(f"localizer: no answer to the image of {stamp_ns / 1e9:.3f} s: {localizer.last_line()}")
-            heard, message = self._answers[stamp_ns]
-        best = message.hypotheses[0] if message.hypotheses else None
-        return Answer(
-            stamp_ns,
-            Status(message.status),
-            None if best is None else pose_of(best.pose.pose),
-            0.0 if best is None else float(best.score),
-            1e3 * (heard - sent),
-        )
-
-    def _on_progress(self, message: Any) -> None:
-        self._scans_received = message.scans_received
-
-    def _on_hypotheses(self, message: Any) -> None:
-        heard = time.perf_counter()
-        with self._answered:
-            self._answers[stamp_ns_of(message)] = heard, message
-            self._answered.notify_all()
-
-    def _play(self, builder: _NodeProcess, topics: Sequence[str], progress: Progress) -> None:
-        """Publish all that the builder's queue holds, and wait until it has it."""
-        chosen = self._bag.choose(topics)
-        total = sum(topic.count for topic in chosen)
-        for done, (topic, _, data) in enumerate(self._bag.messages(chosen), start=1):
-            self._publishers[topic].publish(data)
-            progress(done, total)
-        scans = sum(topic.count for topic in chosen if topic.type_name == POINTS)
-        self._wait_until(builder, lambda: self._scans_received >= scans)
-
-    def _topic_of(self, type_name: str) -> str:
-        for topic in self._bag.topics.values():
-            if topic.type_name == type_name:
-                return topic.name
-        raise DemoError(f"{self._bag.path}: has no {type_name}: use the excerpt that comes with the package")
-
-    def _is_heard(self, topic: str) -> bool:
-        return bool(self._publishers[topic].get_subscription_count() > 0)
-
-    def _wait_until(self, process: _NodeProcess, condition: Callable[[], bool], timeout: float = START_TIMEOUT) -> None:
+    def _ask(
+        self,
+        localizer: NodeProcess,
+        part: Recorded,
+        answers: _Heard,
+        timeout: float = ANSWER_TIMEOUT,
+        again_after: float = ANSWER_TIMEOUT,
+    ) -> tuple[Any, float]:
+        """Publish an image, and what goes with it, and wait for what the localizer says of it."""
+        image = self.topic_of(IMAGE)
+        stamp_ns = next(_stamp_of(data) for topic, data in part if topic == image)
         deadline = time.monotonic() + timeout
-        while not condition():
-            if process.ended():
-                raise DemoError(f"{process.name} ended by itself: {process.last_line()}")
-            if time.monotonic() > deadline:
-                raise DemoError(f"{process.name} was not ready in {timeout:.0f} s: {process.last_line()}")
-            time.sleep(0.01)
+        answers.forget()
+        while not localizer.ended() and time.monotonic() < deadline:
+            sent = time.perf_counter()
+            self.publish(part)
+            found = answers.of(stamp_ns, again_after)
+            if found is not None:
+                heard, message = found
+                return message, 1e3 * (heard - sent)
+        raise DemoError(f"localizer: no answer to the image of {stamp_ns / 1e9:.3f} s: {localizer.last_line()}")
 
-    def _spin(self) -> None:
-        with suppress(ExternalShutdownException):
-            self._executor.spin()
 
+class _Heard:
+    """What was heard, and when."""
 
-class _NodeProcess:
-    """A node of the package as a process of its own; ended as Ctrl-C would end it."""
+    def __init__(self) -> None:
+        self._messages: dict[int, tuple[float, Any]] = {}
+        self._came = threading.Condition()
 
-    def __init__(self, name: str, parameters: Parameters) -> None:
-        self.name = name
-        code = f"import sys; from liploc_ros.nodes.{name} import main; sys.exit(main())"
-        self._command = [sys.executable, "-c", code, "--ros-args", "-r", f"__ns:={NAMESPACE}"]
-        for key, value in parameters.items():
-            self._command += ["-p", f"{key}:={json.dumps(value)}"]
+    def hear(self, message: Any) -> None:
+        heard = time.perf_counter()
+        with self._came:
+            self._messages[stamp_ns_of(message)] = heard, message
+            self._came.notify_all()
 
-    def __enter__(self) -> _NodeProcess:
-        self._log = tempfile.TemporaryFile("w+")
-        self._process = subprocess.Popen(self._command, stdout=self._log, stderr=subprocess.STDOUT)
-        return self
+    def forget(self) -> None:
+        with self._came:
+            self._messages.clear()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._process.send_signal(signal.SIGINT)
-        try:
-            self._process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-        self._log.close()
-
-    def ended(self) -> bool:
-        return self._process.poll() is not None
-
-    def last_line(self) -> str:
-        """Return the last line that the node logged."""
-        self._log.seek(0)
-        lines = [line.strip() for line in self._log.read().splitlines() if line.strip()]
-        return lines[-1] if lines else "nothing was logged"
+    def of(self, stamp_ns: int, timeout: float) -> tuple[float, Any] | None:
+        """Return what is said of an image, or None if nothing is in time."""
+        with self._came:
+            self._came.wait_for(lambda: stamp_ns in self._messages, timeout)
+            return self._messages.get(stamp_ns)
 
 
 def _stamp_of(image: bytes) -> int:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.encoders import ModelBundle
-from liploc_ros.geometry import MountedCamera
-from liploc_ros.localization import Localization, Localizer
+from liploc_ros.errors import LiplocError
+from liploc_ros.geometry import MountedCamera, Pose
+from liploc_ros.localization import Localization, Localizer, Tracking
 from liploc_ros.mapping import LidarMap, MapError
 from liploc_ros.nodes.localizer_parameters import LocalizerParameters
 
@@ -48,12 +49,29 @@ class LocalizerEngine:
         with self._lock:
             return self.localizer.localize(image, mounted, stamp_ns)
 
+    def track(
+        self, image: NDArray[np.uint8], mounted: MountedCamera, stamp_ns: int, T_odom_base: Pose | None
+    ) -> Tracking:
+        """See :meth:`liploc_ros.localization.Localizer.track`."""
+        with self._lock:
+            try:
+                return self.localizer.track(image, mounted, stamp_ns, T_odom_base)
+            except LiplocError:
+                raise
+            except Exception:
+                self.localizer.tracker.forget()  # a belief that was left half changed would fail with each image
+                raise
+
+    def forget(self) -> None:
+        """Begin lost."""
+        with self._lock:
+            self.localizer.tracker.forget()
+
     @classmethod
     def _with_map(cls, bundle: ModelBundle, parameters: LocalizerParameters) -> "LocalizerEngine":
         if not parameters.map:
             raise MapError("no map given: set the parameter map to the folder of one (`liploc map build` makes it)")
-        localizer = Localizer(
-            LidarMap.load(Path(parameters.map).expanduser().absolute(), bundle), bundle, parameters.config()
-        )
+        lidar_map = LidarMap.load(Path(parameters.map).expanduser().absolute(), bundle)
+        localizer = Localizer(lidar_map, bundle, parameters.config(), parameters.tracking_config())
         localizer.warm_up()
         return cls(localizer)

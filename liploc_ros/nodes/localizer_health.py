@@ -3,12 +3,13 @@
 import threading
 from collections import Counter, deque
 
-from liploc_ros.localization import Localization, Status
+from liploc_ros.localization import Localization, State, Status, Tracking
+from liploc_ros.nodes.attempt import Attempt
 from liploc_ros.nodes.diagnostics import Health, Level
 from liploc_ros.nodes.localizer_engine import LocalizerEngine
 
 RECENT = 20
-"""Attempts after which it is worth a warning that none was accepted."""
+"""Images after which it is worth a warning that none was accepted, or that the vehicle is lost."""
 
 
 class AttemptLog:
@@ -24,13 +25,18 @@ class AttemptLog:
             self._outcomes: Counter[str] = Counter()
             self._recent: deque[Localization] = deque(maxlen=RECENT)
             self._internal_error = ""
+            self._tracked = 0
+            self._beliefs: deque[Tracking] = deque(maxlen=RECENT)
 
-    def add(self, result: Localization) -> None:
+    def add(self, attempt: Attempt) -> None:
         """Count an attempt."""
         with self._lock:
-            self._outcomes[result.status.name] += 1
-            self._recent.append(result)
+            self._outcomes[attempt.localization.status.name] += 1
+            self._recent.append(attempt.localization)
             self._internal_error = ""
+            if attempt.belief is not None:
+                self._tracked += 1
+                self._beliefs.append(attempt.belief)
 
     def add_internal_error(self, reason: str) -> None:
         """Count an attempt that ended in a fault of the program."""
@@ -55,6 +61,26 @@ class AttemptLog:
             health.find(Level.ERROR, f"internal error: {internal_error}")
         if len(recent) == RECENT and all(result.status is not Status.SUCCESS for result in recent):
             health.find(Level.WARN, f"none of the last {RECENT} images was accepted: {recent[-1].message}")
+        return health
+
+    def tracking_health(self, odometry_topic: str) -> Health:
+        """Return the state of tracking for /diagnostics."""
+        with self._lock:
+            tracked, beliefs = self._tracked, list(self._beliefs)
+        health = Health("no image yet")
+        health.values = {"images": str(tracked), "odometry topic": odometry_topic or "none: less is certain"}
+        if not beliefs:
+            return health
+        last = beliefs[-1]
+        health.message = last.message
+        health.values |= {
+            "state": last.state.name,
+            "message": last.message,
+            "hypotheses": str(len(last.hypotheses)),
+            "probability of being lost": f"{last.lost:.3f}",
+        }
+        if len(beliefs) == RECENT and all(belief.state is State.LOST for belief in beliefs):
+            health.find(Level.WARN, f"lost after each of the last {RECENT} images: {last.message}")
         return health
 
 

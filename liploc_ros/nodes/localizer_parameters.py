@@ -5,15 +5,24 @@ from typing import Literal
 from pydantic import Field
 from pydantic.config import JsonDict
 
-from liploc_ros.localization import LocalizerConfig
+from liploc_ros.localization import LocalizerConfig, TrackingConfig
 from liploc_ros.nodes.quality import Reliability
 
 READ_ONLY: JsonDict = {"read_only": True}
 
 
-class LocalizerParameters(LocalizerConfig):
-    """All parameters of the localizer: its own, and the settings of the library's localizer."""
+class LocalizerParameters(TrackingConfig, LocalizerConfig):
+    """All parameters of the localizer: its own, and the settings of the library's localizer and of its tracking."""
 
+    # Localizer and tracking have these in common.
+    merge_distance: float = Field(
+        LocalizerConfig().merge_distance,
+        gt=0,
+        description="candidates closer than this are one hypothesis, and so are tracked hypotheses [m]",
+    )
+    merge_angle: float = Field(
+        LocalizerConfig().merge_angle, gt=0, description="and turned less than this against each other [rad]"
+    )
     map: str = Field("", description="folder of the map, as `liploc map build` or the map builder wrote it")
     model: str = Field("", description="folder of the model bundle; empty: the one that comes with the package")
     autostart: bool = Field(
@@ -51,12 +60,22 @@ class LocalizerParameters(LocalizerConfig):
         "longer the diagnostics warn",
     )
     localize_timeout: float = Field(2.0, ge=0, description="seconds that ~/localize waits for an image by default")
-    publish_initialpose: bool = Field(False, description="publish accepted poses on initialpose too, for Nav2 or AMCL")
-    publish_tf: bool = Field(
-        False, description="broadcast map -> odometry frame (REP-105) from accepted poses; needs odometry_topic"
+    tracking: bool = Field(True, description="carry a belief from image to image; false: every image by itself")
+    odometry_topic: str = Field(
+        "", description="nav_msgs/Odometry of the vehicle; optional for tracking, needed for publish_tf"
     )
-    odometry_topic: str = Field("", description="nav_msgs/Odometry of the vehicle, for publish_tf")
+    odometry_timeout: float = Field(0.05, ge=0, description="seconds that an image waits for odometry of its time")
+    publish_initialpose: bool = Field(
+        False, description="publish on initialpose too when a pose becomes known, for Nav2 or AMCL"
+    )
+    publish_tf: bool = Field(
+        False, description="broadcast map -> odometry frame (REP-105) from the poses of ~/pose; needs odometry_topic"
+    )
 
     def config(self) -> LocalizerConfig:
         """Return the settings of the library's localizer."""
         return LocalizerConfig(**self.model_dump(include=set(LocalizerConfig.model_fields)))
+
+    def tracking_config(self) -> TrackingConfig:
+        """Return the settings of its tracking."""
+        return TrackingConfig(**self.model_dump(include=set(TrackingConfig.model_fields)))

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 
 from liploc_ros.errors import LiplocError
-from liploc_ros.localization import Localization, Status
+from liploc_ros.localization import Status
+from liploc_ros.nodes.attempt import Attempt
 from liploc_ros.nodes.camera_input import CameraInput, NotReadyError
 from liploc_ros.nodes.conversions import header_at, hypothesis_to_message, map_to_message, stamp_ns_of
-from liploc_ros.nodes.localizer_engine import LocalizerEngine
 from liploc_ros.nodes.mounts import MountError
 from liploc_ros.srv import LoadMap, Localize
 
@@ -77,14 +77,14 @@ class LocalizerServices:
                 "use_sim_time when a bag is played, or set the parameter max_image_age"
             )
         try:
-            result, engine = self._node.attempt(camera, msg)
+            attempt = self._node.attempt(camera, msg)
         except (NotReadyError, MountError) as error:
             camera.wait_for(error)
             return Status.INTERNAL_ERROR, str(error)
         except LiplocError as error:
             camera.fault(error)
             return Status.INTERNAL_ERROR, str(error)
-        self._fill(response, result, engine, request.max_hypotheses)
+        self._fill(response, attempt, request.max_hypotheses)
         return None, ""
 
     def _newest(self, frame_id: str) -> tuple[CameraInput, Any] | None:
@@ -103,9 +103,10 @@ class LocalizerServices:
             return f"no image of camera {frame_id!r}: ask for one of {', '.join(sorted(frames))}"
         return f"no image on {topics}: start the camera, or set the parameter image_topics"
 
-    def _fill(self, response: Localize.Response, result: Localization, engine: LocalizerEngine, most: int) -> None:
+    def _fill(self, response: Localize.Response, attempt: Attempt, most: int) -> None:
+        result = attempt.localization
         response.status, response.message = int(result.status), result.message
-        response.header = header_at(result.stamp_ns, engine.lidar_map.manifest.map_frame)
+        response.header = header_at(result.stamp_ns, attempt.engine.lidar_map.manifest.map_frame)
         response.hypotheses = [hypothesis_to_message(h) for h in result.hypotheses[: most or None]]
         response.latency_ms = float(result.latency_ms)
 

@@ -1,4 +1,4 @@
-"""What RViz shows beyond poses: hypotheses coloured by score, and the map."""
+"""What RViz shows beyond poses: hypotheses coloured by score, the belief, and the map."""
 
 import numpy as np
 from geometry_msgs.msg import Vector3
@@ -6,9 +6,10 @@ from numpy.typing import NDArray
 from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
-from liploc_ros.geometry import transform_points
-from liploc_ros.localization import Localization, Status
+from liploc_ros.geometry import pose_from_yaw, transform_points
+from liploc_ros.localization import Hypothesis, Localization, Status, Tracking
 from liploc_ros.mapping import LidarMap
+from liploc_ros.nodes.attempt import Attempt
 from liploc_ros.nodes.conversions import header_at, point_to_message, pose_to_message
 
 PLACE_COLOUR = ColorRGBA(r=0.25, g=0.55, b=0.95, a=0.9)
@@ -17,9 +18,17 @@ MOST_POINTS = 30_000  # a marker is one message; RViz and the network stay quick
 HIGHEST_SHOWN = 4.0  # m above the vehicle; seen from above, leaves would hide the road
 
 
-def hypothesis_markers(result: Localization, header: Header) -> MarkerArray:
+def attempt_markers(attempt: Attempt, header: Header) -> MarkerArray:
+    """Return what replaces the markers of the image before."""
+    markers = [Marker(header=header, action=Marker.DELETEALL), *hypothesis_markers(attempt.localization, header)]
+    if attempt.tracking is not None:
+        markers += belief_markers(attempt.tracking, header)
+    return MarkerArray(markers=markers)
+
+
+def hypothesis_markers(result: Localization, header: Header) -> list[Marker]:
     """Return an arrow for each hypothesis, red (score 0) to green (1), the accepted one larger, each with its score."""
-    markers = [Marker(header=header, action=Marker.DELETEALL)]
+    markers = []
     for rank, hypothesis in enumerate(result.hypotheses):
         is_accepted = rank == 0 and result.status is Status.SUCCESS
         length = 5.0 if is_accepted else 3.0
@@ -48,7 +57,25 @@ def hypothesis_markers(result: Localization, header: Header) -> MarkerArray:
                 text=f"{hypothesis.score:.2f}",
             )
         )
-    return MarkerArray(markers=markers)
+    return markers
+
+
+def belief_markers(tracking: Tracking, header: Header) -> list[Marker]:
+    """Return a blue arrow for each tracked hypothesis, the fainter the less probable, on its ellipse of 2 sigma."""
+    markers = []
+    for rank, hypothesis in enumerate(tracking.hypotheses):
+        alpha = 0.2 + 0.8 * hypothesis.probability
+        arrow = Marker(
+            header=header,
+            ns="belief",
+            id=2 * rank,
+            type=Marker.ARROW,
+            pose=pose_to_message(hypothesis.T_map_base),
+            scale=Vector3(x=4.0, y=0.6, z=0.6),
+            color=ColorRGBA(r=0.1, g=0.3, b=1.0, a=alpha),
+        )
+        markers += [arrow, _ellipse(hypothesis, header, 2 * rank + 1, alpha / 3)]
+    return markers
 
 
 def map_markers(lidar_map: LidarMap) -> MarkerArray:
@@ -67,6 +94,22 @@ def score_colour(score: float, alpha: float) -> ColorRGBA:
     """Return red for a score of 0 or less, over yellow, to green for 1."""
     share = float(np.clip(score, 0, 1))
     return ColorRGBA(r=min(1.0, 2 - 2 * share), g=min(1.0, 2 * share), b=0.1, a=alpha)
+
+
+def _ellipse(hypothesis: Hypothesis, header: Header, number: int, alpha: float) -> Marker:
+    """Return the flat ellipse of 2 standard deviations around a position."""
+    variances, axes = np.linalg.eigh(hypothesis.covariance[:2, :2])
+    across, along = map(float, 4 * np.sqrt(variances))  # diameters
+    x, y, z = hypothesis.T_map_base[:3, 3]
+    return Marker(
+        header=header,
+        ns="belief",
+        id=number,
+        type=Marker.CYLINDER,
+        pose=pose_to_message(pose_from_yaw(x, y, z, float(np.arctan2(axes[1, 1], axes[0, 1])))),
+        scale=Vector3(x=along, y=across, z=0.05),
+        color=ColorRGBA(r=0.1, g=0.3, b=1.0, a=alpha),
+    )
 
 
 def _shown_points(lidar_map: LidarMap) -> NDArray[np.float32]:
