@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 
+import cv2
+import numpy as np
+
 from liploc_ros.localization.hypotheses import Hypothesis
 from liploc_ros.localization.result import Status
 from liploc_ros.views import CameraView
@@ -17,7 +20,8 @@ def shows_something(view: CameraView) -> bool:
     """Say whether there is anything in a view that could be recognised."""
     if view.mask.mean() < LEAST_SEEN:
         return False
-    return bool(view.image[view.mask].std(axis=0).max() >= LEAST_CONTRAST)  # a plain colour has none in any channel
+    _, deviation = cv2.meanStdDev(view.image, mask=view.mask.view(np.uint8))
+    return bool(deviation.max() >= LEAST_CONTRAST)  # a plain colour has none in any channel
 
 
 def accept(hypotheses: Sequence[Hypothesis], min_confidence: float, min_margin: float) -> tuple[Status, str]:

@@ -53,6 +53,7 @@ class Belief:
         self.votes = np.zeros((0, 0))
         self.trust = np.zeros(0)
         self._elsewhere = float(np.log(poses))
+        self._known_ways: tuple[NDArray[np.float64], NDArray[np.float64], float] | None = None  # of these votes
 
     def __len__(self) -> int:
         return len(self.state)
@@ -76,11 +77,14 @@ class Belief:
         then what spoke for the best of all poses until then counts less by ``kidnapping_odds``, shared among all poses
         (Viterbi's algorithm over the images).
         """
+        if self._known_ways is not None and self._known_ways[0] is self.votes:
+            return self._known_ways[1:]
         support, elsewhere = np.zeros(len(self)), self._elsewhere
         for column in self.votes.T if len(self) else ():
             moved = max(float(support.max()), elsewhere - self._elsewhere) - self.config.kidnapping_odds
             elsewhere = max(elsewhere, moved)
             support = np.maximum(support, moved - self._elsewhere) + column
+        self._known_ways = self.votes, support, elsewhere
         return support, elsewhere
 
     @property
@@ -132,8 +136,7 @@ class Belief:
         squared = ((apart @ np.linalg.inv(self.covariance[:, :3, :3] + R)) * apart).sum(axis=2)
         near = squared < self.config.tracking_gate**2
         votes = np.where(near, sighting.log_odds - squared / 2, -np.inf).max(axis=1)
-        for i in np.flatnonzero(near.any(axis=1)):
-            self._draw(int(i), apart[i, near[i]], sighting.evidence[near[i]], R[i])
+        self._draw(near, apart, sighting.evidence, R)
         self.trust += independence * self.limited(votes, self.config.strongest_vote)
         self.trust = np.clip(self.trust, -self.config.most_trust, self.config.most_trust)
 
@@ -164,11 +167,11 @@ class Belief:
     def tidy(self) -> None:
         """Merge hypotheses that agree into the likelier, drop those that hardly anything speaks for."""
         kept: list[int] = []
-        support = self.support
+        support, near = self.support, self._near(self.state[:, None, :3])
         left = support > support.max(initial=-np.inf) - self.config.least_support
         for best in np.argsort(-support, kind="stable"):
             if left[best] and len(kept) < self.config.tracked_hypotheses:
-                left &= ~self.near(self.state[best, :3])
+                left &= ~near[best]
                 kept.append(int(best))
         self.state, self.covariance = self.state[kept], self.covariance[kept]
         self.votes, self.trust = self.votes[kept], self.trust[kept]
@@ -178,11 +181,14 @@ class Belief:
         """Return votes (...) of which a single image can give only so much."""
         return np.clip(votes, -most, most)
 
-    def near(self, pose: Planar) -> NDArray[np.bool_]:
-        """Return which hypotheses (N,) agree with a pose (3,)."""
-        apart = self.state[:, :3] - pose
-        close = np.hypot(apart[:, X], apart[:, Y]) < self.config.merge_distance
-        return np.asarray(close & (np.abs(angle_difference(apart[:, YAW], 0.0)) < self.config.merge_angle))
+    def near(self, poses: Planar) -> NDArray[np.bool_]:
+        """Return which of poses (K, 3) agree with a hypothesis: (K,)."""
+        return np.asarray(self._near(poses[:, None]).any(axis=1))
+
+    def _near(self, poses: Planar) -> NDArray[np.bool_]:
+        apart = np.asarray(poses - self.state[:, :3])
+        close = apart[..., X] ** 2 + apart[..., Y] ** 2 < self.config.merge_distance**2
+        return np.asarray(close & (np.abs(angle_difference(apart[..., YAW], 0.0)) < self.config.merge_angle))
 
     @property
     def order(self) -> Sequence[int]:
@@ -196,17 +202,25 @@ class Belief:
             return self.config.assumed_speed
         return float(abs(self.state[np.argmax(self.support), SPEED]))
 
-    def _draw(self, i: int, apart: Planar, evidence: NDArray[np.float64], R: NDArray[np.float64]) -> None:
-        """Update hypothesis i by the mean of the matches near it (Kalman)."""
-        share = np.exp(evidence - evidence.max())
-        share /= share.sum()
-        offset = share @ apart
-        P = self.covariance[i]
-        gain = P[:, :3] @ np.linalg.inv(P[:3, :3] + (share[:, None] * (apart - offset)).T @ (apart - offset) + R)
-        self.state[i] += gain @ offset
-        self.state[i, YAW] = angle_difference(self.state[i, YAW], 0.0)
-        self.covariance[i] = P - gain @ P[:3]
-        self.covariance[i] = (self.covariance[i] + self.covariance[i].T) / 2
+    def _draw(
+        self, near: NDArray[np.bool_], apart: Planar, evidence: NDArray[np.float64], R: NDArray[np.float64]
+    ) -> None:
+        """Update hypotheses by the mean of the matches (N, M) near them, (N, M, 3) apart (Kalman)."""
+        drawn = np.flatnonzero(near.any(axis=1))
+        if not len(drawn):
+            return
+        chosen, apart = np.where(near[drawn], evidence, -np.inf), apart[drawn]
+        share = np.exp(chosen - chosen.max(axis=1, keepdims=True))
+        share /= share.sum(axis=1, keepdims=True)
+        offset = np.einsum("nm,nmi->ni", share, apart)
+        apart = apart - offset[:, None]
+        spread = np.einsum("nm,nmi,nmj->nij", share, apart, apart)
+        P = self.covariance[drawn]
+        gain = P[:, :, :3] @ np.linalg.inv(P[:, :3, :3] + spread + R[drawn])
+        self.state[drawn] += np.einsum("nij,nj->ni", gain, offset)
+        self.state[drawn, YAW] = angle_difference(self.state[drawn, YAW], 0.0)
+        P = P - gain @ P[:, :3]
+        self.covariance[drawn] = (P + P.transpose(0, 2, 1)) / 2
 
     def _change_speed(self, motion: Motion) -> None:
         """Take the speed from odometry, or let it wander."""

@@ -7,7 +7,6 @@ from liploc_ros.localization.belief import YAW, Belief
 from liploc_ros.localization.planar import Planar, compose
 from liploc_ros.localization.resemblance import Resemblance
 from liploc_ros.mapping import Candidate, LidarMap
-from liploc_ros.mapping.place_index import heading_yaw
 
 MOST_HYPOTHESES = 5  # that are compared with an image whether or not the index finds them
 MOST_PLACES = 4  # around each
@@ -24,15 +23,13 @@ def expected_candidates(
         resemblance: knows where the places are.
         lidar_map: their map.
     """
-    manifest = lidar_map.manifest
-    yaws = heading_yaw(np.arange(lidar_map.index.headings), manifest.grid, manifest.stride, manifest.pool)
-    found: list[Candidate] = []
-    for i in belief.order[:MOST_HYPOTHESES]:
-        camera = compose(belief.state[i, :3], T_base_view)
-        sigma = float(np.sqrt(np.linalg.eigvalsh(belief.covariance[i, :2, :2])[-1]))
-        reach = max(2 * sigma, 1.5 * manifest.config.place_spacing)
-        for place in resemblance.near(camera, reach, MOST_PLACES):
-            turn = camera[YAW] - resemblance.drawn_at[place, YAW]
-            heading = int(np.argmin(np.abs(angle_difference(yaws, turn))))
-            found.append(Candidate(int(place), heading, 0.0))
-    return found
+    chosen = belief.order[:MOST_HYPOTHESES]
+    cameras = compose(belief.state[chosen, :3], T_base_view)
+    sigma = np.sqrt(np.linalg.eigvalsh(belief.covariance[chosen, :2, :2])[:, -1])
+    reach = np.maximum(2 * sigma, 1.5 * lidar_map.manifest.config.place_spacing)
+    away, places = resemblance.nearest(cameras, MOST_PLACES)
+    hypothesis, rank = np.nonzero(away < reach[:, None])
+    place = places[hypothesis, rank]
+    turn = cameras[hypothesis, YAW] - resemblance.drawn_at[place, YAW]
+    heading = np.abs(angle_difference(turn[:, None], resemblance.headings)).argmin(axis=1)
+    return [Candidate(int(p), int(h), 0.0) for p, h in zip(place, heading, strict=True)]

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from liploc_ros.geometry import angle_difference
 from liploc_ros.localization.config import LocalizerConfig
 from liploc_ros.localization.planar import Planar
 
@@ -41,8 +40,9 @@ def groups_of(poses: Planar, evidence: NDArray[np.float64], config: LocalizerCon
     weights = np.exp(evidence[strongest] - evidence[strongest[0]])
     weights /= np.exp(evidence - evidence[strongest[0]]).sum()
     x, y, yaw = poses[strongest].T
-    near = np.hypot(x[:, None] - x, y[:, None] - y) < config.merge_distance
-    near &= np.abs(angle_difference(yaw[:, None], yaw)) < config.merge_angle
+    near = (x[:, None] - x) ** 2 + (y[:, None] - y) ** 2 < config.merge_distance**2
+    looking = np.stack([np.cos(yaw), np.sin(yaw)])
+    near &= looking.T @ looking > np.cos(min(config.merge_angle, np.pi))  # cheaper than to wrap all differences
     left = np.ones(len(strongest), dtype=bool)
     groups: list[Group] = []
     while left.any() and len(groups) < config.max_hypotheses:

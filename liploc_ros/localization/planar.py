@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from liploc_ros.geometry import Pose, angle_difference, pose_from_yaw, yaw_of
 
 Planar = NDArray[np.float64]
+PLANE = np.array([0, 1, 5])  # x, y and yaw among the six of a pose's covariance
 
 
 def planar_of(T: NDArray[np.float64]) -> Planar:
@@ -26,27 +27,6 @@ def difference(poses: Planar, other: Planar) -> Planar:
     result = poses - other
     result[..., 2] = angle_difference(result[..., 2], 0.0)
     return np.asarray(result)
-
-
-def carried(
-    covariance: NDArray[np.float64], poses: Planar, step: Planar, noise: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the covariances (N, 3, 3) after a step, to first order.
-
-    Args:
-        covariance: (N, 3, 3) of the poses before it, in the frame of the map.
-        poses: (N, 3) before the step.
-        step: (3,) or (N, 3) in the poses' own frame.
-        noise: (3, 3) of the step, in the same frame.
-    """
-    cos, sin = np.cos(poses[:, 2]), np.sin(poses[:, 2])
-    F = np.tile(np.eye(3), (len(poses), 1, 1))
-    F[:, 0, 2] = -sin * step[..., 0] - cos * step[..., 1]
-    F[:, 1, 2] = cos * step[..., 0] - sin * step[..., 1]
-    R = np.tile(np.eye(3), (len(poses), 1, 1))
-    R[:, 0, 0] = R[:, 1, 1] = cos
-    R[:, 1, 0], R[:, 0, 1] = sin, -sin
-    return np.asarray(F @ covariance @ F.transpose(0, 2, 1) + R @ noise @ R.transpose(0, 2, 1))
 
 
 def lifted(pose: Planar, T_near: Pose) -> Pose:

@@ -12,7 +12,7 @@ from liploc_ros.localization.planar import Planar, compose, planar_of
 from liploc_ros.mapping import LidarMap
 from liploc_ros.mapping.place_index import heading_yaw, scale_of
 
-SAMPLE = 192  # windows that stand for the whole map
+SAMPLE = 96  # windows that stand for the whole map
 FARTHEST = 2.0  # spacings of places; beyond, a pose is not on the map
 
 
@@ -20,6 +20,10 @@ class Resemblance:
     """Log-likelihoods of views at poses of the camera, relative to a pose that is drawn at random from the map.
 
     It is the mean cosine of the cells that both see, over the temperature of similarities.
+
+    Attributes:
+        drawn_at: (P, 3) where the places' views were drawn.
+        headings: (H,) yaw [rad] in a place's frame of the headings of the index.
     """
 
     def __init__(self, lidar_map: LidarMap, temperature: float, width: int) -> None:
@@ -37,47 +41,58 @@ class Resemblance:
         self.drawn_at = compose(planar_of(lidar_map.T_map_base), np.array([*manifest.view_origin[:2], 0.0]))
         self._tree = cKDTree(self.drawn_at[:, :2])
         self._yaw = heading_yaw(np.arange(2.0), manifest.grid, manifest.stride, pool=1)
+        indexed = np.arange(lidar_map.index.headings)
+        self.headings = heading_yaw(indexed, manifest.grid, manifest.stride, manifest.pool)
+        self._returned: NDArray[np.bool_] = np.any(self._cells, axis=-1)
         rng = np.random.default_rng(0)
         columns = rng.integers(0, self._cells.shape[2], SAMPLE)
-        windows = self._windows(rng.integers(0, len(self._cells), SAMPLE), columns)
-        self._sample = windows.astype(np.float32).reshape(SAMPLE, -1) / self._scale
-        self._returned = windows.any(axis=-1).astype(np.float32).reshape(SAMPLE, -1)
+        windows, returned = self._windows(rng.integers(0, len(self._cells), SAMPLE), columns)
+        self._sample = windows.astype(np.float32) / self._scale
+        self._sample_returned = returned.astype(np.float32)
 
-    def of(self, cells: NDArray[np.float32], cameras: Planar, level: float) -> NDArray[np.float64]:
-        """Return (N,) log-likelihoods of a view at poses of its camera; off the map that of a pose drawn at random.
+    def of(
+        self, cells: NDArray[np.float32], seen: NDArray[np.bool_], cameras: Planar, levels: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return (H, N) log-likelihoods of views at poses of their cameras; off the map that of a pose drawn at random.
 
         Args:
-            cells: (h, w, D) of the view.
-            cameras: (N, 3) x, y and the yaw it was drawn along.
-            level: of the view, see :meth:`level`.
+            cells: (H, h, w, D) of the views.
+            seen: (H, h, w) which of them the camera sees.
+            cameras: (H, N, 3) x, y and the yaw that the view was drawn along.
+            levels: (H,) of the views, see :meth:`level`.
         """
-        likely = np.zeros(len(cameras))
-        away, places = self._tree.query(cameras[:, :2])
-        known = away < FARTHEST * self._spacing
-        if known.any():
-            turn = angle_difference(cameras[known, 2] - self.drawn_at[places[known], 2], self._yaw[0])
-            columns = np.rint(turn / angle_difference(self._yaw[1], self._yaw[0])).astype(np.intp)
-            likely[known] = self._similarity(cells, self._windows(places[known], columns)) - level
+        likely = np.zeros(cameras.shape[:2])
+        away, places = self._tree.query(cameras[..., :2])
+        view, pose = np.nonzero(away < FARTHEST * self._spacing)
+        if not len(view):
+            return likely
+        place = places[view, pose]
+        turn = angle_difference(cameras[view, pose, 2] - self.drawn_at[place, 2], self._yaw[0])
+        column = np.rint(turn / angle_difference(self._yaw[1], self._yaw[0])).astype(np.intp)
+        windows, returned = self._windows(place, column)
+        # Row by row of windows it is a product of a vector with a vector, for which BLAS needs no more than one pass.
+        total = np.matmul(windows.astype(np.float32)[:, None], cells.reshape(len(cells), -1)[view][..., None])[:, 0, 0]
+        both = np.count_nonzero(returned & seen.reshape(len(seen), -1)[view], axis=1)
+        likely[view, pose] = total / self._scale / np.maximum(both, 1) / self._temperature - levels[view]
         return likely
 
     def level(self, cells: NDArray[np.float32]) -> float:
-        """Return the log of the mean likelihood of a view at poses drawn at random, on the same scale."""
-        both = self._returned @ cells.any(axis=-1).ravel().astype(np.float32)
+        """Return the log of the mean likelihood of a view (h, w, D) at poses drawn at random, on the same scale."""
+        both = self._sample_returned @ cells.any(axis=-1).ravel().astype(np.float32)
         similar = self._sample @ cells.ravel() / np.maximum(both, 1) / self._temperature
         return float(logsumexp(similar) - np.log(SAMPLE))
 
-    def near(self, camera: Planar, reach: float, most: int) -> NDArray[np.intp]:
-        """Return the rows of at most ``most`` places within ``reach`` [m] of a camera, nearest first."""
-        away, places = self._tree.query(camera[:2], k=most, distance_upper_bound=reach)
-        return np.asarray(np.atleast_1d(places)[np.isfinite(np.atleast_1d(away))], np.intp)
+    def nearest(self, cameras: Planar, count: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Return distances [m] and rows (N, count) of the places nearest to cameras (N, 3), nearest first.
 
-    def _windows(self, places: NDArray[np.intp], first: NDArray[np.intp]) -> NDArray[Any]:
-        """Return the cells (N, h, w, D) that a view at places (N,) is compared with, from columns (N,)."""
+        Where the map has fewer, their distance is infinite.
+        """
+        away, places = self._tree.query(cameras[:, :2], k=np.arange(1, count + 1))
+        return np.asarray(away), np.asarray(places, np.intp)
+
+    def _windows(self, places: NDArray[np.intp], first: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Return what views at places (N,) see from columns (N,) on: cells (N, h w D) and masks (N, h w)."""
         columns = (first[:, None] + np.arange(self._width)) % self._cells.shape[2]
-        return np.asarray(self._cells[places[:, None], :, columns].transpose(0, 2, 1, 3))
-
-    def _similarity(self, cells: NDArray[np.float32], windows: NDArray[Any]) -> NDArray[np.float64]:
-        """Return (N,) mean cosines over the temperature."""
-        both = windows.any(axis=-1) & cells.any(axis=-1)
-        total = np.einsum("nhwd,hwd->n", windows.astype(np.float32), cells, optimize=True)
-        return np.asarray(total / self._scale / np.maximum(both.sum(axis=(1, 2)), 1) / self._temperature, np.float64)
+        cells = self._cells[places[:, None], :, columns].transpose(0, 2, 1, 3)
+        returned = self._returned[places[:, None], :, columns].transpose(0, 2, 1)
+        return np.asarray(cells.reshape(len(places), -1)), np.asarray(returned.reshape(len(places), -1))

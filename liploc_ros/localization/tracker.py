@@ -1,6 +1,5 @@
 """Tracking: which motion lies between images, how much each of them tells, and the belief that follows."""
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 
-from liploc_ros.geometry import Pose, inverse, pose_from_yaw
+from liploc_ros.geometry import Pose, inverse
 from liploc_ros.localization.belief import Belief, Motion
+from liploc_ros.localization.history import History, Remembered
 from liploc_ros.localization.hypotheses import Hypothesis
-from liploc_ros.localization.planar import Planar, compose, planar_of
+from liploc_ros.localization.planar import PLANE, Planar, compose, planar_of
 from liploc_ros.localization.resemblance import Resemblance
 from liploc_ros.localization.sighting import NEVER_SURE, Sighting
 from liploc_ros.localization.tracking_config import TrackingConfig
@@ -27,21 +27,6 @@ class _Seen:
     stamp_ns: int
     cells: NDArray[np.float32]
     way: float
-
-
-@dataclass
-class _Remembered:
-    """An image that new hypotheses are compared with.
-
-    ``T_base_view`` (3,) is where its view was drawn in the base frame of that time, ``T_now_then`` (3,) that base in
-    today's.
-    """
-
-    cells: NDArray[np.float32]
-    level: float
-    T_base_view: Planar
-    T_now_then: Planar
-    independence: float
 
 
 @dataclass(frozen=True)
@@ -72,7 +57,7 @@ class Tracker:
         self.belief = Belief(self.config, self._poses)
         self._now: _Moment | None = None
         self._seen: dict[str, _Seen] = {}
-        self._history: deque[_Remembered] = deque(maxlen=self.config.tracked_images)
+        self._history = History(self.config.tracked_images)
 
     def is_old(self, camera: str, stamp_ns: int) -> bool:
         """Say whether an image came before, or after a newer one of its camera.
@@ -106,7 +91,7 @@ class Tracker:
         way = self._way(seconds, step)
         for seen in self._seen.values():
             seen.way += way
-        self._carry_history(np.array([self.belief.usual_speed * seconds, 0.0, 0.0]) if step is None else step)
+        self._history.carry(np.array([self.belief.usual_speed * seconds, 0.0, 0.0]) if step is None else step)
         self.belief.move(Motion(seconds, step, self._noise(seconds, way, step is not None)))
 
     def weigh(
@@ -129,32 +114,27 @@ class Tracker:
         independence = self._independence(camera, cells)
         if independence <= 0:
             return
-        views = compose(self.belief.state[:, :3], T_base_view)
         level = self._resemblance.level(cells)
-        self.belief.weigh(sighting, self._resemblance.of(cells, views, level), independence)
-        self._history.append(_Remembered(cells, level, T_base_view, np.zeros(3), independence))
-        new = [h for h in hypotheses if not self.belief.near(planar_of(h.T_map_base)).any()]
-        if new:
-            poses, planar = planar_of(np.array([h.T_map_base for h in new])), np.ix_([0, 1, 5], [0, 1, 5])
-            confidence = np.clip([h.confidence for h in new], NEVER_SURE, 1 - NEVER_SURE)
-            covariance = np.array([h.covariance[planar] for h in new])
-            self.belief.add(poses, covariance, self._votes(poses), independence * logit(confidence))
+        views = compose(self.belief.state[:, :3], T_base_view)
+        seen = np.asarray(cells.any(axis=-1))
+        likelihood = self._resemblance.of(cells[None], seen[None], views[None], np.array([level]))[0]
+        self.belief.weigh(sighting, likelihood, independence)
+        self._history.add(Remembered(cells, seen, level, T_base_view, independence))
+        self._take_up(hypotheses, independence)
         self.belief.tidy()
 
-    def _votes(self, poses: Planar) -> NDArray[np.float64]:
-        """Return how much the remembered images (H) speak for poses (K, 3) of now: (K, H)."""
-        columns = []
-        for past in self._history:
-            cameras = compose(compose(poses, past.T_now_then), past.T_base_view)
-            likelihood = self._resemblance.of(past.cells, cameras, past.level)
-            columns.append(past.independence * self.belief.limited(likelihood, self.config.strongest_support))
-        return np.stack(columns, axis=1)
-
-    def _carry_history(self, step: Planar) -> None:
-        """Express where remembered images were taken in the base frame after a step."""
-        back = planar_of(inverse(pose_from_yaw(step[0], step[1], 0.0, step[2])))
-        for past in self._history:
-            past.T_now_then = compose(back, past.T_now_then)
+    def _take_up(self, hypotheses: Sequence[Hypothesis], independence: float) -> None:
+        """Add what is not in the belief yet, with what the remembered images say of it."""
+        if not hypotheses:
+            return
+        poses = planar_of(np.array([h.T_map_base for h in hypotheses]))
+        new = ~self.belief.near(poses)
+        if not new.any():
+            return
+        covariance = np.array([h.covariance for h in hypotheses])[new][:, PLANE[:, None], PLANE]
+        confidence = np.clip([h.confidence for h in hypotheses], NEVER_SURE, 1 - NEVER_SURE)[new]
+        votes = self._history.votes(poses[new], self._resemblance, self.config.strongest_support)
+        self.belief.add(poses[new], covariance, votes, independence * logit(confidence))
 
     @property
     def stamp_ns(self) -> int:

@@ -9,7 +9,7 @@ from liploc_ros.geometry import MountedCamera
 from liploc_ros.localization.belief import Belief
 from liploc_ros.localization.config import LocalizerConfig
 from liploc_ros.localization.hypotheses import Hypothesis
-from liploc_ros.localization.planar import lifted
+from liploc_ros.localization.planar import PLANE, Planar, difference, lifted, planar_of
 from liploc_ros.localization.result import Localization
 from liploc_ros.localization.step_clock import StepClock
 from liploc_ros.localization.tracker import Tracker
@@ -64,9 +64,7 @@ def tracking_of(
 ) -> Tracking:
     """Return what is held true after an image; ``localization`` is None if it was passed over."""
     belief = tracker.belief
-    hypotheses = tuple(
-        _hypothesis(belief, i, lidar_map, config, mounted, localization) for i in belief.order[: config.max_hypotheses]
-    )
+    hypotheses = _hypotheses(belief, lidar_map, config, mounted, localization)
     state, message = _state(belief, hypotheses)
     if localization is None:
         message = PASSED_OVER
@@ -88,26 +86,38 @@ def _state(belief: Belief, hypotheses: tuple[Hypothesis, ...]) -> tuple[State, s
     return State.CONVERGING, f"most probable is {where}"
 
 
-def _hypothesis(
+def _hypotheses(
     belief: Belief,
-    i: int,
     lidar_map: LidarMap,
     config: LocalizerConfig,
     mounted: MountedCamera,
     localization: Localization | None,
-) -> Hypothesis:
-    pose = belief.state[i, :3]
-    place = int(np.argmin(np.hypot(*(lidar_map.T_map_base[:, :2, 3] - pose[:2]).T)))
-    covariance = np.diag([0.0, 0.0, config.sigma_height**2, config.sigma_tilt**2, config.sigma_tilt**2, 0.0])
-    planar = np.ix_([0, 1, 5], [0, 1, 5])
-    covariance[planar] = belief.covariance[i, :3, :3]
-    best = None if localization is None else localization.best
-    return Hypothesis(
-        T_map_base=lifted(pose, lidar_map.T_map_base[place]),
-        covariance=covariance,
-        score=best.score if best is not None else 0.0,
-        probability=float(belief.probability[i]),
-        place_id=place,
-        camera=mounted.frame_id,
-        confidence=float(belief.probability[i]),
-    )
+) -> tuple[Hypothesis, ...]:
+    probability = belief.probability
+    beside = np.diag([0.0, 0.0, config.sigma_height**2, config.sigma_tilt**2, config.sigma_tilt**2, 0.0])
+    hypotheses = []
+    for i in belief.order[: config.max_hypotheses]:
+        pose, covariance = belief.state[i, :3], beside.copy()
+        covariance[PLANE[:, None], PLANE] = belief.covariance[i, :3, :3]
+        place = int(np.argmin(((lidar_map.T_map_base[:, :2, 3] - pose[:2]) ** 2).sum(axis=1)))
+        hypotheses.append(
+            Hypothesis(
+                T_map_base=lifted(pose, lidar_map.T_map_base[place]),
+                covariance=covariance,
+                score=_score(pose, config, localization),
+                probability=float(probability[i]),
+                place_id=place,
+                camera=mounted.frame_id,
+                confidence=float(probability[i]),
+            )
+        )
+    return tuple(hypotheses)
+
+
+def _score(pose: Planar, config: LocalizerConfig, localization: Localization | None) -> float:
+    """Return the score of what the last image found at a pose, 0 where that is nothing."""
+    for found in () if localization is None else localization.hypotheses:
+        apart = difference(planar_of(found.T_map_base), pose)
+        if np.hypot(apart[0], apart[1]) < config.merge_distance and abs(apart[2]) < config.merge_angle:
+            return found.score
+    return 0.0
