@@ -105,8 +105,8 @@ def kidnap(
 ) -> list[Kidnapping]:
     """Carry the vehicle from one drive, where it drove for so many metres, to every start of the other.
 
-    Odometry does not notice: it goes on as if the vehicle had stood still meanwhile. Noticed is when the vehicle no more
-    counts as localized where it was; solved, when the best hypothesis is right from then on.
+    Odometry does not notice: it goes on as if the vehicle had stood still meanwhile. Noticed is when the vehicle is no
+    more localized where it was; solved, when the best hypothesis is right from then on.
     """
     last = before.queries[-1].along
     driven = tuple(q for q in before.queries if q.along >= last - warm_up)

@@ -138,7 +138,7 @@ def reversed_drive(drive: Drive) -> Drive:
 
 
 def _read_turned(read: Callable[[], NDArray[np.float32]], T: Pose) -> NDArray[np.float32]:
-    points = read().copy()
+    points: NDArray[np.float32] = read().copy()
     points[:, :3] = transform_points(T, points)
     return points
 

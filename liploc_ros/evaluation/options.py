@@ -23,5 +23,5 @@ class EvaluationOptions(BaseModel):
     thresholds: tuple[float, ...] = Field((1, 2, 5, 10, 20), min_length=1, description="within which a place is right")
     index_size: int = Field(256, gt=0, description="bytes of a descriptor in the index")
     refine: bool = Field(True, description="also give what the localizer makes of the best places")
-    candidates: int = Field(32, gt=0, le=1024, description="places that are refined")
+    candidates: int = Field(48, gt=0, le=1024, description="places that are refined")
     camera: str | None = Field(None, description="optical frame of the camera; the first one when left out")

@@ -8,7 +8,7 @@ class LocalizerConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    candidates: int = Field(32, gt=0, le=1024, description="places x headings taken from the index")
+    candidates: int = Field(48, gt=0, le=1024, description="places x headings taken from the index")
     heading_reach: int = Field(3, ge=1, le=16, description="cells to both sides over which a heading is refined")
     merge_distance: float = Field(2.5, gt=0, description="candidates closer than this are one hypothesis [m]")
     merge_angle: float = Field(0.2, gt=0, description="and turned less than this against each other [rad]")

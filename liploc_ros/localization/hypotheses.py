@@ -10,7 +10,7 @@ from liploc_ros.geometry import MountedCamera, Pose, angle_difference, inverse, 
 from liploc_ros.localization.confidence import confidence_of
 from liploc_ros.localization.config import LocalizerConfig
 from liploc_ros.localization.groups import groups_of
-from liploc_ros.localization.planar import planar_of
+from liploc_ros.localization.planar import difference, planar_of
 from liploc_ros.localization.refine import Matches
 from liploc_ros.mapping import LidarMap
 
@@ -36,6 +36,12 @@ class Hypothesis:
     place_id: int
     camera: str
     confidence: float = 0.0
+
+
+def agree(one: Pose, other: Pose, config: LocalizerConfig) -> bool:
+    """Say whether two poses are of one hypothesis: within ``merge_distance`` and ``merge_angle`` of each other."""
+    apart = difference(planar_of(one), planar_of(other))
+    return bool(np.hypot(apart[0], apart[1]) < config.merge_distance and abs(apart[2]) < config.merge_angle)
 
 
 def merge(

@@ -58,7 +58,8 @@ class Localizer:
         width = 1 if bundle.spec.method == "liploc" else bundle.spec.grid.width // bundle.spec.stride
         tracking = tracking or TrackingConfig()
         self._resemblance = Resemblance(lidar_map, acceptance.temperature / tracking.tracking_sharpness, width)
-        self.tracker = Tracker(tracking, self._resemblance, 16 * len(lidar_map.cells))
+        lasting_error = acceptance.sigma_position if config.sigma_position is None else config.sigma_position
+        self.tracker = Tracker(tracking, self._resemblance, 16 * len(lidar_map.cells), lasting_error)
         self._weights = weights_of(acceptance, lidar_map.cells.shape[1])
         self._encoders = bundle.encoders(config.threads)
         self._viewers: dict[str, tuple[MountedCamera, Viewer, float]] = {}

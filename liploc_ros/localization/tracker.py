@@ -42,12 +42,14 @@ class Tracker:
 
     Attributes:
         belief: where the vehicle may be.
+        lasting_error: standard deviation along the path of what errs alike in image after image [m], as the map does.
         note: why the belief was begun anew with the last image, else empty.
     """
 
-    def __init__(self, config: TrackingConfig, resemblance: Resemblance, poses: int) -> None:
-        """Begin lost on a map with so many ``poses`` that can be told apart."""
+    def __init__(self, config: TrackingConfig, resemblance: Resemblance, poses: int, lasting_error: float) -> None:
+        """Begin lost on a map with so many ``poses`` that can be told apart; ``lasting_error`` is in metres."""
         self.config = config
+        self.lasting_error = lasting_error
         self.note = ""
         self._resemblance, self._poses = resemblance, poses
         self.forget()

@@ -5,11 +5,11 @@ from enum import IntEnum
 
 import numpy as np
 
-from liploc_ros.geometry import MountedCamera
+from liploc_ros.geometry import MountedCamera, Pose
 from liploc_ros.localization.belief import Belief
 from liploc_ros.localization.config import LocalizerConfig
-from liploc_ros.localization.hypotheses import Hypothesis
-from liploc_ros.localization.planar import PLANE, Planar, difference, lifted, planar_of
+from liploc_ros.localization.hypotheses import Hypothesis, agree
+from liploc_ros.localization.planar import PLANE, lifted
 from liploc_ros.localization.result import Localization
 from liploc_ros.localization.step_clock import StepClock
 from liploc_ros.localization.tracker import Tracker
@@ -64,7 +64,7 @@ def tracking_of(
 ) -> Tracking:
     """Return what is held true after an image; ``localization`` is None if it was passed over."""
     belief = tracker.belief
-    hypotheses = _hypotheses(belief, lidar_map, config, mounted, localization)
+    hypotheses = _hypotheses(tracker, lidar_map, config, mounted, localization)
     state, message = _state(belief, hypotheses)
     if localization is None:
         message = PASSED_OVER
@@ -87,24 +87,28 @@ def _state(belief: Belief, hypotheses: tuple[Hypothesis, ...]) -> tuple[State, s
 
 
 def _hypotheses(
-    belief: Belief,
+    tracker: Tracker,
     lidar_map: LidarMap,
     config: LocalizerConfig,
     mounted: MountedCamera,
     localization: Localization | None,
 ) -> tuple[Hypothesis, ...]:
+    belief = tracker.belief
     probability = belief.probability
     beside = np.diag([0.0, 0.0, config.sigma_height**2, config.sigma_tilt**2, config.sigma_tilt**2, 0.0])
     hypotheses = []
     for i in belief.order[: config.max_hypotheses]:
         pose, covariance = belief.state[i, :3], beside.copy()
         covariance[PLANE[:, None], PLANE] = belief.covariance[i, :3, :3]
+        ahead = tracker.lasting_error * np.array([np.cos(pose[2]), np.sin(pose[2])])
+        covariance[:2, :2] += np.outer(ahead, ahead)  # the filter takes errors for independent: these never average out
         place = int(np.argmin(((lidar_map.T_map_base[:, :2, 3] - pose[:2]) ** 2).sum(axis=1)))
+        T_map_base = lifted(pose, lidar_map.T_map_base[place])
         hypotheses.append(
             Hypothesis(
-                T_map_base=lifted(pose, lidar_map.T_map_base[place]),
-                covariance=covariance,
-                score=_score(pose, config, localization),
+                T_map_base,
+                covariance,
+                score=_score(T_map_base, config, localization),
                 probability=float(probability[i]),
                 place_id=place,
                 camera=mounted.frame_id,
@@ -114,10 +118,7 @@ def _hypotheses(
     return tuple(hypotheses)
 
 
-def _score(pose: Planar, config: LocalizerConfig, localization: Localization | None) -> float:
-    """Return the score of what the last image found at a pose, 0 where that is nothing."""
-    for found in () if localization is None else localization.hypotheses:
-        apart = difference(planar_of(found.T_map_base), pose)
-        if np.hypot(apart[0], apart[1]) < config.merge_distance and abs(apart[2]) < config.merge_angle:
-            return found.score
-    return 0.0
+def _score(T_map_base: Pose, config: LocalizerConfig, localization: Localization | None) -> float:
+    """Return the score of what the last image found there, 0 where that is nothing."""
+    found = () if localization is None else localization.hypotheses
+    return next((h.score for h in found if agree(h.T_map_base, T_map_base, config)), 0.0)

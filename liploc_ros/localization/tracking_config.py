@@ -9,19 +9,19 @@ class TrackingConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     independence_distance: float = Field(
-        4.0, gt=0, description="way after which an image of the same camera tells as much as the first one [m]"
+        3.0, gt=0, description="way after which an image of the same camera tells as much as the first one [m]"
     )
     trust_leak: float = Field(0.003, ge=0, le=1, description="share of the trust in a hypothesis that is lost a metre")
     most_trust: float = Field(6.0, gt=0, description="log-odds that no hypothesis gets beyond")
-    strongest_vote: float = Field(6.0, gt=0, description="log-odds that a single image can add to it or take")
+    strongest_vote: float = Field(4.0, gt=0, description="log-odds that a single image can add to it or take")
     tracking_sharpness: float = Field(
-        0.5, gt=0, description="how much the resemblance of a single image tells, for its support"
+        0.7, gt=0, description="how much the resemblance of a single image tells, for its support"
     )
     strongest_support: float = Field(20.0, gt=0, description="log-odds that a single image can add to the support")
     tracked_images: int = Field(30, ge=1, le=1000, description="images that hypotheses are supported by")
     tracked_image_spacing: float = Field(0.5, ge=0, description="way between images of a camera that are weighed [m]")
     kidnapping_odds: float = Field(
-        4.0, ge=0, description="log-odds, at each image, against having been moved without odometry telling"
+        2.0, ge=0, description="log-odds, at each image, against having been moved without odometry telling"
     )
     tracking_gate: float = Field(
         3.0, gt=0, description="standard deviations within which a match belongs to a hypothesis"

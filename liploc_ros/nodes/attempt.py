@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from liploc_ros.localization import Hypothesis, Localization, State, Status, Tracking
+from liploc_ros.localization.hypotheses import agree
 from liploc_ros.localization.step_clock import StepClock
 from liploc_ros.nodes.localizer_engine import LocalizerEngine
 
@@ -41,14 +42,23 @@ class Attempt:
         if self.tracking is not None and self.tracking.state is State.LOCALIZED:
             # Of the time of an image that was passed over no pose is held true, and what it says alone is not needed.
             return Certainty.NO_POSE if self.belief is None else Certainty.TRACKED
-        return Certainty.ACCEPTED if self.localization.status is Status.SUCCESS else Certainty.NO_POSE
+        if self.localization.status is not Status.SUCCESS or not self._is_believed(self.localization.best):
+            return Certainty.NO_POSE
+        return Certainty.ACCEPTED
+
+    def _is_believed(self, best: Hypothesis | None) -> bool:
+        """Say whether nothing that was seen before speaks for another place."""
+        if best is None or self.tracking is None or self.tracking.best is None:
+            return best is not None
+        return agree(best.T_map_base, self.tracking.best.T_map_base, self.engine.localizer.config)
 
     @property
     def pose(self) -> Hypothesis | None:
         """The pose for ~/pose, initialpose and the transform to the odometry's frame, or None.
 
-        It is the tracked one while tracking is sure; otherwise that of an image that was accepted by itself, without
-        which a vehicle that stands still would have none: tracking learns nothing from what it has seen already.
+        It is the tracked one while tracking is sure; otherwise that of an image that was accepted by itself where
+        tracking believes the vehicle most. Without it a vehicle that stands still would have none: tracking learns
+        nothing from what it has seen already.
         """
         if self.certainty is Certainty.TRACKED and self.tracking is not None:
             return self.tracking.best
