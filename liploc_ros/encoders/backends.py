@@ -102,7 +102,7 @@ def _fastest(folder: Path, spec: ModelSpec, part: Part, settings: BackendSetting
 
 def _quickest(encoders: list[Encoder], view: NDArray[np.float32], refused: list[str]) -> Choice:
     """Return the encoder that takes least time for a view, and close the others."""
-    why_not = "".join(f"; {reason}" for reason in refused)
+    why_not = "".join(f"; {reason}" for reason in dict.fromkeys(refused))
     if len(encoders) == 1:
         return Choice(encoders[0], f"{encoders[0].runtime}: the only one that works here{why_not}")
     times = [median_ms(partial(encoder.encode, view)) for encoder in encoders]

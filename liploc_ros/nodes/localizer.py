@@ -83,7 +83,7 @@ class LocalizerNode(SelfStartingNode):
         manifest = engine.lidar_map.manifest
         self.get_logger().info(
             f"map {engine.lidar_map.path}: {manifest.places} places, {manifest.path_length:.0f} m; "
-            f"model {manifest.model_name} on {engine.localizer.runtime}"
+            f"model {manifest.model_name} on {engine.localizer.encoders.camera_choice.reason}"
         )
         return SUCCESS
 

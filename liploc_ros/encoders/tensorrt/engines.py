@@ -11,7 +11,7 @@ from liploc_ros.encoders.tensorrt.engine_cache import EngineCache, write_whole
 from liploc_ros.encoders.tensorrt.engine_encoder import EngineEncoder
 from liploc_ros.encoders.tensorrt.engine_key import EngineKey, Precision, key_for, profile_of
 from liploc_ros.encoders.tensorrt.gpu import Gpu, find_gpu
-from liploc_ros.encoders.tensorrt.module import Flavour, FlavourName, load_flavour
+from liploc_ros.encoders.tensorrt.module import Flavour, FlavourName, check_installed, load_flavour
 
 Use = TypeVar("Use")
 
@@ -32,8 +32,9 @@ def open_engine(
     Raises:
         ModelError: TensorRT, driver or GPU are missing, or the engine cannot be built or used.
     """
+    check_installed(name)
+    gpu = find_gpu()  # before a library of hundreds of megabytes is loaded for nothing
     flavour = load_flavour(name)
-    gpu = find_gpu()
     key = key_for(folder / FILES[part], profile_of(spec, part), flavour, gpu.name, gpu.capability, precision)
     jit = cache.path(key.digest, ".jit") if flavour.is_rtx else None
     return get_engine(

@@ -65,6 +65,12 @@ def is_installed(name: FlavourName) -> bool:
     return spec is not None and spec.origin is not None
 
 
+def check_installed(name: FlavourName) -> None:
+    """Raise ModelError with the remedy where a flavour is not installed."""
+    if not is_installed(name):
+        raise ModelError(f"backend {name}: the Python module {name} is not installed: {REMEDIES[name]}")
+
+
 @cache
 def load_flavour(name: FlavourName) -> Flavour:
     """Import a flavour.
@@ -72,8 +78,7 @@ def load_flavour(name: FlavourName) -> Flavour:
     Raises:
         ModelError: it is not installed, or its libraries cannot be loaded.
     """
-    if not is_installed(name):
-        raise ModelError(f"backend {name}: the Python module {name} is not installed: {REMEDIES[name]}")
+    check_installed(name)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
