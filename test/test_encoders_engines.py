@@ -308,7 +308,7 @@ def test_closed_encoders_open_again_when_used(bundle):
 
 
 class TestOnAPretendedGpu:
-    """The program around an engine; ONNX Runtime and host memory play TensorRT and CUDA, which proves nothing of a GPU."""
+    """The program around an engine; ONNX Runtime and host memory play TensorRT and CUDA, no proof of a GPU."""
 
     @pytest.fixture(params=["tensorrt", "tensorrt_rtx"])
     def pretended(self, request, monkeypatch, bundle, tmp_path):

@@ -3,7 +3,9 @@
 import logging
 
 import pytest
+from typer.testing import CliRunner
 
+from liploc_ros.cli.engine import app
 from liploc_ros.encoders import ModelError
 from liploc_ros.encoders.real_views import real_inputs
 from liploc_ros.encoders.tensorrt.engine_builder import Limits, build_engine
@@ -60,6 +62,14 @@ def test_a_target_that_is_not_known_names_those_that_are(bundle):
         keys_for_target(bundle.path, bundle.spec, RTX, "sm87", "fp16")
 
 
+def test_what_the_builder_refuses_is_an_error_with_its_reason(vit, tmp_path):
+    """Turing has no FP32 matrix products in TensorRT-RTX."""
+    profile = Profile(least=(1, 3, 224, 224), usual=(1, 3, 224, 224), most=(1, 3, 224, 224))
+    key = key_for(vit[0] / "camera.onnx", profile, RTX, "", "sm75", "fp32")
+    with pytest.raises(ModelError, match=r"refused \(.*FP32 GEMM is not supported.*take precision fp16"):
+        build_engine(vit[0] / "camera.onnx", key, RTX, Limits())
+
+
 def test_a_file_that_is_no_network_is_refused_in_one_line(bundle, tmp_path):
     path = tmp_path / "camera.onnx"
     path.write_bytes(b"nonsense")
@@ -74,6 +84,20 @@ def test_a_build_says_what_it_builds(bundle, caplog):
     key = keys_for_target(bundle.path, bundle.spec, RTX, "sm89", "fp16")["camera"]
     build_engine(bundle.path / "camera.onnx", key, RTX, Limits())
     assert any("building default/camera.onnx for tensorrt_rtx" in message for message in caplog.messages)
+
+
+def test_engines_are_built_listed_and_cleaned_from_the_command_line(tmp_path):
+    cache = ["--cache", str(tmp_path)]
+    run = CliRunner().invoke(
+        app, ["build", "--backend", "tensorrt_rtx", "--target", "sm86", "--target", "sm89", *cache]
+    )
+    assert run.exit_code == 0 and run.stdout.count(" MB, ") == 4
+    assert CliRunner().invoke(app, ["list", *cache]).stdout.count("good") == 4
+    next(tmp_path.glob("*.plan")).write_bytes(b"")
+    assert CliRunner().invoke(app, ["list", *cache]).stdout.count("stale: truncated: 0 of") == 1
+    assert "1 removed, 3 kept" in CliRunner().invoke(app, ["clean", *cache]).stdout
+    assert "3 removed, 0 kept" in CliRunner().invoke(app, ["clean", "--all", *cache]).stdout
+    assert not [path for path in tmp_path.iterdir() if path.suffix != ".lock"]
 
 
 @pytest.fixture(scope="module")

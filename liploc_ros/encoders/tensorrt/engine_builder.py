@@ -67,9 +67,8 @@ def build_engine(path: Path, key: EngineKey, flavour: Flavour, limits: Limits, t
     if memory is None:
         if progress.timed_out:
             raise ModelError(f"{what}: not built after {limits.seconds:g} s: raise --time-limit, or take backend onnx")
-        raise ModelError(
-            f"{what}: the builder gave up (its errors are in the log): take precision fp32 or backend onnx"
-        )
+        other = "fp16" if key.precision == "fp32" else "fp32"
+        raise ModelError(f"{what}: refused ({flavour.last_error()}): take precision {other} or backend onnx")
     plan = bytes(memory)
     LOG.info("built %s: %.1f MB in %.1f s", what, len(plan) / 1e6, time.monotonic() - start)
     return Built(plan, bytes(cache.serialize()) if cache is not None else b"")

@@ -51,9 +51,7 @@ class EngineEncoder:
         runtime: trt.Runtime = flavour.module.Runtime(flavour.logger())
         engine: trt.ICudaEngine | None = runtime.deserialize_cuda_engine(plan)
         if engine is None:
-            raise ModelError(
-                f"{key}: {flavour.name} cannot load the engine (its errors are in the log): build it again"
-            )
+            raise ModelError(f"{key}: {flavour.name} cannot load the engine ({flavour.last_error()}): build it again")
         self._runtime_and_engine: tuple[Any, Any] | None = (runtime, engine)  # a context needs both to live on
         self._jit_cache: Any = None
         self._context: trt.IExecutionContext | None = self._new_context(engine)
@@ -121,7 +119,7 @@ class EngineEncoder:
             raise ModelError(f"{self.runtime}: was closed: open the encoders again")
         self._memory.send(0, sent)
         if not self._context.execute_async_v3(self._memory.stream):
-            raise ModelError(f"{self.runtime}: the engine failed (its errors are in the log): take backend onnx")
+            raise ModelError(f"{self.runtime}: the engine failed ({self._flavour.last_error()}): take backend onnx")
         self._memory.fetch(1, fetched)
 
     def _set_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -49,8 +49,12 @@ class Flavour:
         known = self.module.ComputeCapability.__members__
         return tuple(sorted((name.lower() for name in known if name.startswith("SM")), key=lambda sm: int(sm[2:])))
 
+    def last_error(self) -> str:
+        """Return the last error that the library logged, for it raises none."""
+        return getattr(self.logger(), "last_error", "") or "no reason given"
+
     def logger(self) -> Any:
-        """Return a logger for the library, which passes warnings and errors on to Python's logging."""
+        """Return a logger for the library, which passes on to Python's logging, and remembers the last error."""
         return _logger(self.name)
 
 
@@ -102,8 +106,11 @@ def _logger(name: FlavourName) -> Any:
     class Logger(base):  # type: ignore[misc,valid-type]
         def __init__(self) -> None:
             base.__init__(self)
+            self.last_error = ""
 
         def log(self, severity: Any, message: str) -> None:
+            if levels.get(severity) == logging.ERROR:
+                self.last_error = message.splitlines()[0]
             LOG.log(levels.get(severity, logging.DEBUG), "%s: %s", name, message.splitlines()[0])
 
     return Logger()
