@@ -30,7 +30,7 @@ test-learning: $(VENV)/.train $(SHARED)  ## Run the tests of training, which nee
 	$(BIN)/python -m pytest -q --timeout 300 test/test_learning*.py
 
 test-rtx: $(VENV)/.rtx $(SHARED)  ## Build TensorRT-RTX engines for every GPU there is, without one (installs it).
-	$(BIN)/python -m pytest -q --timeout 300 test/test_encoders_rtx.py
+	$(BIN)/python -m pytest -q --timeout 300 test/test_encoders_rtx.py test/test_encoders_engines.py
 
 gpu-check: $(VENV)/.rtx $(VENV)/.train $(SHARED)  ## On a machine with an NVIDIA GPU: check and time every backend; writes into docs/gpu.md.
 	$(BIN)/python -m benchmarks.gpu_check $(ARGS)

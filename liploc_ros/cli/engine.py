@@ -26,6 +26,12 @@ app = typer.Typer(
 CacheOption = Annotated[
     Path | None, typer.Option("--cache", help="Folder of the engines; ~/.cache/liploc_ros/engines when left out.")
 ]
+ModelsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--model", help="A bundle in use, besides the package's own and those where they were; may be repeated."
+    ),
+]
 
 
 @app.command()
@@ -62,12 +68,12 @@ def build(
 
 
 @app.command("list")
-def list_engines(cache: CacheOption = None) -> None:
+def list_engines(model: ModelsOption = None, cache: CacheOption = None) -> None:
     """Show the engines of the cache, and which of them are of no use any more."""
-    store = EngineCache(cache)
+    store, models = EngineCache(cache), _in_use(model)
     entries = store.entries()
     for entry in entries:
-        state = why_stale(entry)
+        state = why_stale(entry, models)
         about = "unknown"
         if entry.record is not None:
             key, path = entry.record.key, Path(entry.record.model)
@@ -81,14 +87,15 @@ def list_engines(cache: CacheOption = None) -> None:
 
 @app.command()
 def clean(
+    model: ModelsOption = None,
     cache: CacheOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Remove every engine, those that are good too.")] = False,
 ) -> None:
     """Remove the engines that are of no use any more."""
-    store = EngineCache(cache)
+    store, models = EngineCache(cache), _in_use(model)
     removed = kept = 0
     for entry in store.entries():
-        state = why_stale(entry)
+        state = why_stale(entry, models)
         if not (state or everything):
             kept += 1
         elif store.remove(entry.digest):
@@ -98,6 +105,11 @@ def clean(
             kept += 1
             typer.echo(f"{entry.digest[:12]} kept: another process uses it")
     typer.echo(f"{store.folder}: {removed} removed, {kept} kept")
+
+
+def _in_use(models: list[Path] | None) -> set[str]:
+    """Return the hashes of the ONNX files of these bundles and of the package's own."""
+    return {digest for path in (None, *(models or [])) for digest in ModelBundle.load(path).spec.files.values()}
 
 
 def _age(since: datetime) -> str:

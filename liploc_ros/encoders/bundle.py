@@ -20,7 +20,7 @@ from liploc_ros.encoders.inputs import (
     lidar_input,
     panorama_input,
 )
-from liploc_ros.encoders.spec import FILES, FORMAT_VERSION, HEADINGS_AT_ONCE, ModelSpec
+from liploc_ros.encoders.spec import FILES, FORMAT_VERSION, HEADINGS_AT_ONCE, ModelSpec, Part
 from liploc_ros.encoders.tensorrt.engine_key import Precision
 from liploc_ros.geometry import MountedCamera
 from liploc_ros.views import CameraView, CameraViewer, Panorama, Viewer, WholeImageViewer
@@ -76,6 +76,7 @@ class Encoders:
     def __init__(self, bundle: ModelBundle, settings: BackendSettings | None = None) -> None:
         self.bundle = bundle
         self._settings = settings or BackendSettings()
+        self._closed = False
 
     @cached_property
     def camera_choice(self) -> Choice:
@@ -84,7 +85,7 @@ class Encoders:
         Raises:
             ModelError: the backend that was asked for cannot run.
         """
-        return open_encoder(self.bundle.path, self.bundle.spec, "camera", self._settings)
+        return self._open("camera")
 
     @cached_property
     def lidar_choice(self) -> Choice:
@@ -93,7 +94,7 @@ class Encoders:
         Raises:
             ModelError: the backend that was asked for cannot run.
         """
-        return open_encoder(self.bundle.path, self.bundle.spec, "lidar", self._settings)
+        return self._open("lidar")
 
     @property
     def camera(self) -> Encoder:
@@ -106,11 +107,17 @@ class Encoders:
         return self.lidar_choice.encoder
 
     def close(self) -> None:
-        """Free what the runtimes hold, a GPU's memory for one. What is used after that is loaded anew."""
+        """Free what the runtimes hold, a GPU's memory for one; nothing can be encoded after that."""
+        self._closed = True
         for name in ("camera_choice", "lidar_choice"):
             choice = self.__dict__.pop(name, None)
             if choice is not None:
                 choice.encoder.close()
+
+    def _open(self, part: Part) -> Choice:
+        if self._closed:
+            raise ModelError(f"{self.bundle.path}: the encoders were closed: take new ones of the bundle")
+        return open_encoder(self.bundle.path, self.bundle.spec, part, self._settings)
 
     def viewer(self, mounted: MountedCamera, heading: float = 0.0) -> Viewer:
         """Return what makes this model's views of a camera's images.

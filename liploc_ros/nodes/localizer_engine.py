@@ -17,9 +17,17 @@ from liploc_ros.nodes.localizer_parameters import LocalizerParameters
 
 @dataclass(frozen=True)
 class LocalizerEngine:
-    """A localizer that is ready, and a lock, for it is not for two threads at once."""
+    """A localizer that is ready, and a lock, for it is not for two threads at once.
+
+    Attributes:
+        localizer: it.
+        runtime: what runs its encoder.
+        reason: why it is this one.
+    """
 
     localizer: Localizer
+    runtime: str
+    reason: str
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -89,4 +97,4 @@ class LocalizerEngine:
             if encoders is None:
                 ready.close()
             raise
-        return cls(localizer)
+        return cls(localizer, localizer.runtime, ready.camera_choice.reason)
