@@ -149,3 +149,19 @@ def test_an_engine_agrees_with_onnx_runtime_on_this_gpu(bundle, tmp_path, precis
     cells = encoders.camera.encode(real_inputs(bundle.spec, "camera"))  # opened only if cosines are at least 0.999
     assert cells.shape == (2, 32, 8, 32)
     encoders.close()
+
+
+def test_what_is_called_of_cuda_and_rtx_exists():
+    """Without a GPU nothing else shows that the program calls functions that there are."""
+    from cuda.bindings import runtime
+    from pretended_gpu import PretendedCuda
+
+    names = [name for name in vars(PretendedCuda) if name.startswith("cuda")]
+    assert len(names) > 15 and [name for name in names if not hasattr(runtime, name)] == []
+    assert runtime.cudaMemcpyKind.cudaMemcpyHostToDevice and runtime.cudaMemcpyKind.cudaMemcpyDeviceToHost
+    assert hasattr(runtime.cudaStreamCaptureMode, "cudaStreamCaptureModeThreadLocal")
+    trt = RTX.module
+    assert hasattr(trt.ICudaEngine, "create_runtime_config") and trt.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
+    assert {"cuda_graph_strategy", "create_runtime_cache", "set_runtime_cache"} <= set(dir(trt.IRuntimeConfig))
+    assert {"serialize", "deserialize"} <= set(dir(trt.IRuntimeCache))
+    assert {"set_input_shape", "set_tensor_address", "execute_async_v3"} <= set(dir(trt.IExecutionContext))

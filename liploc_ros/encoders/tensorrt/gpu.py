@@ -30,7 +30,7 @@ def cuda_runtime() -> Any:
     try:
         from cuda.bindings import runtime
     except ImportError as error:
-        raise ModelError(f"a GPU needs cuda-bindings ({error}): pip install 'cuda-bindings>=12.6,<13'") from error
+        raise ModelError(f"a GPU needs cuda-bindings ({error}): pip install 'cuda-bindings>=12.6'") from error
     return runtime
 
 
@@ -123,7 +123,10 @@ class GpuMemory:
 
 def _remedy(status: str) -> str:
     if status in ("cudaErrorInsufficientDriver", "cudaErrorNoDevice", "cudaErrorStubLibrary"):
-        return "no NVIDIA GPU with a driver for CUDA 12 here: install the driver, or take backend onnx"
+        return (
+            "no NVIDIA GPU here, or no driver that is new enough: install the driver (for one older than 580, "
+            "pip install 'cuda-bindings<13'), or take backend onnx"
+        )
     if status == "cudaErrorMemoryAllocation":
         return "the GPU's memory is full: end what else uses it, or take backend onnx"
     return "restart the process; if it stays, take backend onnx"
