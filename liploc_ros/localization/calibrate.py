@@ -22,7 +22,7 @@ RIGHT, RIGHT_TURN = 2.0, np.deg2rad(5)  # of an answer [m, rad]
 PENALTY = 0.03  # on squared weights of standardised rows; keeps a few hundred views from being learnt by heart
 FALSE_ACCEPTS = 0.001  # share of images from elsewhere that may be accepted
 LEAST_PRECISION = 0.99  # of answers above the threshold whose lead reaches the margin
-LEAST_MARGIN = 0.1  # two copies of one place have no lead at all
+LEAST_MARGIN = 0.5  # a place that is less than about three times as likely as the next is not sure
 
 
 class CalibrationError(LiplocError):
