@@ -7,6 +7,7 @@ from liploc_ros.geometry import MountedCamera, angle_difference, inverse, pose_f
 from liploc_ros.localization import Localizer, LocalizerConfig, Status
 from liploc_ros.localization.accept import accept
 from liploc_ros.localization.evidence import SHARPNESS, compare
+from liploc_ros.localization.groups import groups_of
 from liploc_ros.localization.hypotheses import Hypothesis
 from liploc_ros.mapping import LidarMap, MapError
 from liploc_ros.views import ViewError
@@ -105,6 +106,22 @@ def test_two_places_that_look_alike_are_ambiguous_and_both_are_kept(demo_map, bu
     assert abs(answer.hypotheses[0].T_map_base[0, 3] - answer.hypotheses[1].T_map_base[0, 3]) == pytest.approx(
         1000, abs=1
     )
+
+
+def test_matches_that_agree_are_one_group_and_every_match_is_in_at_most_one(rng):
+    """Against the sentence that describes it, on poses that crowd around three places, two of them the same turned."""
+    centres = np.array([[0.0, 0, 0], [0.0, 0, np.pi], [60.0, 0, 0]])
+    poses = centres[rng.integers(0, 3, 90)] + rng.uniform(-1, 1, (90, 3)) * [0.8, 0.8, 0.05]
+    evidence, config = rng.normal(0, 2, 90), LocalizerConfig(max_hypotheses=10)
+    groups = groups_of(poses, evidence, config)
+    weight = np.exp(evidence) / np.exp(evidence).sum()
+    members = np.concatenate([group.members for group in groups])
+    assert len(groups) == 3 and sorted(members) == list(range(90))
+    for group in groups:
+        assert group.probability == pytest.approx(weight[group.members].sum()) and group.share.sum() == pytest.approx(1)
+        assert group.best == group.members[np.argmax(evidence[group.members])]
+        assert np.ptp(poses[group.members, :2], axis=0).max() < 2 * config.merge_distance
+    assert [g.probability for g in groups] == sorted((g.probability for g in groups), reverse=True)
 
 
 def test_comparing_counts_similarity_and_distinctness_of_each_row_at_each_shift(rng):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.localization.acceptance_files import kind_of, read_acceptance, write_acceptance
 from liploc_ros.localization.calibrate import CalibrationError, calibrate, coverage, fit_evidence, summary
+from liploc_ros.localization.confidence import log_odds_of
 from liploc_ros.localization.trials import Trial, TrialError, load_trials, save_trials
 
 SIGMA = 0.5  # metres along the path by which the made answers are off
@@ -28,7 +29,7 @@ def made_trials(rng, count=150, elsewhere=80):
         seen_at = true[0] + rng.normal(0, SIGMA)
         if number < count:
             rows[:, 0] += 0.8 * np.exp(-(((x - seen_at) / 0.7) ** 2)) * (poses[:, 2] == 0)
-        trials.append(Trial(poses, rows, rows[:, 0].astype(float), true if number < count else None))
+        trials.append(Trial(poses, rows, rows[:, 0].astype(float), true if number < count else None, 60.0))
     return trials
 
 
@@ -87,7 +88,7 @@ def test_a_damaged_file_of_trials_is_named(tmp_path_factory, trials, data):
     [
         ({"counts": np.array([1, 2])}, "do not fit together"),
         ({"counts": np.array([], int)}, "no trials in it"),
-        ({"format": np.array(2)}, "format 2"),
+        ({"format": np.array(3)}, "format 3"),
         ({"spacing": np.array(-1.0)}, "not finite"),
         ({"rows": np.full((180, 2), np.nan)}, "not finite"),
     ],
@@ -117,3 +118,10 @@ def test_a_calibration_is_kept_in_bundle_map_or_file(fitted, bundle, demo_map, t
             read_acceptance(tmp_path / "found.json")
     with pytest.raises(CalibrationError, match=r"ends in \.json"):
         kind_of(tmp_path / "nothing")
+
+
+def test_an_answer_counts_for_less_on_a_longer_map(fitted):
+    """Ten times the places, a tenth of the odds: each may look like the image by chance."""
+    signs = np.array([5.0, 0.5, 3.0])
+    short, long, shorter = (log_odds_of(signs, fitted, fitted.path_length * times) for times in (1, 10, 0.1))
+    assert short - long == pytest.approx(np.log(10)) and shorter == short

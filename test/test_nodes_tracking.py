@@ -1,7 +1,9 @@
 """The localizer node from image to image: a recorded drive is played to it, image by image, with its odometry."""
 
 import copy
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy")
@@ -10,9 +12,13 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry
 from ros_bench import IMAGE, INFO, messages_of
 
+from liploc_ros.geometry import pose_from_yaw
+from liploc_ros.localization import Hypothesis, Localization, Localizer, State, Status, Tracking
 from liploc_ros.msg import Belief, PoseHypothesisArray
+from liploc_ros.nodes.attempt import Attempt, Certainty
 from liploc_ros.nodes.conversions import header_at, stamp_ns_of
 from liploc_ros.nodes.localizer import LocalizerNode
+from liploc_ros.nodes.localizer_engine import LocalizerEngine
 from liploc_ros.nodes.mounts import format_mount
 from liploc_ros.srv import LoadMap, Localize
 
@@ -109,6 +115,18 @@ def test_a_vehicle_that_stands_still_has_the_pose_of_its_image(bench, settings, 
     play(repeated(recorded[IMAGE][0], 5), base_frame=None)
     bench.wait(lambda: len(heard.poses) == len(heard.beliefs) == 5, "not all poses")
     assert max(belief.state for belief in heard.beliefs) < Belief.LOCALIZED
+
+
+@pytest.mark.parametrize(("ahead", "certainty"), [(0.5, Certainty.ACCEPTED), (40.0, Certainty.NO_POSE)])
+def test_an_accepted_image_gives_no_pose_where_what_was_seen_before_speaks_for_another(
+    demo_map, bundle, ahead, certainty
+):
+    here = Hypothesis(np.eye(4), np.eye(6), 0.7, 0.9, 0, "camera", 0.9)
+    believed = replace(here, T_map_base=pose_from_yaw(ahead, 0, 0, 0))
+    alone = Localization(Status.SUCCESS, "", (here,), 0, 1.0)
+    tracking = Tracking(State.CONVERGING, "", 0.4, (believed,), alone, 0, 1.0)
+    attempt = Attempt(alone, tracking, LocalizerEngine(Localizer(demo_map, bundle)))
+    assert attempt.certainty is certainty and (attempt.pose is None) == (certainty is Certainty.NO_POSE)
 
 
 def test_a_vehicle_that_stays_lost_is_warned_of(bench, settings, recorded, play):

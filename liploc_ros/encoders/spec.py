@@ -52,6 +52,9 @@ class AcceptanceSpec(BaseModel):
     confidence: tuple[float, float, float, float] | None = Field(
         None, description="log-odds that an answer is right: a unit of evidence, similarity, prominence; and a constant"
     )
+    path_length: float = Field(
+        0.0, ge=0, description="of the shortest map it was fitted on [m]; a longer one has more to be mistaken for"
+    )
     min_confidence: float = Field(0.5, ge=0, le=1, description="below it the place is unknown")
     spread_position: float = Field(
         1.0, gt=0, description="how much of the variance along the path of matches and between places is error"

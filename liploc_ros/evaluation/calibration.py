@@ -118,4 +118,4 @@ def _trial(
     candidates = lidar_map.index.search(view.cells, config.candidates)
     matches = refine(candidates, view.cells, lidar_map, config.heading_reach, weights)
     poses = planar_of(base_poses(matches, lidar_map, view.mounted, view.heading))
-    return Trial(poses, matches.rows, matches.similarity, truth)
+    return Trial(poses, matches.rows, matches.similarity, truth, lidar_map.drawn_length)

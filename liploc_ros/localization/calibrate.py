@@ -11,7 +11,7 @@ from scipy.special import expit, log_expit, logsumexp
 from liploc_ros.encoders.spec import AcceptanceSpec
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import angle_difference
-from liploc_ros.localization.confidence import log_odds_of, signs_of
+from liploc_ros.localization.confidence import log_odds_of, log_times_longer, signs_of
 from liploc_ros.localization.config import LocalizerConfig
 from liploc_ros.localization.groups import groups_of
 from liploc_ros.localization.planar import Planar, difference
@@ -20,9 +20,10 @@ from liploc_ros.localization.trials import Trial
 NEAR, TURNED = 2.0, np.deg2rad(4)  # of a match that a view should choose [m, rad]
 RIGHT, RIGHT_TURN = 2.0, np.deg2rad(5)  # of an answer [m, rad]
 PENALTY = 0.03  # on squared weights of standardised rows; keeps a few hundred views from being learnt by heart
-FALSE_ACCEPTS = 0.001  # share of images from elsewhere that may be accepted
+FALSE_ACCEPTS = 0.0005  # share of images from elsewhere that may be accepted; half of what is promised
+TAIL, LEAST_IN_TAIL = 0.02, 10  # share, and least number, of the images from elsewhere that look most like the map
 LEAST_PRECISION = 0.99  # of answers above the threshold whose lead reaches the margin
-LEAST_MARGIN = 0.1  # two copies of one place have no lead at all
+LEAST_MARGIN = 0.5  # a place that is less than about three times as likely as the next is not sure
 
 
 class CalibrationError(LiplocError):
@@ -31,13 +32,14 @@ class CalibrationError(LiplocError):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the localizer makes of a trial: signs (3,) of confidence, lead, and the errors of the pose.
+    """What the localizer makes of a trial: signs (3,) of confidence, length of the map [m], lead, and errors.
 
     ``away`` [m], ``ahead`` [m] along the heading and ``turned`` [rad] are infinite for an image from elsewhere;
     ``spread`` is the variance of the matches along the heading [m^2] and of their yaw [rad^2].
     """
 
     signs: NDArray[np.float64]
+    path_length: float
     lead: float
     away: float
     ahead: float
@@ -79,17 +81,20 @@ def calibrate(
         raise CalibrationError(
             f"{right.sum()} of {len(right)} images are found: give drives to compare with (--elsewhere), or another one"
         )
-    signs = np.stack([a.signs for a in answers])
+    signs, lengths = np.stack([a.signs for a in answers]), np.array([a.path_length for a in answers])
+    usual = float(lengths.min())
     acceptance = AcceptanceSpec(
         min_score=round(_least(signs[:, 1], answers, FALSE_ACCEPTS), 4),
         min_margin=LEAST_MARGIN,
         temperature=round(max(0.005, float(signs[right, 1].std()) / 2), 4),
         evidence=tuple(round(float(w), 4) for w in weights),
-        confidence=_fit_confidence(signs, right),
+        confidence=_fit_confidence(signs, right, log_times_longer(lengths, usual)),
+        path_length=round(usual, 1),
         source=source,
     )
-    confidence = expit(log_odds_of(signs, acceptance))
-    min_confidence = _least(confidence, answers, FALSE_ACCEPTS)
+    odds = log_odds_of(signs, acceptance, lengths)
+    min_confidence = float(expit(_least(odds, answers, FALSE_ACCEPTS)))
+    confidence = expit(odds)
     accepted = [a for a, c in zip(answers, confidence, strict=True) if c >= min_confidence and not a.is_elsewhere]
     found = [a for a in answers if a.is_right]
     between_places = spacing**2 / 12
@@ -150,6 +155,7 @@ def answer_of(trial: Trial, weights: NDArray[np.float64], config: LocalizerConfi
     error = np.full(3, np.inf) if trial.truth is None else difference(pose, trial.truth)
     return Answer(
         signs=signs_of(evidence, trial.similarity, best),
+        path_length=trial.path_length,
         lead=best.probability - (groups[1].probability if len(groups) > 1 else 0.0),
         away=float(np.hypot(error[0], error[1])),
         ahead=float(error[:2] @ ahead) if trial.truth is not None else np.inf,
@@ -181,7 +187,7 @@ def summary(trials: Sequence[Trial], acceptance: AcceptanceSpec, spacing: float)
 
 def is_accepted(answer: Answer, acceptance: AcceptanceSpec) -> bool:
     """Say whether the localizer would take it for true."""
-    confidence = expit(log_odds_of(answer.signs, acceptance))
+    confidence = expit(log_odds_of(answer.signs, acceptance, answer.path_length))
     return bool(confidence >= acceptance.min_confidence and answer.lead >= acceptance.min_margin)
 
 
@@ -212,8 +218,10 @@ def _labelled(trial: Trial, truth: Planar) -> tuple[NDArray[np.float64], NDArray
     return rows - rows.mean(axis=0), near
 
 
-def _fit_confidence(signs: NDArray[np.float64], right: NDArray[np.bool_]) -> tuple[float, float, float, float]:
-    """Return weights and constant of a logistic regression, both classes weighted alike.
+def _fit_confidence(
+    signs: NDArray[np.float64], right: NDArray[np.bool_], less: NDArray[np.float64]
+) -> tuple[float, float, float, float]:
+    """Return weights and constant of a logistic regression, both classes weighted alike; ``less`` is taken off (N,).
 
     A weight that is negative would make a better answer less likely: all are kept at zero or above.
     """
@@ -223,7 +231,7 @@ def _fit_confidence(signs: NDArray[np.float64], right: NDArray[np.bool_]) -> tup
     side = np.where(right, 1.0, -1.0)
 
     def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        margin = side * (X @ w)
+        margin = side * (X @ w - less)
         penalty = 1e-3 * w[:3]
         value = -float(weight @ log_expit(margin)) + float(penalty @ w[:3]) / 2
         return value, -(weight * side * expit(-margin)) @ X + np.append(penalty, 0.0)
@@ -236,12 +244,19 @@ def _fit_confidence(signs: NDArray[np.float64], right: NDArray[np.bool_]) -> tup
 
 
 def _least(values: NDArray[np.float64], answers: Sequence[Answer], share: float) -> float:
-    """Return the value that at most a share of the images from elsewhere reach."""
+    """Return the value that at most a share of the images from elsewhere reach.
+
+    A single image would decide on a share of one in a thousand: the highest 2 % are taken for exponentially distributed
+    above the rest (peaks over a threshold), which is what one of another thousand reaches.
+    """
     outside = np.sort(values[[a.is_elsewhere for a in answers]])
     if not len(outside):
         return float(values.min())
-    allowed = int(share * len(outside))
-    return float(np.nextafter(np.float32(outside[len(outside) - 1 - allowed]), np.float32(2))) + 1e-4
+    highest = max(LEAST_IN_TAIL, round(TAIL * len(outside)))
+    if len(outside) <= 2 * highest:
+        return float(outside[-1]) + 1e-4
+    start = outside[-highest - 1]
+    return float(start + (outside[-highest:] - start).mean() * np.log(highest / (len(outside) * share)))
 
 
 def _margin(accepted: Sequence[Answer]) -> float:

@@ -1,7 +1,7 @@
 """How often an answer is right that looks as good as this one."""
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from liploc_ros.encoders.spec import AcceptanceSpec
@@ -9,10 +9,10 @@ from liploc_ros.localization.groups import Group
 from liploc_ros.localization.refine import Matches
 
 
-def confidence_of(matches: Matches, group: Group, acceptance: AcceptanceSpec) -> float:
-    """Return how often an answer like this group of matches is right, 0 to 1; see :func:`signs_of`."""
+def confidence_of(matches: Matches, group: Group, acceptance: AcceptanceSpec, path_length: float) -> float:
+    """Return how often an answer like this group of matches is right on a map so long [m], 0 to 1."""
     signs = signs_of(matches.evidence, matches.similarity, group)
-    return float(expit(log_odds_of(signs, acceptance)))
+    return float(expit(log_odds_of(signs, acceptance, path_length)))
 
 
 def signs_of(evidence: NDArray[np.float64], similarity: NDArray[np.float64], group: Group) -> NDArray[np.float64]:
@@ -26,8 +26,17 @@ def signs_of(evidence: NDArray[np.float64], similarity: NDArray[np.float64], gro
     return np.array([best, similarity[group.best], best - np.median(others) if len(others) else 0.0])
 
 
-def log_odds_of(signs: NDArray[np.float64], acceptance: AcceptanceSpec) -> NDArray[np.float64]:
-    """Return log-odds (...) that answers with signs (..., 3) are right; from the similarity where none were fitted."""
+def log_odds_of(signs: NDArray[np.float64], acceptance: AcceptanceSpec, path_length: ArrayLike) -> NDArray[np.float64]:
+    """Return log-odds (...) that answers with signs (..., 3) are right; from the similarity where none were fitted.
+
+    A map of twice the length has twice as many places that may look like an image by chance.
+    """
     if acceptance.confidence is None:
         return np.asarray((signs[..., 1] - acceptance.min_score) / acceptance.temperature)
-    return np.asarray(signs @ np.array(acceptance.confidence[:3]) + acceptance.confidence[3])
+    odds = signs @ np.array(acceptance.confidence[:3]) + acceptance.confidence[3]
+    return np.asarray(odds - log_times_longer(path_length, acceptance.path_length))
+
+
+def log_times_longer(path_length: ArrayLike, usual: float) -> NDArray[np.float64]:
+    """Return the log of how many times as long as usual maps are, 0 for shorter ones and where the usual is unknown."""
+    return np.log(np.maximum(np.asarray(path_length) / usual, 1)) if usual > 0 else np.zeros(np.shape(path_length))

@@ -76,7 +76,7 @@ def merge(
                 probability=group.probability,
                 place_id=place,
                 camera=mounted.frame_id,
-                confidence=confidence_of(matches, group, acceptance),
+                confidence=confidence_of(matches, group, acceptance, lidar_map.drawn_length),
             )
         )
     return tuple(hypotheses)

@@ -127,7 +127,7 @@ class Localizer:
         matches, poses = self._refine(candidates, cells, mounted, clock)
         hypotheses = self._merge(matches, poses, mounted, clock)
         status, message = accept(hypotheses, self.min_confidence, self.min_margin)
-        sighting = sighting_of(poses, matches, hypotheses, self.acceptance, self.config)
+        sighting = sighting_of(poses, matches, hypotheses, self.acceptance, self.config, self.lidar_map.drawn_length)
         tracker.weigh(mounted.frame_id, cells, T_base_view, sighting, hypotheses)
         clock.finish("weigh")
         seen = Localization(status, message, hypotheses, stamp_ns, clock.total, clock.steps)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from liploc_ros.encoders.spec import AcceptanceSpec
+from liploc_ros.localization.confidence import log_times_longer
 from liploc_ros.localization.config import LocalizerConfig
 from liploc_ros.localization.hypotheses import Hypothesis
 from liploc_ros.localization.planar import Planar, planar_of
@@ -39,13 +40,17 @@ def sighting_of(
     hypotheses: Sequence[Hypothesis],
     acceptance: AcceptanceSpec,
     config: LocalizerConfig,
+    path_length: float,
 ) -> Sighting:
     """Return what matches at poses (M, 4, 4) tell, of which ``hypotheses`` were merged.
 
     The best match is right with its hypothesis's confidence; another is less likely by what it has less of evidence.
+    That a longer map (``path_length`` [m]) has more to be mistaken for counts once, when a hypothesis is taken up: where
+    it expects the next image is one place, however many there are.
     """
     confidence = np.clip(hypotheses[0].confidence, NEVER_SURE, 1 - NEVER_SURE) if hypotheses else 0.5
-    log_odds = logit(confidence) + matches.evidence - matches.evidence.max(initial=-np.inf)
+    here = float(logit(confidence) + log_times_longer(path_length, acceptance.path_length))
+    log_odds = here + matches.evidence - matches.evidence.max(initial=-np.inf)
     along = acceptance.sigma_position if config.sigma_position is None else config.sigma_position
     heading = acceptance.sigma_heading if config.sigma_heading is None else config.sigma_heading
     return Sighting(planar_of(poses), matches.evidence, log_odds, np.array([along, config.sigma_lateral, heading]))

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from liploc_ros.errors import LiplocError
 from liploc_ros.localization.planar import Planar
 
-FORMAT = 1
+FORMAT = 2
 TRIALS_FILE = "trials.npz"
 DAMAGED = (
     *(ValueError, KeyError, EOFError, AttributeError, TypeError, NotImplementedError, RuntimeError, MemoryError),
     *(struct.error, zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError, OverflowError, IndexError),
 )
-NAMES = ("format", "spacing", "counts", "truths", "poses", "rows", "similarity")
+NAMES = ("format", "spacing", "lengths", "counts", "truths", "poses", "rows", "similarity")
 
 
 class TrialError(LiplocError):
@@ -37,12 +37,14 @@ class Trial:
         rows: (M, 2 h) see :func:`~liploc_ros.localization.evidence.compare`.
         similarity: (M,) mean cosine, -1 to 1.
         truth: (3,) where it was taken, or None if that is not on the map.
+        path_length: of the map [m].
     """
 
     poses: Planar
     rows: NDArray[np.float32]
     similarity: NDArray[np.float64]
     truth: Planar | None
+    path_length: float
 
 
 def save_trials(path: Path, trials: Sequence[Trial], spacing: float) -> None:
@@ -54,6 +56,7 @@ def save_trials(path: Path, trials: Sequence[Trial], spacing: float) -> None:
     arrays: dict[str, Any] = {
         "format": np.array(FORMAT),
         "spacing": np.array(spacing),
+        "lengths": np.array([trial.path_length for trial in trials]),
         "counts": np.array([len(trial.poses) for trial in trials]),
         "truths": np.array([np.full(3, np.nan) if t.truth is None else t.truth for t in trials]).reshape(-1, 3),
         "poses": np.concatenate([trial.poses for trial in trials]),
@@ -86,8 +89,8 @@ def load_trials(path: Path) -> tuple[list[Trial], float]:
     ends = np.cumsum(arrays["counts"])[:-1]
     parts = [np.split(arrays[name], ends) for name in ("poses", "rows", "similarity")]
     trials = [
-        Trial(poses, rows, similarity.astype(np.float64), None if np.isnan(truth).any() else truth)
-        for poses, rows, similarity, truth in zip(*parts, arrays["truths"], strict=True)
+        Trial(poses, rows, similarity.astype(np.float64), None if np.isnan(truth).any() else truth, float(length))
+        for poses, rows, similarity, truth, length in zip(*parts, arrays["truths"], arrays["lengths"], strict=True)
     ]
     return trials, float(arrays["spacing"])
 
@@ -104,8 +107,15 @@ def _contradiction(arrays: dict[str, NDArray[Any]]) -> str:
         return "no trials in it"
     views, matches = len(counts), int(counts.sum())
     rows = shapes["rows"][1:]
-    expected = {"truths": (views, 3), "poses": (matches, 3), "rows": (matches, *rows), "similarity": (matches,)}
+    expected = {
+        "lengths": (views,),
+        "truths": (views, 3),
+        "poses": (matches, 3),
+        "rows": (matches, *rows),
+        "similarity": (matches,),
+    }
     if any(shapes[name] != shape for name, shape in expected.items()) or len(rows) != 1 or rows[0] % 2 or not rows[0]:
         return "its arrays do not fit together"
-    finite = all(np.isfinite(arrays[name]).all() for name in ("poses", "rows", "similarity"))
-    return "" if finite and 0 < arrays["spacing"] < np.inf else "its numbers are not finite"
+    finite = all(np.isfinite(arrays[name]).all() for name in ("poses", "rows", "similarity", "lengths"))
+    positive = (arrays["lengths"] > 0).all() and 0 < arrays["spacing"] < np.inf
+    return "" if finite and positive else "its numbers are not finite, or lengths not positive"

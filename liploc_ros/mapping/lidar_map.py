@@ -58,6 +58,11 @@ class LidarMap:
         return hashlib.sha256(self.manifest.model_dump_json().encode()).hexdigest()
 
     @property
+    def drawn_length(self) -> float:
+        """Metres of path along which places are drawn."""
+        return len(self.cells) * self.manifest.config.place_spacing
+
+    @property
     def size_bytes(self) -> int:
         """Bytes on disk, without the manifest."""
         return sum(file.bytes for file in self.manifest.files.values())
