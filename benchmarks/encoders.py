@@ -21,12 +21,14 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from benchmarks.busy import beside_others
 from benchmarks.random_models import timm_onnx
 from benchmarks.timing import medians_ms
 from liploc_ros.datasets import Drive, open_drive
 from liploc_ros.encoders import ModelBundle, camera_input
 from liploc_ros.encoders.inputs import panorama_input
 from liploc_ros.encoders.onnx import OnnxEncoder
+from liploc_ros.encoders.real_views import real_inputs
 from liploc_ros.encoders.spec import FILES
 from liploc_ros.share import share_folder
 from liploc_ros.views import CameraViewer, draw_panorama
@@ -70,6 +72,8 @@ def main() -> None:
     versions = {"onnxruntime": onnxruntime.__version__, "openvino": openvino.__version__}
     args.out.write_text(json.dumps(results | {"_versions": versions}, indent=2) + "\n")
     print(_table(results))
+    bundle = ModelBundle.load()
+    print(beside_others(bundle.path / FILES["camera"], real_inputs(bundle.spec, "camera")[:1], THREADS))
     print(args.out)
 
 
