@@ -1,39 +1,32 @@
-"""How long an encoder takes between pauses while other processes want the cores, for one thread and for two."""
+"""How long an encoder takes between pauses while other processes want the cores."""
 
 import multiprocessing
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from liploc_ros.encoders.onnx import OnnxEncoder
-
 CALLS, PAUSE = 200, 0.02  # s
+Views = NDArray[np.float32]
 
 
-def beside_others(path: Path, view: NDArray[np.float32], threads: tuple[int, ...]) -> str:
+def beside_others(encoders: Mapping[str, Callable[[Views], Views]], view: Views) -> str:
     """Return a table: median and 99th percentile of a view every 20 ms beside 0, 1 and 2 processes that compute."""
-    rows = [
-        "| processes that compute beside it | "
-        + " | ".join("1 thread" if n == 1 else f"{n} threads" for n in threads)
-        + " |"
-    ]
-    rows.append("|---|" + "---|" * len(threads))
+    rows = ["| processes that compute beside it | " + " | ".join(encoders) + " |", "|---|" + "---|" * len(encoders)]
     for others in range(3):
         with _computing(others):
-            cells = [_times(OnnxEncoder(path, n), view) for n in threads]
+            cells = [_times(encode, view) for encode in encoders.values()]
         rows.append(f"| {others} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
-def _times(encoder: OnnxEncoder, view: NDArray[np.float32]) -> str:
+def _times(encode: Callable[[Views], Views], view: Views) -> str:
     taken = []
     for _ in range(CALLS):
         start = time.perf_counter()
-        encoder.encode(view)
+        encode(view)
         taken.append(1e3 * (time.perf_counter() - start))
         time.sleep(PAUSE)
     return f"{np.median(taken):.2f} ms, p99 {np.quantile(taken, 0.99):.2f} ms"

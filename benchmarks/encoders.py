@@ -73,7 +73,10 @@ def main() -> None:
     args.out.write_text(json.dumps(results | {"_versions": versions}, indent=2) + "\n")
     print(_table(results))
     bundle = ModelBundle.load()
-    print(beside_others(bundle.path / FILES["camera"], real_inputs(bundle.spec, "camera")[:1], THREADS))
+    path = bundle.path / FILES["camera"]
+    encoders = {f"ONNX Runtime, threads: {n}": _onnx(path, n) for n in THREADS}
+    encoders[f"OpenVINO, threads: {THREADS[-1]}"] = _openvino(path, THREADS[-1])
+    print(beside_others(encoders, real_inputs(bundle.spec, "camera")[:1]))
     print(args.out)
 
 
