@@ -100,7 +100,8 @@ def repeated_wrongly(localizer: Localizer, scenery: Scenery, every: int) -> tupl
         states = []
         for i in range(REPEATS):
             noisy = query.image + SENSOR_NOISE * rng.standard_normal(query.image.shape, dtype=np.float32)
-            T_odom_base = pose_from_yaw(*(TREMBLING * rng.standard_normal(2)), 0.0, 0.0)
+            x, y = TREMBLING * rng.standard_normal(2)
+            T_odom_base = pose_from_yaw(float(x), float(y), 0.0, 0.0)
             stamp_ns = query.stamp_ns + i * 100_000_000
             image = np.clip(noisy, 0, 255).astype(np.uint8)
             states.append(localizer.track(image, scenery.mounted, stamp_ns, T_odom_base).state)
