@@ -50,7 +50,7 @@ def test_the_yaml_file_has_the_defaults_of_all_parameters(name, table):
 def test_the_yaml_file_reaches_the_node_in_any_namespace(bench, tmp_path):
     text = (share_folder() / "config" / "localizer.yaml").read_text()
     path = tmp_path / "localizer.yaml"
-    path.write_text(text.replace("candidates: 32", "candidates: 17").replace("autostart: true", "autostart: false"))
+    path.write_text(text.replace("candidates: 48", "candidates: 17").replace("autostart: true", "autostart: false"))
     node = bench.start(lambda **arguments: LocalizerNode(namespace="/car/front", **arguments), yaml=path)
     assert node.settings.candidates == 17
 
