@@ -13,7 +13,7 @@ COMPILED_SOURCES := pyproject.toml setup.py CMakeLists.txt package.xml $(wildcar
 SHARED_SOURCES := $(wildcard config/* demo/* launch/* rviz/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-learning bench lint format train default-model held-out calibrate clean
+.PHONY: help venv demo test test-learning test-rtx gpu-check encoders bench lint format train default-model held-out calibrate clean
 
 help:  ## Show this list.
 	@sed -nE 's/^([a-z-]+):.*  ## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
@@ -29,13 +29,22 @@ test: $(SHARED)  ## Run the tests.
 test-learning: $(VENV)/.train $(SHARED)  ## Run the tests of training, which need torch (installs it).
 	$(BIN)/python -m pytest -q --timeout 300 test/test_learning*.py
 
+test-rtx: $(VENV)/.rtx $(SHARED)  ## Build TensorRT-RTX engines for every GPU there is, without one (installs it).
+	$(BIN)/python -m pytest -q --timeout 300 test/test_encoders_rtx.py test/test_encoders_engines.py
+
+gpu-check: $(VENV)/.rtx $(VENV)/.train $(SHARED)  ## On a machine with an NVIDIA GPU: check and time every backend; writes into docs/gpu.md.
+	$(BIN)/python -m benchmarks.gpu_check $(ARGS)
+
+encoders: $(VENV)/.train $(VENV)/.openvino $(SHARED)  ## Time encoders on the CPU, ONNX Runtime against OpenVINO; see out/encoders.json.
+	$(BIN)/python -m benchmarks.encoders
+
 bench: $(SHARED)  ## Time the slow parts against the reference algorithms; see out/bench.json.
 	$(BIN)/python -m benchmarks.run --out out/bench.json
 
 lint: $(SHARED)  ## Check format, style, types and the direction of imports.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	MYPYPATH=$(VENV)/stubs $(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: $(SHARED)  ## Format the code and mend what ruff can mend.
@@ -101,6 +110,7 @@ $(INSTALLED): $(COMPILED_SOURCES)
 	@sh .ci/make_venv $(VENV) '$(PYTHON)'
 	@echo 'Installing liploc_ros and what it needs into $(VENV) (a minute or two) ...'
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev]'
+	@sh .ci/install_stubs $(VENV)
 	@touch $@
 
 # pip copied these; an edited one is copied again.
@@ -111,4 +121,12 @@ $(SHARED): $(INSTALLED) $(SHARED_SOURCES)
 
 $(VENV)/.train: $(INSTALLED)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[train]'
+	@touch $@
+
+$(VENV)/.rtx: $(INSTALLED)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[rtx]'
+	@touch $@
+
+$(VENV)/.openvino: $(INSTALLED)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check 'openvino>=2025.0'
 	@touch $@

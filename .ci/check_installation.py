@@ -68,6 +68,7 @@ def main() -> None:
     for name in EXECUTABLES:
         need(os.access(prefix / name, os.X_OK), f"{prefix / name} is missing or cannot be executed")
     subprocess.run([prefix / "bin" / "liploc", "--help"], check=True, stdout=subprocess.DEVNULL)
+    need((package / "models" / "views" / "views.npz").is_file(), "the views that backends are checked on are missing")
     models = sorted(path.name for path in package.rglob("*.onnx"))
     print(f"{prefix}: messages, services, {len(modules)} modules of nodes, models {models}, shared files, executables")
 

@@ -13,14 +13,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from liploc_ros.cli.log import show_log
 from liploc_ros.datasets import BAG_SUFFIXES, BagTopics, DatasetError, Drive, open_drive
 from liploc_ros.datasets.bag_topics import Kind
 from liploc_ros.datasets.camera_file import read_camera_file
 from liploc_ros.datasets.kitti_calibration import OPTICAL_FRAMES
-from liploc_ros.encoders import ModelBundle
+from liploc_ros.encoders import Backend, ModelBundle
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import MountedCamera, yaw_of
-from liploc_ros.localization import Localization, Localizer, Status
+from liploc_ros.localization import Localization, Localizer, LocalizerConfig, Status
 from liploc_ros.mapping import LidarMap
 from liploc_ros.views import read_image
 
@@ -62,6 +63,9 @@ def localize(
         typer.Option(help="Of a bag: read only this image topic; may be repeated. All cameras when left out."),
     ] = None,
     model: Annotated[Path | None, typer.Option(help="Model bundle; the package's own when left out.")] = None,
+    backend: Annotated[
+        Backend, typer.Option(help="What runs the camera encoder; auto: the fastest that works.")
+    ] = "auto",
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line, with covariance, instead of a table.")
     ] = False,
@@ -73,9 +77,10 @@ def localize(
 
     An image that cannot be used is reported in its place; the exit status is 1 then.
     """
+    show_log()
     jobs = _jobs(images, camera, image_topic or [])
     bundle = ModelBundle.load(model)
-    localizer = Localizer(LidarMap.load(map_path, bundle), bundle)
+    localizer = Localizer(LidarMap.load(map_path, bundle), bundle, LocalizerConfig(backend=backend))
     localizer.warm_up()
     answers = []
     for job in jobs:

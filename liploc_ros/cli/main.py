@@ -5,7 +5,7 @@ import sys
 import typer
 
 from liploc_ros import __version__
-from liploc_ros.cli import benchmark, demo, evaluate, export, kitti, localize, map, play, train
+from liploc_ros.cli import benchmark, demo, engine, evaluate, export, kitti, localize, map, play, train
 from liploc_ros.errors import LiplocError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("evaluate")(evaluate.evaluate)
 app.command("benchmark")(benchmark.benchmark)
+app.add_typer(engine.app, name="engine")
 
 
 def _show_version(wanted: bool) -> None:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from liploc_ros.cli.progress import advance
 from liploc_ros.datasets import BagTopics, open_drive
-from liploc_ros.encoders import ModelBundle
+from liploc_ros.encoders import Backend, ModelBundle
 from liploc_ros.encoders.spec import AcceptanceSpec
 from liploc_ros.mapping import LidarMap, MapConfig, MapError, build_map_from_drive
 from liploc_ros.mapping.lidar_map import read_manifest
@@ -40,6 +40,9 @@ def build(
     ] = None,
     points_topic: Annotated[str, typer.Option(help="Of a bag: the PointCloud2; found by type when left out.")] = "",
     odometry_topic: Annotated[str, typer.Option(help="Of a bag: the Odometry; found by type when left out.")] = "",
+    backend: Annotated[
+        Backend, typer.Option(help="What runs the LiDAR encoder; auto: the fastest that works.")
+    ] = "onnx",
 ) -> None:
     """Build a map from a recording with LiDAR scans and poses: virtual places along the path, all headings."""
     try:
@@ -51,7 +54,10 @@ def build(
     topics = BagTopics(points=points_topic or None, odometry=odometry_topic or None)
     drive = open_drive(source, topics, needs=("points", "odometry"))
     with tqdm(desc="scans", unit="frame") as scans, tqdm(desc="places", unit="place") as places:
-        lidar_map = build_map_from_drive(drive, bundle, config, advance(places), advance(scans)).save(out)
+        encoders = bundle.encoders(backend=backend)
+        built = build_map_from_drive(drive, bundle, config, advance(places), advance(scans), encoders)
+        encoders.close()
+        lidar_map = built.save(out)
     manifest = lidar_map.manifest
     typer.echo(
         f"{out}: {manifest.places} places along {manifest.path_length:.0f} m from {manifest.keyframes} scans, "

@@ -1,6 +1,7 @@
 """The model bundle: a folder with both encoders and what must be known to use them."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,17 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from liploc_ros.encoders.backends import Backend, BackendSettings, Choice, open_encoder
 from liploc_ros.encoders.encoder import Encoder, ModelError
-from liploc_ros.encoders.inputs import camera_cell_mask, camera_input, lidar_cell_mask, lidar_input
-from liploc_ros.encoders.onnx import OnnxEncoder
-from liploc_ros.encoders.spec import FORMAT_VERSION, ModelSpec
+from liploc_ros.encoders.inputs import (
+    camera_cell_mask,
+    camera_input,
+    heading_inputs,
+    lidar_cell_mask,
+    lidar_input,
+    panorama_input,
+)
+from liploc_ros.encoders.spec import FILES, FORMAT_VERSION, HEADINGS_AT_ONCE, ModelSpec, Part
+from liploc_ros.encoders.tensorrt.engine_key import Precision
 from liploc_ros.geometry import MountedCamera
 from liploc_ros.views import CameraView, CameraViewer, Panorama, Viewer, WholeImageViewer
 
 DEFAULT_BUNDLE = Path(__file__).parent.parent / "models" / "default"
 ADDED = ("fill_rows", "lidar_channels", "lidar_empty", "image_side")
-HEADINGS_AT_ONCE = 12  # a batch is quicker than one by one; more need memory
-SPEC_FILE, CAMERA_FILE, LIDAR_FILE = "model.json", "camera.onnx", "lidar.onnx"
+SPEC_FILE, CAMERA_FILE, LIDAR_FILE = "model.json", FILES["camera"], FILES["lidar"]
 
 
 @dataclass(frozen=True)
@@ -57,27 +65,59 @@ class ModelBundle:
             _check(path / name, expected)
         return cls(path, _id(spec), spec)
 
-    def encoders(self, threads: int = 0) -> "Encoders":
-        """Return both encoders, loaded when first used; ``threads`` 0 takes one for each core."""
-        return Encoders(self, threads)
+    def encoders(self, threads: int = 0, backend: Backend = "onnx", precision: Precision = "fp16") -> "Encoders":
+        """Return both encoders, loaded when first used; see :class:`~liploc_ros.encoders.backends.BackendSettings`."""
+        return Encoders(self, BackendSettings(backend, precision, threads))
 
 
 class Encoders:
     """Both encoders of a bundle, from drawn views to masked cells."""
 
-    def __init__(self, bundle: ModelBundle, threads: int = 0) -> None:
+    def __init__(self, bundle: ModelBundle, settings: BackendSettings | None = None) -> None:
         self.bundle = bundle
-        self._threads = threads
+        self._settings = settings or BackendSettings()
+        self._closed = False
 
     @cached_property
+    def camera_choice(self) -> Choice:
+        """The camera encoder, and why it runs where it does.
+
+        Raises:
+            ModelError: the backend that was asked for cannot run.
+        """
+        return self._open("camera")
+
+    @cached_property
+    def lidar_choice(self) -> Choice:
+        """The LiDAR encoder, and why it runs where it does.
+
+        Raises:
+            ModelError: the backend that was asked for cannot run.
+        """
+        return self._open("lidar")
+
+    @property
     def camera(self) -> Encoder:
         """The camera encoder."""
-        return OnnxEncoder(self.bundle.path / CAMERA_FILE, self._threads)
+        return self.camera_choice.encoder
 
-    @cached_property
+    @property
     def lidar(self) -> Encoder:
         """The LiDAR encoder."""
-        return OnnxEncoder(self.bundle.path / LIDAR_FILE, self._threads)
+        return self.lidar_choice.encoder
+
+    def close(self) -> None:
+        """Free what the runtimes hold, a GPU's memory for one; nothing can be encoded after that."""
+        self._closed = True
+        for name in ("camera_choice", "lidar_choice"):
+            choice = self.__dict__.pop(name, None)
+            if choice is not None:
+                choice.encoder.close()
+
+    def _open(self, part: Part) -> Choice:
+        if self._closed:
+            raise ModelError(f"{self.bundle.path}: the encoders were closed: take new ones of the bundle")
+        return open_encoder(self.bundle.path, self.bundle.spec, part, self._settings)
 
     def viewer(self, mounted: MountedCamera, heading: float = 0.0) -> Viewer:
         """Return what makes this model's views of a camera's images.
@@ -95,11 +135,16 @@ class Encoders:
 
         Of a whole image it is a single cell.
         """
+        return self.encode_cameras([view])[0]
+
+    def encode_cameras(self, views: Sequence[CameraView]) -> list[NDArray[np.float32]]:
+        """Return the cells (h, w, D) of several cameras' views, which go through the encoder together."""
         spec = self.bundle.spec
-        cells = self.camera.encode(camera_input(view, spec.inputs)[None])[0].transpose(1, 2, 0)
+        cells = self.camera.encode(np.stack([camera_input(view, spec.inputs) for view in views])).transpose(0, 2, 3, 1)
         if spec.method == "liploc":
-            return np.ascontiguousarray(cells)
-        return np.ascontiguousarray(cells * camera_cell_mask(view.mask, spec.stride)[..., None])
+            return [np.ascontiguousarray(c) for c in cells]
+        masks = [camera_cell_mask(view.mask, spec.stride)[..., None] for view in views]
+        return [np.ascontiguousarray(c * mask) for c, mask in zip(cells, masks, strict=True)]
 
     def encode_panorama(self, panorama: Panorama) -> NDArray[np.float32]:
         """Return cells (h, w, D) of a whole panorama, closed all round: unit vectors, 0 where nothing returned.
@@ -109,10 +154,8 @@ class Encoders:
         spec = self.bundle.spec
         if spec.method == "liploc":
             return self._encode_headings(panorama)
-        margin = spec.inputs.panorama_margin
-        around = np.pad(lidar_input(panorama, spec.grid, spec.inputs), ((0, 0), (0, 0), (margin, margin)), mode="wrap")
-        cells = self.lidar.encode(around[None])[0].transpose(1, 2, 0)
-        first = margin // spec.stride
+        cells = self.lidar.encode(panorama_input(panorama, spec)[None])[0].transpose(1, 2, 0)
+        first = spec.inputs.panorama_margin // spec.stride
         cells = cells[:, first : first + panorama.range.shape[1] // spec.stride]
         return np.ascontiguousarray(cells * lidar_cell_mask(panorama.mask, spec.stride)[..., None])
 
@@ -124,9 +167,8 @@ class Encoders:
         columns = (first[:, None] + np.arange(spec.grid.width)) % panorama.range.shape[1]
         cells = np.empty((1, len(first), spec.channels), np.float32)
         for start in range(0, len(first), HEADINGS_AT_ONCE):
-            some = slice(start, start + HEADINGS_AT_ONCE)
-            windows = np.ascontiguousarray(around[:, :, columns[some]].transpose(2, 0, 1, 3))
-            cells[0, some] = self.lidar.encode(windows)[:, :, 0, 0]
+            some = np.arange(start, min(start + HEADINGS_AT_ONCE, len(first)))
+            cells[0, some] = self.lidar.encode(heading_inputs(around, spec, some))[:, :, 0, 0]
         returned = np.asarray(panorama.mask.any(axis=0))[columns].any(axis=1)
         return np.asarray(cells * returned[:, None], dtype=np.float32)
 

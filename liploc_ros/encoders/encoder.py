@@ -21,3 +21,6 @@ class Encoder(Protocol):
 
     def encode(self, views: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return cells (N, D, H / s, W / s), unit length over D, of normalised views (N, 3, H, W); s is the stride."""
+
+    def close(self) -> None:
+        """Free what the runtime holds; the encoder is not used after that."""

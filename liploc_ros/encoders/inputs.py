@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from liploc_ros.encoders.spec import InputSpec, LidarChannel
+from liploc_ros.encoders.spec import InputSpec, LidarChannel, ModelSpec
 from liploc_ros.geometry import ViewGrid
 from liploc_ros.views import CameraView, Panorama
 
@@ -24,6 +24,24 @@ def lidar_input(panorama: Panorama, grid: ViewGrid, spec: InputSpec) -> NDArray[
     channels = np.stack([_channel(name, panorama, grid, spec) for name in spec.lidar_channels])
     scale, shift = np.array(spec.lidar_scale, np.float32), np.array(spec.lidar_shift, np.float32)
     return np.asarray(channels * scale[:, None, None] + shift[:, None, None], dtype=np.float32)
+
+
+def panorama_input(panorama: Panorama, spec: ModelSpec) -> NDArray[np.float32]:
+    """Return (3, H, W + 2 margins) a whole panorama, repeated at both ends, so that it is closed all round."""
+    margin = spec.inputs.panorama_margin
+    return np.pad(lidar_input(panorama, spec.grid, spec.inputs), ((0, 0), (0, 0), (margin, margin)), mode="wrap")
+
+
+def heading_inputs(around: NDArray[np.float32], spec: ModelSpec, headings: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Return (N, 3, H, W) what is seen along some headings; each begins ``stride`` columns after the one before.
+
+    Args:
+        around: (3, H, W) the input of a whole panorama.
+        spec: of a model for whole images.
+        headings: (N,) numbers of headings.
+    """
+    columns = (headings[:, None] * spec.stride + np.arange(spec.grid.width)) % around.shape[2]
+    return np.ascontiguousarray(around[:, :, columns].transpose(2, 0, 1, 3))
 
 
 def _channel(name: LidarChannel, panorama: Panorama, grid: ViewGrid, spec: InputSpec) -> NDArray[np.float32]:

@@ -9,6 +9,9 @@ from liploc_ros.geometry import ViewGrid
 FORMAT_VERSION = 1
 
 LidarChannel = Literal["log_range", "range", "reflectance", "mask"]
+Part = Literal["camera", "lidar"]
+FILES: dict[Part, str] = {"camera": "camera.onnx", "lidar": "lidar.onnx"}
+HEADINGS_AT_ONCE = 12  # of a model for whole images; a batch is quicker than one by one, more need memory
 
 
 class InputSpec(BaseModel):

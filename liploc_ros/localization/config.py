@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from liploc_ros.encoders import Backend, Precision
+
 
 class LocalizerConfig(BaseModel):
     """How an image is localized. None takes the value that comes with the map or the model bundle."""
@@ -29,3 +31,5 @@ class LocalizerConfig(BaseModel):
     )
     sigma_tilt: float = Field(0.02, gt=0, description="standard deviation in roll and pitch, which are the map's [rad]")
     threads: int = Field(0, ge=0, le=64, description="of the inference runtime; 0 takes one for each core")
+    backend: Backend = Field("auto", description="what runs the encoder; auto: the fastest that works")
+    precision: Precision = Field("fp16", description="of TensorRT's engines; normalisations are fp32")

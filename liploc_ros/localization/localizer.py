@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from liploc_ros.encoders import ModelBundle
+from liploc_ros.encoders import Encoders, ModelBundle
 from liploc_ros.geometry import MountedCamera, PinholeCamera, Pose
 from liploc_ros.localization.accept import NOTHING_SEEN, accept, shows_something
 from liploc_ros.localization.config import LocalizerConfig
@@ -31,6 +31,7 @@ class Localizer:
     Attributes:
         lidar_map: the map.
         acceptance: its calibration, or the model's.
+        encoders: of the model; whoever has the localizer closes them.
         tracker: what is carried from image to image by :meth:`track`.
     """
 
@@ -40,8 +41,16 @@ class Localizer:
         bundle: ModelBundle,
         config: LocalizerConfig | None = None,
         tracking: TrackingConfig | None = None,
+        encoders: Encoders | None = None,
     ) -> None:
         """Bring map and model together.
+
+        Args:
+            lidar_map: the map.
+            bundle: the model.
+            config: settings.
+            tracking: settings of the tracking.
+            encoders: of the model, if they are loaded already; else by the settings, when first used.
 
         Raises:
             MapError: the map was made by another model.
@@ -62,13 +71,13 @@ class Localizer:
         lasting_error = acceptance.sigma_position if config.sigma_position is None else config.sigma_position
         self.tracker = Tracker(tracking, self._resemblance, 16 * len(lidar_map.cells), lasting_error)
         self._weights = weights_of(acceptance, lidar_map.cells.shape[1])
-        self._encoders = bundle.encoders(config.threads)
+        self.encoders = encoders or bundle.encoders(config.threads, config.backend, config.precision)
         self._viewers: dict[str, tuple[MountedCamera, Viewer, float]] = {}
 
     @property
     def runtime(self) -> str:
         """What runs the camera encoder."""
-        return self._encoders.camera.runtime
+        return self.encoders.camera.runtime
 
     def localize(self, image: NDArray[np.uint8], mounted: MountedCamera, stamp_ns: int) -> Localization:
         """Return where the vehicle may have been when the image (h, w, 3) RGB or (h, w) grey was taken.
@@ -143,7 +152,7 @@ class Localizer:
         clock.finish("draw")
         if not shows_something(view):
             return None
-        cells = self._encoders.encode_camera(view)
+        cells = self.encoders.encode_camera(view)
         clock.finish("encode")
         return cells
 
@@ -193,6 +202,6 @@ class Localizer:
             return known[1], known[2]
         axis = mounted.T_base_camera[:3, 2]
         heading = float(np.arctan2(axis[1], axis[0]))
-        viewer = self._encoders.viewer(mounted, heading)
+        viewer = self.encoders.viewer(mounted, heading)
         self._viewers[mounted.frame_id] = (mounted, viewer, heading)
         return viewer, heading

@@ -30,8 +30,11 @@ def build_map_from_drive(
     config: MapConfig,
     progress: Progress | None = None,
     scans: Progress | None = None,
+    encoders: Encoders | None = None,
 ) -> LidarMap:
     """Return the map of a recording; ``scans`` is told of frames read, ``progress`` of places drawn.
+
+    Without ``encoders`` the bundle's run on ONNX Runtime.
 
     Raises:
         MapError: the recording has no scan with a pose, or no LiDAR pose in the vehicle.
@@ -61,6 +64,7 @@ def build_map_from_drive(
         datum=drive.datum,
         sources=(Source(name=drive.name, scans=looked_at, sha256=_points_hash(selector.keyframes)),),
         progress=progress,
+        encoders=encoders,
     )
 
 
@@ -75,6 +79,7 @@ def build_map(
     datum: str = "first pose of the recording",
     sources: tuple[Source, ...] = (),
     progress: Progress | None = None,
+    encoders: Encoders | None = None,
 ) -> LidarMap:
     """Return the map drawn from keyframes.
 
@@ -88,6 +93,7 @@ def build_map(
         datum: what the origin of the map frame is.
         sources: what the keyframes come from.
         progress: told of places drawn.
+        encoders: of the bundle; on ONNX Runtime when left out.
 
     Raises:
         MapError: no keyframes, or none of them has a point on the grid.
@@ -98,7 +104,7 @@ def build_map(
     driven = poses if path is None or not len(path) else np.stack(path)
     places = places_along(driven, poses, config)
     origin = tuple(map(float, keyframes[0].T_base_lidar[:3, 3])) if config.view_origin is None else config.view_origin
-    cells = _encode_places(keyframes, places, origin, bundle.encoders(), config.drop_moving, progress)
+    cells = _encode_places(keyframes, places, origin, encoders or bundle.encoders(), config.drop_moving, progress)
     if not cells.any():
         raise MapError(f"none of {len(keyframes)} scans has a point on the view grid: check the LiDAR's mounting")
     stored_keyframes, points = _store_points(keyframes, config.point_voxel)

@@ -83,7 +83,7 @@ class LocalizerNode(SelfStartingNode):
         manifest = engine.lidar_map.manifest
         self.get_logger().info(
             f"map {engine.lidar_map.path}: {manifest.places} places, {manifest.path_length:.0f} m; "
-            f"model {manifest.model_name} on {engine.localizer.runtime}"
+            f"model {manifest.model_name} on {engine.reason}"
         )
         return SUCCESS
 
@@ -203,7 +203,8 @@ class LocalizerNode(SelfStartingNode):
         if parts is None:
             return {"map": Health("not configured")}
         concerns = {f"camera {camera.topic}": camera.health() for camera in self.cameras}
-        concerns["localization"] = self.attempts.health(parts.engine.localizer.runtime)
+        concerns["localization"] = self.attempts.health(parts.engine.runtime)
+        concerns["localization"].values["backend"] = parts.engine.reason
         if self.settings.tracking:
             concerns["tracking"] = self.attempts.tracking_health(parts.odometry_topic)
         concerns["map"] = map_health(parts.engine, self.load_refusal)

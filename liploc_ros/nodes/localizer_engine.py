@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from liploc_ros.encoders import ModelBundle
+from liploc_ros.encoders import Encoders, ModelBundle
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import MountedCamera, Pose
 from liploc_ros.localization import Localization, Localizer, Tracking
@@ -17,9 +17,17 @@ from liploc_ros.nodes.localizer_parameters import LocalizerParameters
 
 @dataclass(frozen=True)
 class LocalizerEngine:
-    """A localizer that is ready, and a lock, for it is not for two threads at once."""
+    """A localizer that is ready, and a lock, for it is not for two threads at once.
+
+    Attributes:
+        localizer: it.
+        runtime: what runs its encoder.
+        reason: why it is this one.
+    """
 
     localizer: Localizer
+    runtime: str
+    reason: str
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @classmethod
@@ -32,12 +40,13 @@ class LocalizerEngine:
         return cls._with_map(ModelBundle.load(Path(parameters.model) if parameters.model else None), parameters)
 
     def with_map(self, path: str, parameters: LocalizerParameters) -> "LocalizerEngine":
-        """Return an engine for another map; this one is not touched.
+        """Return an engine for another map, with the same encoders; this one is not touched.
 
         Raises:
             MapError: the map cannot be used.
         """
-        return self._with_map(self.localizer.bundle, parameters.model_copy(update={"map": path}))
+        localizer = self.localizer
+        return self._with_map(localizer.bundle, parameters.model_copy(update={"map": path}), localizer.encoders)
 
     @property
     def lidar_map(self) -> LidarMap:
@@ -67,11 +76,25 @@ class LocalizerEngine:
         with self._lock:
             self.localizer.tracker.forget()
 
+    def close(self) -> None:
+        """Free what the encoders hold; of engines for several maps, which share them, the last one does it."""
+        with self._lock:
+            self.localizer.encoders.close()
+
     @classmethod
-    def _with_map(cls, bundle: ModelBundle, parameters: LocalizerParameters) -> "LocalizerEngine":
+    def _with_map(
+        cls, bundle: ModelBundle, parameters: LocalizerParameters, encoders: Encoders | None = None
+    ) -> "LocalizerEngine":
         if not parameters.map:
             raise MapError("no map given: set the parameter map to the folder of one (`liploc map build` makes it)")
         lidar_map = LidarMap.load(Path(parameters.map).expanduser().absolute(), bundle)
-        localizer = Localizer(lidar_map, bundle, parameters.config(), parameters.tracking_config())
-        localizer.warm_up()
-        return cls(localizer)
+        config = parameters.config()
+        ready = encoders or bundle.encoders(config.threads, config.backend, config.precision)
+        try:
+            localizer = Localizer(lidar_map, bundle, config, parameters.tracking_config(), ready)
+            localizer.warm_up()
+        except Exception:
+            if encoders is None:
+                ready.close()
+            raise
+        return cls(localizer, localizer.runtime, ready.camera_choice.reason)

@@ -9,6 +9,7 @@ from liploc_ros.geometry import Pose
 from liploc_ros.nodes.attempt import Attempt
 from liploc_ros.nodes.camera_inputs import check_cameras
 from liploc_ros.nodes.diagnostics import Health
+from liploc_ros.nodes.library_log import library_log
 from liploc_ros.nodes.localizer_engine import LocalizerEngine
 from liploc_ros.nodes.localizer_outputs import LocalizerOutputs
 from liploc_ros.nodes.localizer_parameters import LocalizerParameters
@@ -36,9 +37,11 @@ class LocalizerParts:
         if settings.odometry_topic:
             check_topic(node, "odometry_topic", settings.odometry_topic)
         self._timeout = settings.odometry_timeout
-        self.engine = LocalizerEngine.load(settings)
+        with library_log(node.get_logger()):  # an engine of TensorRT may have to be built
+            self.engine = LocalizerEngine.load(settings)
         manifest = self.engine.lidar_map.manifest
         with ExitStack() as parts:
+            parts.callback(lambda: self.engine.close())
             self.outputs = LocalizerOutputs(
                 node, with_belief=settings.tracking, with_initialpose=settings.publish_initialpose
             )
@@ -103,5 +106,5 @@ class LocalizerParts:
         return concerns
 
     def close(self) -> None:
-        """Leave the graph."""
+        """Leave the graph, and free map and model."""
         self._open.close()

@@ -1,0 +1,1 @@
+"""Encoders as TensorRT engines: built, kept in a cache, run."""
