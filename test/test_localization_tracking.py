@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from liploc_ros.geometry import pose_from_yaw
-from liploc_ros.localization import Localizer
-from liploc_ros.localization.belief import Belief, Motion
+from liploc_ros.localization import Localizer, LocalizerConfig
+from liploc_ros.localization.belief import Belief
+from liploc_ros.localization.motion import Motion, motion_between
 from liploc_ros.localization.planar import compose, planar_of
 from liploc_ros.localization.sighting import Sighting
 from liploc_ros.localization.tracking import PASSED_OVER, State
 from liploc_ros.localization.tracking_config import TrackingConfig
 
 SECOND = 1_000_000_000
+NOTHING = Sighting(np.zeros((0, 3)), np.zeros(0), np.zeros(0), np.ones(3))  # an image that matches nowhere
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +74,49 @@ def test_a_stamp_that_is_not_newer_is_passed_over(localizer, demo_camera, frames
     assert again.state is last.state and np.array_equal(again.best.T_map_base, last.best.T_map_base)
 
 
-def test_an_image_shown_again_and_again_makes_nothing_surer(localizer, demo_camera, frames):
+@pytest.mark.parametrize("noise", [0.0, 3.0], ids=["frozen", "noisy"])
+def test_an_image_shown_again_and_again_makes_nothing_surer(localizer, demo_camera, frames, noise, rng):
+    """The vehicle stands, and its odometry trembles by half a centimetre."""
     image, stamp, T = frames[5]
     first = localizer.track(image, demo_camera, stamp, T)
-    for i in range(1, 30):
-        last = localizer.track(image, demo_camera, stamp + i * SECOND // 10, T)
+    for i in range(1, 60):
+        again = np.clip(image + noise * rng.standard_normal(image.shape), 0, 255).astype(np.uint8)
+        trembling = T @ pose_from_yaw(*(0.005 * rng.standard_normal(2)), 0, 0)
+        last = localizer.track(again, demo_camera, stamp + i * SECOND // 10, trembling)
     assert last.best.probability <= first.best.probability + 1e-6
+
+
+def test_a_vehicle_that_stops_without_odometry_is_held_and_found_when_it_drives_on(localizer, demo_camera, frames, rng):
+    before = drive(localizer, demo_camera, frames[:13], with_odometry=False)[-1]
+    image, stamp, T = frames[12]
+    for i in range(1, 100):
+        noisy = np.clip(image + 3 * rng.standard_normal(image.shape), 0, 255).astype(np.uint8)
+        held = localizer.track(noisy, demo_camera, stamp + i * SECOND // 5, None)
+    assert away(before, T) < 2 and away(held, T) < 2
+    rest = drive(localizer, demo_camera, [(i, t + 20 * SECOND, T) for i, t, T in frames[13:]], with_odometry=False)
+    assert away(rest[-6], frames[-6][2]) < 2
+
+
+def test_a_frozen_camera_without_odometry_is_no_image(localizer, demo_camera, frames):
+    image, stamp, _ = drive(localizer, demo_camera, frames[:13], with_odometry=False) and frames[12]
+    frozen = [localizer.track(image, demo_camera, stamp + i * SECOND // 2, None) for i in range(1, 12)]
+    assert any("no new image for" in t.message for t in frozen)
+
+
+def test_a_vehicle_that_parks_stays_localized(localizer, demo_camera, frames):
+    image, stamp, T = drive(localizer, demo_camera, frames[:12]) and frames[11]
+    for minute in range(10):
+        parked = localizer.track(image, demo_camera, stamp + (minute + 1) * 60 * SECOND, T)
+    assert parked.state is State.LOCALIZED and away(parked, T) < 1
+
+
+def test_what_an_image_tells_by_itself_does_not_hang_on_what_was_tracked(demo_map, bundle, demo_camera, frames):
+    """With a single candidate the index misses what tracking expects."""
+    tracker, alone = (Localizer(demo_map, bundle, LocalizerConfig(candidates=1)) for _ in range(2))
+    for image, stamp, T in frames[:15]:
+        tracked = tracker.track(image, demo_camera, stamp, T).localization
+        single = alone.localize(image, demo_camera, stamp)
+        assert (tracked.status, tracked.message) == (single.status, single.message)
 
 
 def test_a_clock_that_is_set_back_begins_tracking_anew(localizer, demo_camera, frames):
@@ -107,27 +146,69 @@ def test_a_kidnapped_vehicle_finds_itself_again(localizer, demo_camera, frames):
 
 
 def test_two_cameras_weigh_one_belief_though_their_images_come_in_any_order(localizer, demo_camera, frames):
-    """The second camera is the first turned about: its images are half a second older, and handed over later."""
+    """What is called the second camera is a frame behind, each time."""
     other = replace(demo_camera, frame_id="other")
-    for image, stamp, T in frames[:10]:
-        localizer.track(image, demo_camera, stamp + SECOND // 2, T)
-        last = localizer.track(image, other, stamp, T)
-    assert last.localization is not None and len({h.place_id for h in last.hypotheses}) == len(last.hypotheses)
-    assert away(last, frames[9][2]) < 1 and last.state is State.LOCALIZED
+    for (image, stamp, T), (old, earlier, T_earlier) in zip(frames[1:11], frames[:10], strict=True):
+        shift = (stamp - earlier) - SECOND // 2  # as if the frames were half a second apart
+        localizer.track(image, demo_camera, stamp, T)
+        last = localizer.track(old, other, earlier + shift, T_earlier)
+    assert last.localization is not None and away(last, frames[9][2]) < 1 and last.state is State.LOCALIZED
+    way = np.linalg.norm(frames[9][2][:2, 3] - frames[8][2][:2, 3])
+    assert localizer.tracker._seen["other"].way == 0 and localizer.tracker._seen[demo_camera.frame_id].way < 2 * way
 
 
-def test_an_image_of_another_street_never_ends_localized(localizer, demo_camera, frames):
-    """Mirrored images are of a street like this one that is nowhere on the map."""
-    mirrored = [(np.ascontiguousarray(image[:, ::-1]), stamp, T) for image, stamp, T in frames]
-    assert not any(t.state is State.LOCALIZED for t in drive(localizer, demo_camera, mirrored))
+def test_places_that_are_not_on_the_map_never_end_localized(demo_map, bundle, demo_camera, frames):
+    """The first 70 m of the street are the map; the vehicle drives on the rest of it."""
+    part = slice(0, 70)
+    cells = np.asarray(demo_map.cells)[part]
+    index = type(demo_map.index).build(cells, bundle.spec.grid, bundle.spec.stride, bundle.spec.pool, 256)
+    begun = replace(demo_map, T_map_base=demo_map.T_map_base[part], cells=cells, index=index)
+    beyond = [f for f in frames if np.linalg.norm(begun.T_map_base[:, :2, 3] - f[2][:2, 3], axis=1).min() > 15]
+    assert len(beyond) > 10
+    tracked = drive(Localizer(begun, bundle), demo_camera, beyond)
+    assert not any(t.state is State.LOCALIZED for t in tracked)
 
 
-def test_covariances_stay_positive_definite_and_probabilities_add_up(localizer, demo_camera, frames):
-    for tracking in drive(localizer, demo_camera, frames):
-        assert sum(h.probability for h in tracking.hypotheses) <= 1 + 1e-9
-        for hypothesis in tracking.hypotheses:
-            assert np.allclose(hypothesis.covariance, hypothesis.covariance.T, atol=1e-12)
-            assert np.linalg.eigvalsh(hypothesis.covariance).min() > 0
+def test_hypotheses_come_most_probable_first_and_add_up_with_being_lost(localizer, demo_camera, frames):
+    for image, stamp, T in frames:
+        tracking, belief = localizer.track(image, demo_camera, stamp, T), localizer.tracker.belief
+        shares = [h.probability for h in tracking.hypotheses]
+        assert shares == sorted(shares, reverse=True) and tracking.lost + belief.probability.sum() == pytest.approx(1)
+        assert all(np.linalg.eigvalsh(P).min() > 0 for P in belief.covariance)
+        assert all(np.allclose(h.covariance, h.covariance.T, atol=1e-12) for h in tracking.hypotheses)
+
+
+def test_trust_counts_in_the_order_of_hypotheses():
+    belief = Belief(TrackingConfig(), poses=10)
+    belief.add(np.array([[0.0, 0, 0], [50, 0, 0]]), np.eye(3)[None].repeat(2, 0), np.zeros((2, 0)), np.array([-3.0, 5]))
+    belief.weigh(NOTHING, np.array([9.1, 9.0]), 1.0)
+    assert list(belief.order) == [1, 0] and belief.probability[1] > belief.probability[0]
+
+
+def test_images_taken_close_together_count_as_much_as_one():
+    """Ten that are a tenth new each, or one that is all new."""
+    once, often = (belief_at((0.0, 0.0, 0.0)) for _ in range(2))
+    once.weigh(NOTHING, np.array([8.0]), 1.0)
+    for _ in range(10):
+        often.weigh(NOTHING, np.array([8.0]), 0.1)
+    assert often.support[0] == pytest.approx(once.support[0])
+
+
+def test_a_vehicle_that_reverses_is_compared_with_where_it_was():
+    belief = belief_at((0.0, 0.0, 0.0))
+    belief.state[0, 3] = -3.0
+    motion = motion_between(1.0, None, None, belief.usual_speed, TrackingConfig())
+    belief.move(motion)
+    assert belief.state[0, 0] == -3 and motion.usual_step(belief.usual_speed) == pytest.approx([-3, 0, 0])
+
+
+@pytest.mark.parametrize("rate", [1, 30])
+def test_what_is_not_known_of_the_motion_does_not_hang_on_the_rate_of_images(rate):
+    belief, config = belief_at((0.0, 0.0, 0.0)), TrackingConfig()
+    belief.covariance[0, 3, 3], belief.state[0, 3] = 0.01, 5.0
+    for _ in range(2 * rate):
+        belief.move(motion_between(1 / rate, None, None, 5.0, config))
+    assert np.sqrt(belief.covariance[0, 2, 2] - 0.01) == pytest.approx(config.turn_rate * np.sqrt(2), rel=0.01)
 
 
 def belief_at(pose, sigma=0.1):

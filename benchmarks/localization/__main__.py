@@ -17,6 +17,7 @@ from benchmarks.localization.tables import tables
 from benchmarks.localization.times import times_of
 from benchmarks.localization.world import DRIVES, Replay, Scenery, joined, scenery_of
 from liploc_ros.encoders import ModelBundle
+from liploc_ros.localization import Localizer
 
 
 class World:
@@ -70,6 +71,7 @@ def kidnapping(world: World) -> dict[str, object]:
         for before, after in ((other, world.own), (world.own, other)):
             found = tracks.kidnap(world.everywhere, before, after, warm_up=30, every=2)
             result[f"{before.name} to {after.name}"] = {
+                "localized before": found[0].was_localized,
                 "noticed": [round(k.noticed, 1) for k in found],
                 "solved": [round(k.solved, 1) for k in found],
             }
@@ -80,6 +82,7 @@ def false_accepts(world: World) -> dict[str, object]:
     """Return how many of how many images are wrongly accepted, by kind."""
     everywhere, elsewhere, own = world.everywhere, world.elsewhere(), world.own
     alone = Replay(own.lidar_map, world.bundle)
+    standing = Localizer(elsewhere.lidar_map, world.bundle)
     count = strangers.accepted_wrongly
     result = {
         "drive not on the map": count(elsewhere, strangers.images_of(own)),
@@ -88,7 +91,7 @@ def false_accepts(world: World) -> dict[str, object]:
         "blurred, not on the map": count(elsewhere, strangers.blurred(own, on_map=False)),
         "blurred, on the map": count(everywhere, strangers.blurred(own, on_map=True)),
         "black, grey, ramp, noise": count(everywhere, strangers.nothing(own)),
-        "repeated 100 times, by tracking": strangers.repeated_wrongly(elsewhere, own, every=10),
+        "repeated 100 times, by tracking": strangers.repeated_wrongly(standing, own, every=10),
         "driven, by tracking": strangers.tracked_wrongly(elsewhere, [own], by_odometry=True),
         "driven, by tracking without odometry": strangers.tracked_wrongly(elsewhere, [own], by_odometry=False),
         "the others driven on the drive's map, by tracking": strangers.tracked_wrongly(alone, world.others, True),

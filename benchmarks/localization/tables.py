@@ -81,13 +81,22 @@ def _tracking(found: Found) -> Iterable[str]:
 
 
 def _kidnapping(found: Found) -> Iterable[str]:
-    yield _head("held out", "", "starts", "noticed within 5 m", "solved within 15 m", "solved: median, worst [m]")
+    yield _head(
+        "held out",
+        "",
+        "localized before",
+        "starts",
+        "noticed within 5 m",
+        "solved within 15 m",
+        "solved: median, worst [m]",
+    )
     for drive, of_drive in found.items():
         for way, times in of_drive.items():
             noticed, solved = np.array(times["noticed"]), np.array(times["solved"])
             yield _row(
                 drive,
                 way,
+                "yes" if times["localized before"] else "no",
                 len(solved),
                 _percent(int((noticed <= NOTICED).sum()), len(noticed)),
                 _percent(int((solved <= SOLVED).sum()), len(solved)),

@@ -94,8 +94,12 @@ def from_every_start(
 
 @dataclass(frozen=True)
 class Kidnapping:
-    """How a vehicle that was carried elsewhere fares, in metres driven since; infinite where it does not happen."""
+    """How a vehicle that was carried elsewhere fares, in metres driven since; infinite where it does not happen.
 
+    ``was_localized`` says whether it was until then, without which there is nothing to notice.
+    """
+
+    was_localized: bool
     noticed: float
     solved: float
 
@@ -111,7 +115,7 @@ def kidnap(
     last = before.queries[-1].along
     driven = tuple(q for q in before.queries if q.along >= last - warm_up)
     localizer.tracker.forget()
-    follow(localizer, before, driven, by_odometry)
+    was_localized = follow(localizer, before, driven, by_odometry)[-1].state is State.LOCALIZED
     warm = copy.deepcopy((localizer.tracker.belief, localizer.tracker._now, localizer.tracker._seen))
     history = copy.deepcopy(localizer.tracker._history)
     results = []
@@ -123,7 +127,7 @@ def kidnap(
         tracker.belief, tracker._now, tracker._seen = copy.deepcopy(warm)
         tracker._history = copy.deepcopy(history)
         steps = follow(localizer, after, _carried_on(driven[-1], ahead), by_odometry)
-        results.append(_kidnapping(steps))
+        results.append(_kidnapping(steps, was_localized))
     return results
 
 
@@ -134,10 +138,10 @@ def _carried_on(last: Query, ahead: list[Query]) -> tuple[Query, ...]:
     return tuple(Query(q.image, q.stamp_ns + later, q.truth, T_odom_odom @ q.T_odom_base, q.along) for q in ahead)
 
 
-def _kidnapping(steps: list[Step]) -> Kidnapping:
+def _kidnapping(steps: list[Step], was_localized: bool) -> Kidnapping:
     wrong = [step.way for step in steps if step.state is State.LOCALIZED and not step.is_right]
     noticed = next((s.way for s in steps if not wrong or s.way > wrong[-1]), np.inf)
     bad = [i for i, step in enumerate(steps) if not step.is_right]
     if not bad:
-        return Kidnapping(noticed, 0.0)
-    return Kidnapping(noticed, steps[bad[-1] + 1].way if bad[-1] + 1 < len(steps) else np.inf)
+        return Kidnapping(was_localized, noticed, 0.0)
+    return Kidnapping(was_localized, noticed, steps[bad[-1] + 1].way if bad[-1] + 1 < len(steps) else np.inf)

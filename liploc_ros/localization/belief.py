@@ -1,34 +1,19 @@
 """A Bayesian filter over SE(2): where the vehicle may be, after all images and all motion."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
 from liploc_ros.geometry import angle_difference
+from liploc_ros.localization.motion import Motion
 from liploc_ros.localization.planar import Planar
 from liploc_ros.localization.sighting import Sighting
 from liploc_ros.localization.tracking_config import TrackingConfig
 
 X, Y, YAW, SPEED = range(4)
 STRANGE_SPEED = 10.0  # m/s, standard deviation of the speed of a vehicle just found
-
-
-@dataclass(frozen=True)
-class Motion:
-    """What is known of the motion since the last image.
-
-    Attributes:
-        seconds: gone by; negative for an image that is a little older than the last one.
-        step: (3,) motion in the base's own frame from odometry, or None: each hypothesis goes on as it did.
-        noise: (3,) standard deviations ahead, to the left [m] and of the turn [rad].
-    """
-
-    seconds: float
-    step: Planar | None
-    noise: NDArray[np.float64]
 
 
 class Belief:
@@ -42,6 +27,7 @@ class Belief:
         state: (N, 4) x, y [m], yaw [rad], speed ahead [m/s].
         covariance: (N, 4, 4) of them.
         votes: (N, H) what each of the last images adds to the support, oldest first.
+        independence: (H,) how much of what they tell is new, 0 to 1.
         trust: (N,).
     """
 
@@ -51,6 +37,7 @@ class Belief:
         self.state = np.zeros((0, 4))
         self.covariance = np.zeros((0, 4, 4))
         self.votes = np.zeros((0, 0))
+        self.independence = np.zeros(0)
         self.trust = np.zeros(0)
         self._elsewhere = float(np.log(poses))
         self._known_ways: tuple[NDArray[np.float64], NDArray[np.float64], float] | None = None  # of these votes
@@ -75,13 +62,14 @@ class Belief:
 
         A vehicle may have been carried to anywhere before each of the images, with its odometry knowing nothing of it:
         then what spoke for the best of all poses until then counts less by ``kidnapping_odds``, shared among all poses
-        (Viterbi's algorithm over the images).
+        (Viterbi's algorithm over the images). The odds are those of an image of which all is new.
         """
         if self._known_ways is not None and self._known_ways[0] is self.votes:
             return self._known_ways[1:]
         support, elsewhere = np.zeros(len(self)), self._elsewhere
-        for column in self.votes.T if len(self) else ():
-            moved = max(float(support.max()), elsewhere - self._elsewhere) - self.config.kidnapping_odds
+        against = self.config.kidnapping_odds - np.log(self.independence)
+        for column, odds in zip(self.votes.T, against, strict=True) if len(self) else ():
+            moved = max(float(support.max()), elsewhere - self._elsewhere) - odds
             elsewhere = max(elsewhere, moved)
             support = np.maximum(support, moved - self._elsewhere) + column
         self._known_ways = self.votes, support, elsewhere
@@ -127,18 +115,30 @@ class Belief:
             independence: above 0 to 1, how much of what it tells is not known from earlier images.
         """
         column = independence * self.limited(likelihood, self.config.strongest_support)
+        self.independence = np.append(self.independence, independence)[-self.config.tracked_images :]
         self.votes = np.column_stack([self.votes, column])[:, -self.config.tracked_images :]
         if not len(self) or not len(sighting.poses):
             return
-        R = _turned(np.diag(sighting.error**2), self.state[:, YAW]) / independence
-        apart = sighting.poses[None] - self.state[:, None, :3]
-        apart[..., YAW] = angle_difference(apart[..., YAW], 0.0)
-        squared = ((apart @ np.linalg.inv(self.covariance[:, :3, :3] + R)) * apart).sum(axis=2)
-        near = squared < self.config.tracking_gate**2
+        R = self._error(sighting) / independence
+        near, apart, squared = self._matched(sighting, R)
         votes = np.where(near, sighting.log_odds - squared / 2, -np.inf).max(axis=1)
         self._draw(near, apart, sighting.evidence, R)
         self.trust += independence * self.limited(votes, self.config.strongest_vote)
         self.trust = np.clip(self.trust, -self.config.most_trust, self.config.most_trust)
+
+    def hold(self, sighting: Sighting) -> None:
+        """Keep hypotheses where they are, by an image that shows what was seen already.
+
+        It cannot tell more than it did before, so that only those are drawn that are less exact than the image is.
+        """
+        if not len(self) or not len(sighting.poses):
+            return
+        R = self._error(sighting)
+        near, apart, _ = self._matched(sighting, R)
+        variance, known = self.covariance, R
+        place = variance[:, X, X] + variance[:, Y, Y] > known[:, X, X] + known[:, Y, Y]
+        near[~(place | (variance[:, YAW, YAW] > known[:, YAW, YAW]))] = False
+        self._draw(near, apart, sighting.evidence, R)
 
     def add(
         self,
@@ -165,7 +165,7 @@ class Belief:
         self.trust = np.concatenate([self.trust, trust])
 
     def tidy(self) -> None:
-        """Merge hypotheses that agree into the likelier, drop those that hardly anything speaks for."""
+        """Merge hypotheses that agree into what has more support, drop those that hardly anything speaks for."""
         kept: list[int] = []
         support, near = self.support, self._near(self.state[:, None, :3])
         left = support > support.max(initial=-np.inf) - self.config.least_support
@@ -193,14 +193,27 @@ class Belief:
     @property
     def order(self) -> Sequence[int]:
         """Hypotheses, most probable first."""
-        return [int(i) for i in np.argsort(-self.support, kind="stable")]
+        return [int(i) for i in np.argsort(-self.probability, kind="stable")]
 
     @property
     def usual_speed(self) -> float:
-        """Speed [m/s] of the most probable hypothesis, or what is assumed while there is none."""
+        """Speed ahead [m/s] of the most probable hypothesis, or what is assumed while there is none."""
         if not len(self):
             return self.config.assumed_speed
-        return float(abs(self.state[np.argmax(self.support), SPEED]))
+        return float(self.state[np.argmax(self.probability), SPEED])
+
+    def _error(self, sighting: Sighting) -> NDArray[np.float64]:
+        """Return the covariances (N, 3, 3) of a match in the frame of the map, were it of each hypothesis."""
+        return _turned(np.diag(sighting.error**2), self.state[:, YAW])
+
+    def _matched(
+        self, sighting: Sighting, R: NDArray[np.float64]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
+        """Return which matches are near hypotheses (N, M), by how much they are apart (N, M, 3), and squared sigmas."""
+        apart = sighting.poses[None] - self.state[:, None, :3]
+        apart[..., YAW] = angle_difference(apart[..., YAW], 0.0)
+        squared = ((apart @ np.linalg.inv(self.covariance[:, :3, :3] + R)) * apart).sum(axis=2)
+        return squared < self.config.tracking_gate**2, apart, squared
 
     def _draw(
         self, near: NDArray[np.bool_], apart: Planar, evidence: NDArray[np.float64], R: NDArray[np.float64]

@@ -10,7 +10,7 @@ from liploc_ros.localization.refine import Matches
 
 
 def confidence_of(matches: Matches, group: Group, acceptance: AcceptanceSpec, path_length: float) -> float:
-    """Return how often an answer like this group of matches is right on a map so long [m], 0 to 1."""
+    """Return how often an answer like this is right on a map so long [m], 0 to 1, were as many right as wrong."""
     signs = signs_of(matches.evidence, matches.similarity, group)
     return float(expit(log_odds_of(signs, acceptance, path_length)))
 

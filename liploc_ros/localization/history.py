@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from liploc_ros.geometry import inverse, pose_from_yaw
-from liploc_ros.localization.planar import Planar, compose, planar_of
+from liploc_ros.localization.planar import Planar, compose
 from liploc_ros.localization.resemblance import Resemblance
 
 
@@ -43,9 +42,8 @@ class History:
         self._images.append(image)
         self._T_now_then = np.vstack([self._T_now_then, np.zeros(3)])[-len(self._images) :]
 
-    def carry(self, step: Planar) -> None:
-        """Express all in the base frame after a step (3,)."""
-        back = planar_of(inverse(pose_from_yaw(step[0], step[1], 0.0, step[2])))
+    def carry(self, back: Planar) -> None:
+        """Express all in the base frame of now, in which that of before is ``back`` (3,)."""
         self._T_now_then = compose(back, self._T_now_then)
 
     def votes(self, poses: Planar, resemblance: Resemblance, most: float) -> NDArray[np.float64]:

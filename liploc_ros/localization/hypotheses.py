@@ -10,9 +10,11 @@ from liploc_ros.geometry import MountedCamera, Pose, angle_difference, inverse, 
 from liploc_ros.localization.confidence import confidence_of
 from liploc_ros.localization.config import LocalizerConfig
 from liploc_ros.localization.groups import groups_of
-from liploc_ros.localization.planar import difference, planar_of
+from liploc_ros.localization.planar import PLANE, difference, planar_of
 from liploc_ros.localization.refine import Matches
 from liploc_ros.mapping import LidarMap
+
+FARTHEST_APART = 3.5  # standard deviations; errors have longer tails than normal ones
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Hypothesis:
         probability: share of belief among all places of the map, given that the image was taken at one of them.
         place_id: the nearest place of the map.
         camera: optical frame of the camera.
-        confidence: 0 to 1, how often an answer that looks like this one is right.
+        confidence: 0 to 1, how often an answer that looks like this one is right where as many are right as wrong. Of a
+            tracked one its probability.
     """
 
     T_map_base: Pose
@@ -42,6 +45,13 @@ def agree(one: Pose, other: Pose, config: LocalizerConfig) -> bool:
     """Say whether two poses are of one hypothesis: within ``merge_distance`` and ``merge_angle`` of each other."""
     apart = difference(planar_of(one), planar_of(other))
     return bool(np.hypot(apart[0], apart[1]) < config.merge_distance and abs(apart[2]) < config.merge_angle)
+
+
+def contradict(one: Hypothesis, other: Hypothesis) -> bool:
+    """Say whether two hypotheses cannot both be right: they are farther apart than 3.5 standard deviations."""
+    apart = difference(planar_of(one.T_map_base), planar_of(other.T_map_base))
+    covariance = (one.covariance + other.covariance)[PLANE[:, None], PLANE]
+    return bool(apart @ np.linalg.solve(covariance, apart) > FARTHEST_APART**2)
 
 
 def merge(

@@ -12,7 +12,8 @@ from liploc_ros.localization.config import LocalizerConfig
 from liploc_ros.localization.evidence import weights_of
 from liploc_ros.localization.expect import expected_candidates
 from liploc_ros.localization.hypotheses import Hypothesis, base_poses, merge
-from liploc_ros.localization.refine import Matches, refine
+from liploc_ros.localization.planar import Planar
+from liploc_ros.localization.refine import Matches, beyond, refine
 from liploc_ros.localization.resemblance import Resemblance
 from liploc_ros.localization.result import Localization, Status
 from liploc_ros.localization.sighting import sighting_of
@@ -121,13 +122,17 @@ class Localizer:
         if cells is None:
             unseen = Localization(Status.UNKNOWN_PLACE, NOTHING_SEEN, (), stamp_ns, clock.total, clock.steps)
             return tracking_of(tracker, self.lidar_map, self.config, mounted, unseen, clock)
-        T_base_view = np.array([*mounted.T_base_camera[:2, 3], self._viewer(mounted)[1]])
-        expected = expected_candidates(tracker.belief, T_base_view, self._resemblance, self.lidar_map)
-        candidates = [*self._search(cells, clock), *expected]
+        candidates = self._search(cells, clock)
         matches, poses = self._refine(candidates, cells, mounted, clock)
         hypotheses = self._merge(matches, poses, mounted, clock)
         status, message = accept(hypotheses, self.min_confidence, self.min_margin)
-        sighting = sighting_of(poses, matches, hypotheses, self.acceptance, self.config, self.lidar_map.drawn_length)
+        T_base_view = np.array([*mounted.T_base_camera[:2, 3], self._viewer(mounted)[1]])
+        strongest = float(matches.evidence.max(initial=-np.inf))
+        matches, poses = self._expect(T_base_view, candidates, matches, poses, cells, mounted)
+        clock.finish("expect")
+        sighting = sighting_of(
+            poses, matches, hypotheses, self.acceptance, self.config, self.lidar_map.drawn_length, strongest
+        )
         tracker.weigh(mounted.frame_id, cells, T_base_view, sighting, hypotheses)
         clock.finish("weigh")
         seen = Localization(status, message, hypotheses, stamp_ns, clock.total, clock.steps)
@@ -164,6 +169,24 @@ class Localizer:
         poses = base_poses(matches, self.lidar_map, mounted, self._viewer(mounted)[1])
         clock.finish("refine")
         return matches, poses
+
+    def _expect(
+        self,
+        T_base_view: Planar,
+        candidates: Sequence[Candidate],
+        matches: Matches,
+        poses: NDArray[np.float64],
+        cells: NDArray[np.float32],
+        mounted: MountedCamera,
+    ) -> tuple[Matches, NDArray[np.float64]]:
+        """Return matches and poses also of where tracked hypotheses expect the view, which the index may not find."""
+        expected = expected_candidates(self.tracker.belief, T_base_view, self._resemblance, self.lidar_map)
+        left = beyond(expected, candidates, self.lidar_map, self.config.heading_reach)
+        if not left:
+            return matches, poses
+        more = refine(left, cells, self.lidar_map, self.config.heading_reach, self._weights)
+        more_poses = base_poses(more, self.lidar_map, mounted, self._viewer(mounted)[1])
+        return matches.and_those_of(more), np.concatenate([poses, more_poses])
 
     def _merge(
         self, matches: Matches, poses: NDArray[np.float64], mounted: MountedCamera, clock: StepClock

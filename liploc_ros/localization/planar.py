@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from liploc_ros.geometry import Pose, angle_difference, pose_from_yaw, yaw_of
+from liploc_ros.geometry import Pose, angle_difference, inverse, pose_from_yaw, yaw_of
 
 Planar = NDArray[np.float64]
 PLANE = np.array([0, 1, 5])  # x, y and yaw among the six of a pose's covariance
@@ -20,6 +20,11 @@ def compose(poses: Planar, step: Planar) -> Planar:
     x = poses[..., 0] + cos * step[..., 0] - sin * step[..., 1]
     y = poses[..., 1] + sin * step[..., 0] + cos * step[..., 1]
     return np.stack([x, y, angle_difference(poses[..., 2] + step[..., 2], 0.0)], axis=-1)
+
+
+def reverse_of(step: Planar) -> Planar:
+    """Return where one was before a step (3,), in the frame after it."""
+    return planar_of(inverse(pose_from_yaw(float(step[0]), float(step[1]), 0.0, float(step[2]))))
 
 
 def difference(poses: Planar, other: Planar) -> Planar:

@@ -36,6 +36,10 @@ class Matches:
         """Return some of the matches."""
         return Matches(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
+    def and_those_of(self, other: "Matches") -> "Matches":
+        """Return the matches of both."""
+        return Matches(*(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)))
+
 
 def refine(
     candidates: Sequence[Candidate],
@@ -60,6 +64,21 @@ def refine(
     windows = lidar_map.cells[places[:, None], :, columns].transpose(0, 2, 1, 3).astype(np.float32)
     compared = compare(cells, windows / np.float32(scale_of(lidar_map.cells)), reach)
     return _each_once(places, first, compared, weights, lidar_map)
+
+
+def beyond(
+    expected: Sequence[Candidate], candidates: Sequence[Candidate], lidar_map: LidarMap, reach: int
+) -> list[Candidate]:
+    """Return the expected candidates that comparing the others does not cover."""
+    headings, covered = lidar_map.index.headings, (reach - 1) // lidar_map.manifest.pool
+    known = np.array([(c.place, c.heading) for c in candidates], np.intp).reshape(-1, 2)
+    places, turns = known[:, 0], known[:, 1]
+    left = []
+    for c in expected:
+        turn = np.abs(turns - c.heading)
+        if not ((np.abs(places - c.place) <= 1) & (np.minimum(turn, headings - turn) <= covered)).any():
+            left.append(c)
+    return left
 
 
 def _each_once(

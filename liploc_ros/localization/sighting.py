@@ -41,16 +41,18 @@ def sighting_of(
     acceptance: AcceptanceSpec,
     config: LocalizerConfig,
     path_length: float,
+    strongest: float,
 ) -> Sighting:
-    """Return what matches at poses (M, 4, 4) tell, of which ``hypotheses`` were merged.
+    """Return what matches at poses (M, 4, 4) tell.
 
-    The best match is right with its hypothesis's confidence; another is less likely by what it has less of evidence.
-    That a longer map (``path_length`` [m]) has more to be mistaken for counts once, when a hypothesis is taken up: where
-    it expects the next image is one place, however many there are.
+    The match of the ``strongest`` evidence that was merged into hypotheses is right with the confidence of the first;
+    another is less likely by what it has less of evidence. That a longer map (``path_length`` [m]) has more to be
+    mistaken for counts once, when a hypothesis is taken up: where it expects the next image is one place, however many
+    there are.
     """
     confidence = np.clip(hypotheses[0].confidence, NEVER_SURE, 1 - NEVER_SURE) if hypotheses else 0.5
     here = float(logit(confidence) + log_times_longer(path_length, acceptance.path_length))
-    log_odds = here + matches.evidence - matches.evidence.max(initial=-np.inf)
+    log_odds = here + matches.evidence - strongest
     along = acceptance.sigma_position if config.sigma_position is None else config.sigma_position
     heading = acceptance.sigma_heading if config.sigma_heading is None else config.sigma_heading
     return Sighting(planar_of(poses), matches.evidence, log_odds, np.array([along, config.sigma_lateral, heading]))

@@ -1,32 +1,39 @@
-"""Tracking: which motion lies between images, how much each of them tells, and the belief that follows."""
+"""Tracking: how much each image tells that the last ones did not, and the belief that follows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 
-from liploc_ros.geometry import Pose, inverse
-from liploc_ros.localization.belief import Belief, Motion
+from liploc_ros.geometry import Pose
+from liploc_ros.localization.belief import Belief
 from liploc_ros.localization.history import History, Remembered
 from liploc_ros.localization.hypotheses import Hypothesis
-from liploc_ros.localization.planar import PLANE, Planar, compose, planar_of
+from liploc_ros.localization.motion import motion_between, why_unknown
+from liploc_ros.localization.planar import PLANE, Planar, compose, planar_of, reverse_of
 from liploc_ros.localization.resemblance import Resemblance
 from liploc_ros.localization.sighting import NEVER_SURE, Sighting
 from liploc_ros.localization.tracking_config import TrackingConfig
 
 NANOSECONDS = 1e9
-ERRORS_LAST = 10.0  # metres over which odometry errs alike, such as by a wrong wheel size
+TURN_COUNTS = 3.0  # metres that a turn by one radian shows as much new as
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Seen:
-    """The last image of a camera: its stamp, what it showed, and the way gone since [m]."""
+    """The last image of a camera: its stamp, what it showed, and (3,) the base when one was weighed, in that of now."""
 
     stamp_ns: int
     cells: NDArray[np.float32]
-    way: float
+    T_now_weighed: Planar
+
+    @property
+    def way(self) -> float:
+        """Metres from there to here; there and back again is none."""
+        x, y, turn = self.T_now_weighed
+        return float(np.hypot(x, y) + TURN_COUNTS * abs(turn))
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,7 @@ class Tracker:
         """Begin anew."""
         self.belief = Belief(self.config, self._poses)
         self._now: _Moment | None = None
+        self._informed_ns: int | None = None  # when something new was seen
         self._seen: dict[str, _Seen] = {}
         self._history = History(self.config.tracked_images)
 
@@ -81,20 +89,19 @@ class Tracker:
         if before is None:
             return
         seconds = (stamp_ns - before.stamp_ns) / NANOSECONDS
-        step = None
-        if T_odom_base is not None and before.T_odom_base is not None:
-            step = planar_of(inverse(before.T_odom_base) @ T_odom_base)
-        self.note = self._break(seconds, step)
+        speed = self.belief.usual_speed
+        motion = motion_between(seconds, before.T_odom_base, T_odom_base, speed, self.config)
+        self.note = why_unknown(motion, (stamp_ns - (self._informed_ns or before.stamp_ns)) / NANOSECONDS, self.config)
         if self.note:
             note, now = self.note, self._now
             self.forget()
             self.note, self._now = note, now
             return
-        way = self._way(seconds, step)
-        for seen in self._seen.values():
-            seen.way += way
-        self._history.carry(np.array([self.belief.usual_speed * seconds, 0.0, 0.0]) if step is None else step)
-        self.belief.move(Motion(seconds, step, self._noise(seconds, way, step is not None)))
+        back = reverse_of(motion.usual_step(speed))
+        for camera, seen in self._seen.items():
+            self._seen[camera] = replace(seen, T_now_weighed=compose(back, seen.T_now_weighed))
+        self._history.carry(back)
+        self.belief.move(motion)
 
     def weigh(
         self,
@@ -106,6 +113,9 @@ class Tracker:
     ) -> None:
         """Weigh the belief by an image, and take up what it found that is not in it yet.
 
+        An image of what the camera saw already tells nothing new, but holds hypotheses where they are; one that is the
+        same to the last bit is none: the camera has stopped.
+
         Args:
             camera: frame of the camera.
             cells: (h, w, D) of the image.
@@ -113,9 +123,18 @@ class Tracker:
             sighting: what it tells of poses.
             hypotheses: what it tells by itself.
         """
-        independence = self._independence(camera, cells)
-        if independence <= 0:
+        last = self._seen.get(camera)
+        is_repeated = last is not None and np.array_equal(last.cells, cells)
+        is_same_view = last is not None and last.way < self.config.tracked_image_spacing
+        weighed = last.T_now_weighed if last is not None and (is_repeated or is_same_view) else np.zeros(3)
+        self._seen[camera] = _Seen(self.stamp_ns, cells, weighed)
+        if is_repeated:
             return
+        self._informed_ns = self.stamp_ns
+        if is_same_view:
+            self.belief.hold(sighting)
+            return
+        independence = 1.0 if last is None else min(1.0, last.way / self.config.independence_distance)
         level = self._resemblance.level(cells)
         views = compose(self.belief.state[:, :3], T_base_view)
         seen = np.asarray(cells.any(axis=-1))
@@ -142,39 +161,3 @@ class Tracker:
     def stamp_ns(self) -> int:
         """Of the last image, 0 before the first."""
         return self._now.stamp_ns if self._now is not None else 0
-
-    def _independence(self, camera: str, cells: NDArray[np.float32]) -> float:
-        """Return how much of what an image tells is new, 0 to 1; that of a camera that repeats an image is nothing."""
-        stamp_ns, seen = self.stamp_ns, self._seen.get(camera)
-        if seen is not None and np.array_equal(seen.cells, cells):
-            self._seen[camera] = _Seen(stamp_ns, cells, seen.way)
-            return 0.0
-        if seen is not None and seen.way < self.config.tracked_image_spacing:
-            self._seen[camera] = _Seen(stamp_ns, cells, seen.way)
-            return 0.0
-        self._seen[camera] = _Seen(stamp_ns, cells, 0.0)
-        return 1.0 if seen is None else min(1.0, seen.way / self.config.independence_distance)
-
-    def _break(self, seconds: float, step: NDArray[np.float64] | None) -> str:
-        """Return why motion between two images cannot be known, or an empty text."""
-        if seconds < -self.config.clock_jump:
-            return f"the clock went back by {-seconds:.1f} s"
-        if step is None and seconds > self.config.longest_image_gap:
-            return f"no image for {seconds:.1f} s, and no odometry"
-        if step is not None and np.hypot(step[0], step[1]) > self.config.highest_speed * max(abs(seconds), 0.1):
-            return f"odometry jumped by {np.hypot(step[0], step[1]):.1f} m in {seconds:.2f} s"
-        return ""
-
-    def _way(self, seconds: float, step: NDArray[np.float64] | None) -> float:
-        if step is not None:
-            return float(np.hypot(step[0], step[1]))
-        return abs(seconds) * self.belief.usual_speed
-
-    def _noise(self, seconds: float, way: float, by_odometry: bool) -> NDArray[np.float64]:
-        config = self.config
-        if by_odometry:
-            # Its errors last: they add up over a way as if each piece of 10 m had its own.
-            lasting = float(np.sqrt(max(way, 0.02) * ERRORS_LAST))
-            return np.array([config.odometry_noise, config.odometry_noise, config.odometry_turn_noise]) * lasting
-        steady = np.array([0.5 * config.acceleration * abs(seconds), 0.1 * way, config.turn_rate])
-        return np.asarray(steady * abs(seconds))

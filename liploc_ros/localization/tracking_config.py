@@ -33,7 +33,7 @@ class TrackingConfig(BaseModel):
     odometry_noise: float = Field(0.03, gt=0, description="standard deviation of odometry, as share of the way")
     odometry_turn_noise: float = Field(0.003, gt=0, description="standard deviation of its heading [rad/m]")
     acceleration: float = Field(3.0, gt=0, description="change of speed a second without odometry, 1 sigma [m/s]")
-    turn_rate: float = Field(0.25, gt=0, description="turning without odometry, 1 sigma [rad/s]")
+    turn_rate: float = Field(0.15, gt=0, description="turning without odometry, 1 sigma after a second [rad]")
     longest_image_gap: float = Field(
         5.0, gt=0, description="without odometry and images for longer, tracking starts anew [s]"
     )

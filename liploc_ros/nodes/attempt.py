@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from liploc_ros.localization import Hypothesis, Localization, State, Status, Tracking
-from liploc_ros.localization.hypotheses import agree
+from liploc_ros.localization.hypotheses import contradict
 from liploc_ros.localization.step_clock import StepClock
 from liploc_ros.nodes.localizer_engine import LocalizerEngine
 
@@ -50,7 +50,7 @@ class Attempt:
         """Say whether nothing that was seen before speaks for another place."""
         if best is None or self.tracking is None or self.tracking.best is None:
             return best is not None
-        return agree(best.T_map_base, self.tracking.best.T_map_base, self.engine.localizer.config)
+        return not contradict(best, self.tracking.best)
 
     @property
     def pose(self) -> Hypothesis | None:
