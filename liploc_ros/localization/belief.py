@@ -212,7 +212,10 @@ class Belief:
         """Return which matches are near hypotheses (N, M), by how much they are apart (N, M, 3), and squared sigmas."""
         apart = sighting.poses[None] - self.state[:, None, :3]
         apart[..., YAW] = angle_difference(apart[..., YAW], 0.0)
-        squared = ((apart @ np.linalg.inv(self.covariance[:, :3, :3] + R)) * apart).sum(axis=2)
+        S = np.linalg.inv(self.covariance[:, :3, :3] + R)[:, None]
+        x, y, yaw = apart[..., X], apart[..., Y], apart[..., YAW]
+        squared = x * (S[..., 0, 0] * x + 2 * (S[..., 0, 1] * y + S[..., 0, 2] * yaw))
+        squared += y * (S[..., 1, 1] * y + 2 * S[..., 1, 2] * yaw) + S[..., 2, 2] * yaw * yaw
         return squared < self.config.tracking_gate**2, apart, squared
 
     def _draw(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.encoders.spec import AcceptanceSpec
-from liploc_ros.geometry import MountedCamera, Pose, angle_difference, inverse, pose_from, pose_from_yaw, yaw_of
+from liploc_ros.geometry import MountedCamera, Pose, angle_difference, pose_from_yaw, yaw_of
 from liploc_ros.localization.confidence import confidence_of
 from liploc_ros.localization.config import LocalizerConfig
 from liploc_ros.localization.groups import groups_of
@@ -104,14 +104,14 @@ def base_poses(
         camera_heading: yaw [rad] in the base frame along which the camera view was drawn.
     """
     yaw = matches.yaw - camera_heading
-    T_place_view = np.tile(np.eye(4), (len(matches), 1, 1))
-    T_place_view[:, 0, 0] = T_place_view[:, 1, 1] = np.cos(yaw)
-    T_place_view[:, 1, 0] = np.sin(yaw)
-    T_place_view[:, 0, 1] = -T_place_view[:, 1, 0]
-    T_place_view[:, :3, 3] = origin = lidar_map.manifest.view_origin
-    # The height stays that of the path driven while mapping: another camera height is not another road.
-    T_base_view = pose_from((*mounted.T_base_camera[:2, 3], origin[2]))
-    return np.asarray(lidar_map.T_map_base[matches.place] @ T_place_view @ inverse(T_base_view))
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    (x, y, _), (ahead, left) = lidar_map.manifest.view_origin, mounted.T_base_camera[:2, 3]
+    # The view's origin in the place, turned, less the camera's place in the vehicle. The height stays that of the path
+    # driven while mapping: another camera height is not another road.
+    T_place_base = np.tile(np.eye(4), (len(matches), 1, 1))
+    T_place_base[:, 0, 0], T_place_base[:, 0, 1], T_place_base[:, 0, 3] = cos, -sin, x - cos * ahead + sin * left
+    T_place_base[:, 1, 0], T_place_base[:, 1, 1], T_place_base[:, 1, 3] = sin, cos, y - sin * ahead - cos * left
+    return np.asarray(lidar_map.T_map_base[matches.place] @ T_place_base)
 
 
 def _mean(
