@@ -125,7 +125,7 @@ def test_an_accepted_image_gives_no_pose_where_what_was_seen_before_speaks_for_a
     believed = replace(here, T_map_base=pose_from_yaw(ahead, 0, 0, 0))
     alone = Localization(Status.SUCCESS, "", (here,), 0, 1.0)
     tracking = Tracking(State.CONVERGING, "", 0.4, (believed,), alone, 0, 1.0)
-    attempt = Attempt(alone, tracking, LocalizerEngine(Localizer(demo_map, bundle)))
+    attempt = Attempt(alone, tracking, LocalizerEngine(Localizer(demo_map, bundle), "", ""))
     assert attempt.certainty is certainty and (attempt.pose is None) == (certainty is Certainty.NO_POSE)
 
 
