@@ -10,7 +10,6 @@ from statistics import median
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from liploc_ros.encoders.encoder import Encoder, ModelError
 from liploc_ros.encoders.onnx import OnnxEncoder
@@ -64,19 +63,8 @@ def open_encoder(folder: Path, spec: ModelSpec, part: Part, settings: BackendSet
     if settings.backend != "onnx":
         encoder, cosine = _engine(folder, spec, part, settings.backend, settings)
         return Choice(encoder, f"{encoder.runtime}: asked for; cosine with ONNX Runtime {cosine:.5f} on real views")
-    return _onnx(folder / FILES[part], spec, part, settings.threads)
-
-
-def _onnx(path: Path, spec: ModelSpec, part: Part, threads: int) -> Choice:
-    """Return ONNX Runtime, on the GPU if that is quicker, for a small network runs on a CPU in no time."""
-    cpu = OnnxEncoder(path, threads)
-    try:
-        cuda = OnnxEncoder(path, threads, "cuda")
-    except ModelError:
-        return Choice(cpu, f"{cpu.runtime}: asked for; ONNX Runtime has no GPU here")
-    views = real_inputs(spec, part)
-    check_parity(cuda, cpu, views)
-    return _quickest([cpu, cuda], views[:1], [])
+    encoders, refused = _onnx(folder / FILES[part], spec, part, settings.threads)
+    return _quickest(encoders, spec, part, refused)
 
 
 def _fastest(folder: Path, spec: ModelSpec, part: Part, settings: BackendSettings) -> Choice:
@@ -89,22 +77,34 @@ def _fastest(folder: Path, spec: ModelSpec, part: Part, settings: BackendSetting
             refused.append(str(error))
         else:
             working.append(encoder)
-    cpu, path = OnnxEncoder(folder / FILES[part], settings.threads), folder / FILES[part]
-    views = real_inputs(spec, part)
+    onnx, no_cuda = _onnx(folder / FILES[part], spec, part, settings.threads)
+    return _quickest([*working, *onnx], spec, part, [*refused, *no_cuda])
+
+
+def _onnx(path: Path, spec: ModelSpec, part: Part, threads: int) -> tuple[list[Encoder], list[str]]:
+    """Return ONNX Runtime on the GPU, if it agrees with the CPU, and on the CPU; and why it is not on the GPU."""
+    cpu = OnnxEncoder(path, threads)
     try:
-        cuda = OnnxEncoder(path, settings.threads, "cuda")
-        check_parity(cuda, cpu, views)
-        working.append(cuda)
+        cuda = OnnxEncoder(path, threads, "cuda")
     except ModelError as error:
-        refused.append(str(error))
-    return _quickest([*working, cpu], views[:1], refused)
+        return [cpu], [str(error)]
+    try:
+        check_parity(cuda, cpu, real_inputs(spec, part))
+    except ModelError as error:
+        cuda.close()
+        return [cpu], [str(error)]
+    return [cuda, cpu], []
 
 
-def _quickest(encoders: list[Encoder], view: NDArray[np.float32], refused: list[str]) -> Choice:
-    """Return the encoder that takes least time for a view, and close the others."""
+def _quickest(encoders: list[Encoder], spec: ModelSpec, part: Part, refused: list[str]) -> Choice:
+    """Return the encoder that takes least time for a view, and close the others.
+
+    A small network runs on a CPU in no time: a GPU is not always the quicker one.
+    """
     why_not = "".join(f"; {reason}" for reason in dict.fromkeys(refused))
     if len(encoders) == 1:
         return Choice(encoders[0], f"{encoders[0].runtime}: the only one that works here{why_not}")
+    view = real_inputs(spec, part)[:1]
     times = [median_ms(partial(encoder.encode, view)) for encoder in encoders]
     best = int(np.argmin(times))
     for encoder in encoders[:best] + encoders[best + 1 :]:

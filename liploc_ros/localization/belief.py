@@ -114,7 +114,7 @@ class Belief:
             likelihood: (N,) log-likelihood of the image at the hypotheses, relative to a pose drawn at random.
             independence: above 0 to 1, how much of what it tells is not known from earlier images.
         """
-        column = independence * self.limited(likelihood, self.config.strongest_support)
+        column = independence * np.clip(likelihood, -self.config.strongest_support, self.config.strongest_support)
         self.independence = np.append(self.independence, independence)[-self.config.tracked_images :]
         self.votes = np.column_stack([self.votes, column])[:, -self.config.tracked_images :]
         if not len(self) or not len(sighting.poses):
@@ -123,7 +123,7 @@ class Belief:
         near, apart, squared = self._matched(sighting, R)
         votes = np.where(near, sighting.log_odds - squared / 2, -np.inf).max(axis=1)
         self._draw(near, apart, sighting.evidence, R)
-        self.trust += independence * self.limited(votes, self.config.strongest_vote)
+        self.trust += independence * np.clip(votes, -self.config.strongest_vote, self.config.strongest_vote)
         self.trust = np.clip(self.trust, -self.config.most_trust, self.config.most_trust)
 
     def hold(self, sighting: Sighting) -> None:
@@ -175,11 +175,6 @@ class Belief:
                 kept.append(int(best))
         self.state, self.covariance = self.state[kept], self.covariance[kept]
         self.votes, self.trust = self.votes[kept], self.trust[kept]
-
-    @staticmethod
-    def limited(votes: NDArray[np.float64], most: float) -> NDArray[np.float64]:
-        """Return votes (...) of which a single image can give only so much."""
-        return np.clip(votes, -most, most)
 
     def near(self, poses: Planar) -> NDArray[np.bool_]:
         """Return which of poses (K, 3) agree with a hypothesis: (K,)."""

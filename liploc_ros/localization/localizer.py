@@ -92,8 +92,7 @@ class Localizer:
         candidates = self._search(cells, clock)
         matches, poses = self._refine(candidates, cells, mounted, clock)
         hypotheses = self._merge(matches, poses, mounted, clock)
-        status, message = accept(hypotheses, self.min_confidence, self.min_margin)
-        return Localization(status, message, hypotheses, stamp_ns, clock.total, clock.steps)
+        return self._accept(hypotheses, stamp_ns, clock)
 
     def track(
         self, image: NDArray[np.uint8], mounted: MountedCamera, stamp_ns: int, T_odom_base: Pose | None = None
@@ -125,7 +124,7 @@ class Localizer:
         candidates = self._search(cells, clock)
         matches, poses = self._refine(candidates, cells, mounted, clock)
         hypotheses = self._merge(matches, poses, mounted, clock)
-        status, message = accept(hypotheses, self.min_confidence, self.min_margin)
+        seen = self._accept(hypotheses, stamp_ns, clock)
         T_base_view = np.array([*mounted.T_base_camera[:2, 3], self._viewer(mounted)[1]])
         strongest = float(matches.evidence.max(initial=-np.inf))
         matches, poses = self._expect(T_base_view, candidates, matches, poses, cells, mounted)
@@ -135,7 +134,6 @@ class Localizer:
         )
         tracker.weigh(mounted.frame_id, cells, T_base_view, sighting, hypotheses)
         clock.finish("weigh")
-        seen = Localization(status, message, hypotheses, stamp_ns, clock.total, clock.steps)
         return tracking_of(tracker, self.lidar_map, self.config, mounted, seen, clock)
 
     def warm_up(self) -> None:
@@ -187,6 +185,10 @@ class Localizer:
         more = refine(left, cells, self.lidar_map, self.config.heading_reach, self._weights)
         more_poses = base_poses(more, self.lidar_map, mounted, self._viewer(mounted)[1])
         return matches.and_those_of(more), np.concatenate([poses, more_poses])
+
+    def _accept(self, hypotheses: tuple[Hypothesis, ...], stamp_ns: int, clock: StepClock) -> Localization:
+        status, message = accept(hypotheses, self.min_confidence, self.min_margin)
+        return Localization(status, message, hypotheses, stamp_ns, clock.total, clock.steps)
 
     def _merge(
         self, matches: Matches, poses: NDArray[np.float64], mounted: MountedCamera, clock: StepClock

@@ -90,26 +90,14 @@ class GpuMemory:
     def send(self, number: int, floats: int) -> None:
         """Queue a copy of the beginning of a buffer to the GPU."""
         kind = cuda_runtime().cudaMemcpyKind.cudaMemcpyHostToDevice
-        call(
-            "cudaMemcpyAsync",
-            self.device_pointers[number],
-            self.host_pointers[number],
-            4 * floats,
-            kind,
-            self.stream,
-        )
+        to, source = self.device_pointers[number], self.host_pointers[number]
+        call("cudaMemcpyAsync", to, source, 4 * floats, kind, self.stream)
 
     def fetch(self, number: int, floats: int) -> None:
         """Queue a copy of the beginning of a buffer from the GPU."""
         kind = cuda_runtime().cudaMemcpyKind.cudaMemcpyDeviceToHost
-        call(
-            "cudaMemcpyAsync",
-            self.host_pointers[number],
-            self.device_pointers[number],
-            4 * floats,
-            kind,
-            self.stream,
-        )
+        to, source = self.host_pointers[number], self.device_pointers[number]
+        call("cudaMemcpyAsync", to, source, 4 * floats, kind, self.stream)
 
     def wait(self) -> None:
         """Wait for all that was queued."""
