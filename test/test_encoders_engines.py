@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from liploc_ros.encoders import BackendSettings, Encoders, ModelError
+from liploc_ros.encoders.backends import open_encoder
 from liploc_ros.encoders.onnx import OnnxEncoder
 from liploc_ros.encoders.parity import check_parity, least_cosine
 from liploc_ros.encoders.real_views import real_inputs
@@ -393,3 +394,19 @@ def test_the_pretended_gpu_is_named_by_its_capability(monkeypatch):
 
     monkeypatch.setattr(gpu, "cuda_runtime", PretendedCuda)
     assert gpu.find_gpu() == Gpu("Pretended GPU", "sm89")
+
+
+@pytest.mark.parametrize("backend", ["onnx", "auto"])
+def test_onnx_runtime_on_a_gpu_that_disagrees_is_left_for_the_cpu(bundle, monkeypatch, backend, tmp_path):
+    class Pretended(OnnxEncoder):
+        def __init__(self, path, threads=0, device="cpu"):
+            super().__init__(path, threads)
+            self.runtime = f"onnxruntime {device.upper()}"
+
+        def encode(self, views):
+            cells = super().encode(views)
+            return cells[..., ::-1] if self.runtime.endswith("CUDA") else cells
+
+    monkeypatch.setattr("liploc_ros.encoders.backends.OnnxEncoder", Pretended)
+    choice = open_encoder(bundle.path, bundle.spec, "camera", BackendSettings(backend, cache=tmp_path))
+    assert choice.encoder.runtime == "onnxruntime CPU" and "cosine" in choice.reason
