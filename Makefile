@@ -27,10 +27,10 @@ test: $(SHARED)  ## Run the tests.
 	$(BIN)/python -m pytest -q --timeout 300 test
 
 test-learning: $(VENV)/.train $(SHARED)  ## Run the tests of training, which need torch (installs it).
-	$(BIN)/python -m pytest -q --timeout 300 test/test_learning*.py
+	$(BIN)/python -m pytest -q --timeout 300 test/learning test/benchmark
 
 test-rtx: $(VENV)/.rtx $(SHARED)  ## Build TensorRT-RTX engines for every GPU there is, without one (installs it).
-	$(BIN)/python -m pytest -q --timeout 300 test/test_encoders_rtx.py test/test_encoders_engines.py
+	$(BIN)/python -m pytest -q --timeout 300 test/encoders/test_rtx.py test/encoders/test_engines.py
 
 gpu-check: $(VENV)/.rtx $(VENV)/.train $(SHARED)  ## On a machine with an NVIDIA GPU: check and time every backend; writes into docs/gpu.md.
 	$(BIN)/python -m benchmarks.gpu_check $(ARGS)

@@ -14,7 +14,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 import liploc_ros
 import liploc_ros.nodes
 from liploc_ros.msg import PoseHypothesis, PoseHypothesisArray
-from liploc_ros.share import share_folder
+from liploc_ros.package_share import share_folder
 from liploc_ros.srv import Localize
 
 EXECUTABLES = ("lib/liploc_ros/localizer", "lib/liploc_ros/map_builder", "lib/liploc_ros/bag_player", "bin/liploc")
@@ -56,12 +56,13 @@ def main() -> None:
     modules = [module.name for module in pkgutil.walk_packages(liploc_ros.nodes.__path__, "liploc_ros.nodes.")]
     for name in modules:
         importlib.import_module(name)
-    need("liploc_ros.nodes.localizer" in modules, f"no localizer among the nodes {modules}")
+    need("liploc_ros.nodes.localizer.node" in modules, f"no localizer among the nodes {modules}")
 
     share = Path(get_package_share_directory("liploc_ros"))
     need(share.resolve() == prefix / "share" / "liploc_ros", f"the ament index names {share}")
     need(
-        share_folder().resolve() == share.resolve(), f"liploc_ros.share names {share_folder()}, the ament index {share}"
+        share_folder().resolve() == share.resolve(),
+        f"liploc_ros.package_share names {share_folder()}, the ament index {share}",
     )
     for name in SHARED:
         need((share / name).exists(), f"{share / name} is missing")

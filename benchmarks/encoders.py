@@ -30,7 +30,7 @@ from liploc_ros.encoders.inputs import panorama_input
 from liploc_ros.encoders.onnx import OnnxEncoder
 from liploc_ros.encoders.real_views import real_inputs
 from liploc_ros.encoders.spec import FILES
-from liploc_ros.share import share_folder
+from liploc_ros.package_share import share_folder
 from liploc_ros.views import CameraViewer, draw_panorama
 
 THREADS = (1, 2)

@@ -8,11 +8,11 @@ from torch import nn
 
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.encoders.spec import TrainingSpec
-from liploc_ros.learning.calibrate import UNCALIBRATED
+from liploc_ros.learning.confidence import UNCALIBRATED
 from liploc_ros.learning.export import OPSET, export
 from liploc_ros.learning.method import RANDOM
-from liploc_ros.learning.methods import method_of
 from liploc_ros.learning.recipe import read_recipe
+from liploc_ros.learning.registry import method_of
 
 NOT_TRAINED = TrainingSpec(drives=(), frames=0, steps=0, seed=0, recipe="liploc", trunk="random")
 

@@ -11,7 +11,7 @@ import numpy as np
 from liploc_ros.datasets import open_drive
 from liploc_ros.encoders.real_views import FILE, METRES, REFLECTANCE
 from liploc_ros.geometry import PinholeCamera
-from liploc_ros.share import share_folder
+from liploc_ros.package_share import share_folder
 
 POINTS = 30_000
 QUALITY = 90

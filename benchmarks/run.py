@@ -15,7 +15,7 @@ from liploc_ros.geometry import inverse
 from liploc_ros.localization import Localizer
 from liploc_ros.mapping import MapConfig, build_map_from_drive
 from liploc_ros.mapping.place_index import describe, describe_headings
-from liploc_ros.share import share_folder
+from liploc_ros.package_share import share_folder
 from liploc_ros.views import CameraViewer, draw_panorama
 
 SCAN_POINTS = 120_000

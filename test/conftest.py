@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from liploc_ros.datasets import open_drive
-from liploc_ros.datasets.bag_file import BagFile
+from liploc_ros.datasets.bag.file import BagFile
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.mapping import MapConfig, build_map_from_drive
 
@@ -74,7 +74,7 @@ def saved_map(demo_map_folder, tmp_path):
 
 @pytest.fixture(scope="module")
 def whole_bench():
-    from ros_bench import RosBench  # needs rclpy, which only the tests of the nodes do
+    from support.ros_bench import RosBench  # needs rclpy, which only the tests of the nodes do
 
     bench = RosBench()
     yield bench

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from benchmarks.localization.world import Query, Replay, Scenery, errors
 from liploc_ros.encoders.spec import AcceptanceSpec
+from liploc_ros.geometry.se2 import Planar, planar_of
 from liploc_ros.localization import Status
-from liploc_ros.localization.evidence import weights_of
-from liploc_ros.localization.groups import groups_of
+from liploc_ros.localization.clustering import groups_of
+from liploc_ros.localization.feature_comparison import weights_of
 from liploc_ros.localization.hypotheses import Hypothesis, base_poses
-from liploc_ros.localization.planar import Planar, planar_of
-from liploc_ros.localization.refine import Matches, refine
-from liploc_ros.localization.step_clock import StepClock
+from liploc_ros.localization.matching import Matches, refine
+from liploc_ros.localization.timer import StepClock
 from liploc_ros.mapping.place_index import heading_yaw
 
 NOWHERE = np.array([np.inf, np.inf, 0.0])

@@ -12,9 +12,9 @@ from benchmarks.localization.tracks import follow
 from benchmarks.localization.world import Replay, Scenery, errors
 from liploc_ros.datasets import open_sources
 from liploc_ros.geometry import MountedCamera, pose_from_yaw
+from liploc_ros.geometry.se2 import Planar, planar_of
 from liploc_ros.localization import Localizer, Status
-from liploc_ros.localization.planar import Planar, planar_of
-from liploc_ros.localization.tracking import State
+from liploc_ros.localization.tracking.result import State
 
 SPLITS = ("training", "testing", "unknown_split")
 BLURS = (8, 20, 40)  # pixels, sigma

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from benchmarks.localization.singles import TURNED, coverage, share
 from benchmarks.localization.world import Query, Replay, Scenery, errors
 from liploc_ros.geometry import inverse
-from liploc_ros.localization.planar import planar_of
-from liploc_ros.localization.tracking import State
+from liploc_ros.geometry.se2 import planar_of
+from liploc_ros.localization.tracking.result import State
 
 WARM_UP = 15.0  # m
 NEAR = 2.0  # m

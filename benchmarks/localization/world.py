@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.datasets import open_drive
-from liploc_ros.datasets.frame import Drive
+from liploc_ros.datasets.drive import Drive
 from liploc_ros.encoders import ModelBundle
+from liploc_ros.evaluation.evaluator import Evaluator
 from liploc_ros.evaluation.options import EvaluationOptions
-from liploc_ros.evaluation.protocols import Evaluator
 from liploc_ros.geometry import MountedCamera, Pose, inverse, pose_from_yaw, transform_points
+from liploc_ros.geometry.se2 import Planar, compose, planar_of
 from liploc_ros.localization import Localizer
-from liploc_ros.localization.planar import Planar, compose, planar_of
-from liploc_ros.localization.step_clock import StepClock
+from liploc_ros.localization.timer import StepClock
 from liploc_ros.mapping import LidarMap, PlaceIndex
 
 DRIVES = ("0001", "0005", "0013")

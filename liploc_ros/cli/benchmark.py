@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
+from liploc_ros.benchmark import BenchmarkRun, CellResult, DataRoots, read_benchmark
+from liploc_ros.benchmark.run import all_cells
+from liploc_ros.benchmark.tables import write_tables
 from liploc_ros.cli.train import TrainingUnavailableError
-from liploc_ros.evaluation.benchmark import BenchmarkRun, CellResult, DataRoots, read_benchmark
-from liploc_ros.evaluation.benchmark.run import all_cells
-from liploc_ros.evaluation.benchmark.tables import write_tables
-from liploc_ros.evaluation.metrics import EvaluationError
+from liploc_ros.evaluation.options import EvaluationError
 
 
 def benchmark(

@@ -7,16 +7,15 @@ from pathlib import Path
 import typer
 
 from liploc_ros.datasets import open_sources
-from liploc_ros.datasets.frame import Drive
+from liploc_ros.datasets.drive import Drive
 from liploc_ros.encoders import ModelBundle
-from liploc_ros.evaluation.calibration import gather_trials, source_of
-from liploc_ros.evaluation.metrics import EvaluationError
-from liploc_ros.evaluation.options import EvaluationOptions
-from liploc_ros.evaluation.origin import drive_of, is_in_training
-from liploc_ros.learning.card import renew_acceptance
-from liploc_ros.localization.acceptance_files import check_writable, kind_of, rows_of, write_acceptance
-from liploc_ros.localization.calibrate import calibrate, summary
-from liploc_ros.localization.trials import TRIALS_FILE, Trial, TrialError, load_trials, save_trials
+from liploc_ros.evaluation.calibration_samples import gather_trials, source_of
+from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
+from liploc_ros.evaluation.provenance import drive_of, is_in_training
+from liploc_ros.learning.model_card import renew_acceptance
+from liploc_ros.localization.calibration.fit import calibrate, summary
+from liploc_ros.localization.calibration.samples import TRIALS_FILE, Trial, TrialError, load_trials, save_trials
+from liploc_ros.localization.calibration.storage import check_writable, kind_of, rows_of, write_acceptance
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,16 @@ from tqdm import tqdm
 
 from liploc_ros.cli.progress import advance
 from liploc_ros.datasets import open_drive
+from liploc_ros.demo.metrics import Metrics, Query, measure
+from liploc_ros.demo.report import write_report
 from liploc_ros.encoders import ModelBundle
-from liploc_ros.evaluation import Metrics, Query, measure, write_report
 from liploc_ros.localization import State
 from liploc_ros.mapping import LidarMap
-from liploc_ros.share import share_folder
+from liploc_ros.package_share import share_folder
 
 if TYPE_CHECKING:
     from liploc_ros.datasets import Frame
-    from liploc_ros.nodes.demo_session import Tracked
+    from liploc_ros.demo.session import Tracked
 
 BAG = "kitti_0013_excerpt.mcap"
 DRIVE = "2011_09_26_drive_0013"  # what the excerpt is from
@@ -31,7 +32,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the map and the report.")] = Path("out/demo"),
 ) -> None:
     """Build a map of a KITTI street with the map_builder node, and find its images on it with the localizer node."""
-    from liploc_ros.nodes.demo_session import DemoSession  # needs ROS 2, which the other verbs do not
+    from liploc_ros.demo.session import DemoSession  # needs ROS 2, which the other verbs do not
 
     start = time.monotonic()
     bag = share_folder() / "demo" / BAG

@@ -15,13 +15,12 @@ from rich.table import Table
 from liploc_ros.cli.calibrate import Wanted, calibrate_on
 from liploc_ros.datasets import BagTopics, open_drive
 from liploc_ros.encoders import ModelBundle
-from liploc_ros.evaluation.figures import searches
-from liploc_ros.evaluation.judge import Figures, RateByThreshold
-from liploc_ros.evaluation.metrics import EvaluationError
-from liploc_ros.evaluation.options import EvaluationOptions
-from liploc_ros.evaluation.page import METRICS, note_on, write_evaluation
+from liploc_ros.evaluation.evaluator import Evaluator
+from liploc_ros.evaluation.metrics import Figures, RateByThreshold
+from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
+from liploc_ros.evaluation.plots import searches
 from liploc_ros.evaluation.protocol import KNOWN, Protocol
-from liploc_ros.evaluation.protocols import Evaluator
+from liploc_ros.evaluation.report import METRICS, note_on, write_evaluation
 from liploc_ros.evaluation.result import ProtocolMetrics
 from liploc_ros.mapping.storage import check_replaceable
 

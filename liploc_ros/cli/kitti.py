@@ -9,8 +9,8 @@ from tqdm import tqdm
 
 from liploc_ros.cli.progress import advance
 from liploc_ros.datasets import read_kitti_raw
-from liploc_ros.datasets.kitti_bag import KittiBagOptions, KittiSelection, write_kitti_bag
-from liploc_ros.datasets.kitti_excerpt import ExcerptOptions, write_excerpt
+from liploc_ros.datasets.kitti.excerpt import ExcerptOptions, write_excerpt
+from liploc_ros.datasets.kitti.to_bag import KittiBagOptions, KittiSelection, write_kitti_bag
 
 app = typer.Typer(help="KITTI raw drives as rosbag2 recordings.", no_args_is_help=True, rich_markup_mode=None)
 

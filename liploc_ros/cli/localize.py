@@ -15,9 +15,9 @@ from rich.table import Column, Table
 
 from liploc_ros.cli.log import show_log
 from liploc_ros.datasets import BAG_SUFFIXES, BagTopics, DatasetError, Drive, open_drive
-from liploc_ros.datasets.bag_topics import Kind
+from liploc_ros.datasets.bag.topics import Kind
 from liploc_ros.datasets.camera_file import read_camera_file
-from liploc_ros.datasets.kitti_calibration import OPTICAL_FRAMES
+from liploc_ros.datasets.kitti.calibration import OPTICAL_FRAMES
 from liploc_ros.encoders import Backend, ModelBundle
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import MountedCamera, yaw_of

@@ -25,8 +25,8 @@ def play(
     are left out with a warning.
     """
     # Not above: the rest of the command line works without ROS 2.
-    from liploc_ros.nodes.bag_player import play as play_bag
-    from liploc_ros.nodes.bag_player_parameters import BagPlayerParameters
+    from liploc_ros.nodes.bag_player.node import play as play_bag
+    from liploc_ros.nodes.bag_player.parameters import BagPlayerParameters
 
     settings = BagPlayerParameters(
         bag=str(bag),

@@ -1,13 +1,13 @@
 """Readers of recordings: whatever is read becomes a Drive of Frames."""
 
-from liploc_ros.datasets.bag_topics import BagTopics
-from liploc_ros.datasets.frame import DatasetError, Drive, Frame
-from liploc_ros.datasets.kitti_360 import read_kitti_360
-from liploc_ros.datasets.kitti_object import read_kitti_object
-from liploc_ros.datasets.kitti_odometry import read_kitti_odometry
-from liploc_ros.datasets.kitti_raw import read_kitti_raw
-from liploc_ros.datasets.layouts import BAG_SUFFIXES, open_drive, open_sources
-from liploc_ros.datasets.rosbag import read_bag
+from liploc_ros.datasets.bag.reader import read_bag
+from liploc_ros.datasets.bag.topics import BagTopics
+from liploc_ros.datasets.drive import DatasetError, Drive, Frame
+from liploc_ros.datasets.kitti.kitti_360 import read_kitti_360
+from liploc_ros.datasets.kitti.object_frames import read_kitti_object
+from liploc_ros.datasets.kitti.odometry import read_kitti_odometry
+from liploc_ros.datasets.kitti.raw import read_kitti_raw
+from liploc_ros.datasets.open import BAG_SUFFIXES, open_drive, open_sources
 
 __all__ = [
     "BAG_SUFFIXES",

@@ -7,7 +7,7 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
-from liploc_ros.datasets.frame import DatasetError
+from liploc_ros.datasets.drive import DatasetError
 from liploc_ros.geometry import CameraError, MountedCamera, camera_from_model, pose_from
 
 FORWARD = (-0.5, 0.5, -0.5, 0.5)  # optical axes (x right, y down, z forward) of a camera that looks along the base's x

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from liploc_ros.geometry import CameraError, FisheyeCamera, MountedCamera, PinholeCamera, camera_from_model, inverse
-from liploc_ros.geometry.poses import Pose
+from liploc_ros.geometry.se3 import Pose
 
 
 class CameraInfoLike(Protocol):

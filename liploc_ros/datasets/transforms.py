@@ -4,7 +4,7 @@ from collections import deque
 
 import numpy as np
 
-from liploc_ros.datasets.frame import DatasetError
+from liploc_ros.datasets.drive import DatasetError
 from liploc_ros.geometry import Pose, inverse
 
 

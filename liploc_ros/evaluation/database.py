@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from liploc_ros.evaluation.metrics import EvaluationError
-from liploc_ros.evaluation.options import EvaluationOptions
+from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
 from liploc_ros.evaluation.protocol import Protocol
 from liploc_ros.evaluation.scene import Scene
 from liploc_ros.geometry import interpolate

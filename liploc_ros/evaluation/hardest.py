@@ -7,8 +7,8 @@ import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
+from liploc_ros.demo.report import coloured
 from liploc_ros.encoders import ModelBundle
-from liploc_ros.evaluation.report import coloured
 from liploc_ros.evaluation.result import Result
 from liploc_ros.geometry import MountedCamera
 from liploc_ros.mapping.build import draw_places

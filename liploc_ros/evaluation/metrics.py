@@ -1,96 +1,156 @@
-"""Recall, errors and latency over a set of queries."""
+"""From ranked places to recall, errors and acceptance."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from liploc_ros.errors import LiplocError
-from liploc_ros.geometry import Pose, angle_difference, yaw_of
-from liploc_ros.localization import Status
+from liploc_ros.evaluation.rates import AcceptancePoint, Rate, acceptance_curve, chance_of, rate
+from liploc_ros.evaluation.retrieval import Ranking
 
-THRESHOLDS = (1.0, 2.0, 5.0)
+RIGHT = 5.0  # metres; nearer answers are right, where acceptance is judged
+QUERIES_AT_ONCE = 256
 
-
-class EvaluationError(LiplocError):
-    """Nothing that could be evaluated."""
-
-
-@dataclass(frozen=True)
-class Query:
-    """One image: where it was taken, and what the localizer said. ``T_map_base`` is None where it had no hypothesis."""
-
-    stamp_ns: int
-    T_map_base_true: Pose
-    T_map_base: Pose | None
-    score: float
-    status: Status
-    latency_ms: float
-
-    @property
-    def position_error(self) -> float:
-        """Horizontal distance to the truth [m]; infinite without a hypothesis."""
-        if self.T_map_base is None:
-            return float("inf")
-        return float(np.linalg.norm(self.T_map_base[:2, 3] - self.T_map_base_true[:2, 3]))
-
-    @property
-    def heading_error(self) -> float:
-        """Absolute difference of headings [rad]; pi without a hypothesis."""
-        if self.T_map_base is None:
-            return float(np.pi)
-        return float(np.abs(angle_difference(yaw_of(self.T_map_base), yaw_of(self.T_map_base_true))))
+RateByThreshold = dict[str, Rate]
+"""By threshold in metres: "1", "2", "0.5"."""
 
 
-class Metrics(BaseModel):
-    """Figures over queries. Recall and medians are over all queries, accepted or not."""
+class Figures(BaseModel):
+    """What one way of searching gives."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    queries: int
-    accepted: int = Field(description="queries that the localizer was sure of")
-    accepted_wrong: int = Field(description="of these, more than 5 m from the truth")
-    recall_at_1_within_1m: float
-    recall_at_1_within_2m: float
-    recall_at_1_within_5m: float
-    chance_within_2m: float = Field(description="recall of a place of the map drawn at random")
-    median_position_error_m: float
-    median_heading_error_deg: float
-    latency_p50_ms: float
-    latency_p99_ms: float
-    map_bytes: int
-    in_training: bool = Field(description="whether the model was trained on the drive it is shown on")
+    search: str = Field(description="how places were compared")
+    descriptor_bytes: int | None = Field(None, description="of a place at one heading")
+    recall_at_1: RateByThreshold
+    recall_at_5: RateByThreshold | None = None
+    recall_at_1_percent: RateByThreshold | None = None
+    median_position_error_m: float | None = Field(description="horizontal; null without an answer")
+    median_heading_error_deg: float | None = Field(description="null where the heading is given")
+    acceptance: tuple[AcceptancePoint, ...] = Field((), description="right is within 5 m")
 
 
-def measure(queries: Sequence[Query], places: NDArray[np.float64], map_bytes: int, in_training: bool) -> Metrics:
-    """Return the metrics of queries against the places (P, 4, 4) of a map.
+@dataclass(frozen=True)
+class Truth:
+    """Which places are right for each query.
 
-    Raises:
-        EvaluationError: there are no queries.
+    Attributes:
+        queries: (Q, 2) where they were taken [m].
+        places: (P, 2) [m].
+        allowed: (Q, P) places that a query may be found in; None for all.
+        thresholds: [m].
+        only_answerable: whether a query without a right place is left out.
     """
-    if not queries:
-        raise EvaluationError("no image with a true pose was answered: nothing to measure")
-    position = np.array([q.position_error for q in queries])
-    heading = np.array([q.heading_error for q in queries])
-    latency = np.array([q.latency_ms for q in queries])
-    true = np.stack([q.T_map_base_true[:2, 3] for q in queries])
-    to_places = np.linalg.norm(true[:, None] - places[None, :, :2, 3], axis=-1)
-    accepted = np.array([q.status is Status.SUCCESS for q in queries])
-    within = {t: float((position < t).mean()) for t in THRESHOLDS}
-    return Metrics(
-        queries=len(queries),
-        accepted=int(accepted.sum()),
-        accepted_wrong=int((accepted & (position > THRESHOLDS[-1])).sum()),
-        recall_at_1_within_1m=within[1.0],
-        recall_at_1_within_2m=within[2.0],
-        recall_at_1_within_5m=within[5.0],
-        chance_within_2m=float((to_places < 2).mean()),
-        median_position_error_m=float(np.median(position)),
-        median_heading_error_deg=float(np.rad2deg(np.median(heading))),
-        latency_p50_ms=float(np.percentile(latency, 50)),
-        latency_p99_ms=float(np.percentile(latency, 99)),
-        map_bytes=map_bytes,
-        in_training=in_training,
+
+    queries: NDArray[np.float64]
+    places: NDArray[np.float64]
+    allowed: NDArray[np.bool_] | None
+    thresholds: tuple[float, ...]
+    only_answerable: bool
+
+    def distance(self, places: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return (Q, K) distances [m] to places (Q, K); infinite for -1."""
+        distance = np.linalg.norm(self.places[places] - self.queries[:, None], axis=-1)
+        return np.asarray(np.where(places < 0, np.inf, distance))
+
+    def nearest(self) -> NDArray[np.intp]:
+        """Return (Q,) the nearest place that each query may be found in, or -1."""
+        found = np.full(len(self.queries), -1, np.intp)
+        for some, distance in self._distances():
+            best = distance.argmin(axis=1)
+            found[some] = np.where(np.isfinite(distance[np.arange(len(best)), best]), best, -1)
+        return found
+
+    def counts(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return (Q, T) how many places are right within each threshold, and (Q,) how many there are."""
+        right = np.zeros((len(self.queries), len(self.thresholds)), np.intp)
+        total = np.zeros(len(self.queries), np.intp)
+        for some, distance in self._distances():
+            total[some] = np.isfinite(distance).sum(axis=1)
+            right[some] = (distance[..., None] < np.array(self.thresholds)).sum(axis=1)
+        return right, total
+
+    def _distances(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+        """Yield rows of queries with their (n, P) distances; infinite where they may not be found."""
+        for start in range(0, len(self.queries), QUERIES_AT_ONCE):
+            some = slice(start, start + QUERIES_AT_ONCE)
+            distance = np.linalg.norm(self.queries[some, None] - self.places[None], axis=-1)
+            if self.allowed is not None:
+                distance[~self.allowed[some]] = np.inf
+            yield some, distance
+
+
+def recalls(
+    truth: Truth, ranking: Ranking, among: NDArray[np.bool_] | None = None
+) -> tuple[RateByThreshold, RateByThreshold, RateByThreshold]:
+    """Return recall@1, @5 and @1 % by threshold; of the queries ``among`` (Q,) only, if given.
+
+    A threshold for which no query has a right place is left out.
+    """
+    right, total = truth.counts()
+    distance = truth.distance(ranking.places)
+    among = np.ones(len(distance), bool) if among is None else among
+    one_percent = depth_of_one_percent(len(truth.places))
+    tables: list[RateByThreshold] = []
+    for depth in (1, 5, one_percent):
+        table = {}
+        for column, threshold in enumerate(truth.thresholds):
+            asked = np.asarray(among & (right[:, column] > 0)) if truth.only_answerable else among
+            hits = np.asarray((distance[:, :depth] < threshold).any(axis=1))[asked]
+            if asked.any():
+                table[f"{threshold:g}"] = rate(hits, chance_of(right[asked, column], total[asked], depth))
+        tables.append(table)
+    return tables[0], tables[1], tables[2]
+
+
+def depth_of_one_percent(places: int) -> int:
+    """Return how many places are one in a hundred, at least one."""
+    return max(1, round(places / 100))
+
+
+def figures_of(
+    search: str,
+    truth: Truth,
+    ranking: Ranking,
+    heading_error: NDArray[np.float64] | None,
+    descriptor_bytes: int | None = None,
+    among: NDArray[np.bool_] | None = None,
+) -> Figures:
+    """Return the figures of a ranking.
+
+    Args:
+        search: what to call it.
+        truth: what is right.
+        ranking: of all queries.
+        heading_error: (Q,) of the best place [rad], not negative; None where the heading was given.
+        descriptor_bytes: of a place at one heading.
+        among: (Q,) queries that count; all when left out.
+    """
+    at_1, at_5, at_1_percent = recalls(truth, ranking, among)
+    asked = asked_for(truth) if among is None else among & asked_for(truth)
+    error = truth.distance(ranking.places[:, :1])[:, 0][asked]
+    return Figures(
+        search=search,
+        descriptor_bytes=descriptor_bytes,
+        recall_at_1=at_1,
+        recall_at_5=at_5,
+        recall_at_1_percent=at_1_percent,
+        median_position_error_m=median(error),
+        median_heading_error_deg=None if heading_error is None else median(np.rad2deg(heading_error[asked])),
+        acceptance=acceptance_curve(ranking.scores[asked, 0], error < RIGHT),
     )
+
+
+def asked_for(truth: Truth) -> NDArray[np.bool_]:
+    """Return (Q,) the queries that count: all, or those with a right place within the widest threshold."""
+    if not truth.only_answerable:
+        return np.ones(len(truth.queries), bool)
+    return np.asarray((truth.counts()[0] > 0).any(axis=1))
+
+
+def median(errors: NDArray[np.float64]) -> float | None:
+    """Return the median; None where there is none, or most are infinite."""
+    value = float(np.median(errors)) if len(errors) else np.inf
+    return value if np.isfinite(value) else None

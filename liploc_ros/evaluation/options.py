@@ -4,6 +4,12 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from liploc_ros.errors import LiplocError
+
+
+class EvaluationError(LiplocError):
+    """Nothing that could be evaluated."""
+
 
 class EvaluationOptions(BaseModel):
     """How places are drawn and searched. Lengths in metres."""

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from liploc_ros.evaluation.metrics import EvaluationError
+from liploc_ros.evaluation.options import EvaluationError
 
 ZERO_SHOT = "zero-shot"
 KNOWN = "same-frame, gap-METRES, exclude-SECONDS, revisit, or zero-shot, also before another: zero-shot-gap-8"

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from liploc_ros.evaluation.database import Database
-from liploc_ros.evaluation.judge import Figures, RateByThreshold
+from liploc_ros.evaluation.metrics import Figures, RateByThreshold
 from liploc_ros.evaluation.options import EvaluationOptions
 from liploc_ros.evaluation.scene import Scene
 from liploc_ros.geometry import Pose

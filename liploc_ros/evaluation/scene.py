@@ -7,8 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from liploc_ros.datasets.frame import Drive, Frame
-from liploc_ros.evaluation.metrics import EvaluationError
+from liploc_ros.datasets.drive import Drive, Frame
+from liploc_ros.evaluation.options import EvaluationError
 from liploc_ros.geometry import MountedCamera, Pose
 from liploc_ros.mapping.drive_scans import DriveScans
 from liploc_ros.mapping.places import arc_length

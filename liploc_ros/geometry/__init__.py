@@ -9,7 +9,7 @@ from liploc_ros.geometry.cameras import (
     PinholeCamera,
     camera_from_model,
 )
-from liploc_ros.geometry.poses import (
+from liploc_ros.geometry.se3 import (
     Pose,
     angle_difference,
     interpolate,

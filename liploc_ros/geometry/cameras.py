@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.errors import LiplocError
-from liploc_ros.geometry.poses import Pose
+from liploc_ros.geometry.se3 import Pose
 
 FloatArray = NDArray[np.float64]
 

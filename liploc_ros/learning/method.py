@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from liploc_ros.datasets.frame import Drive
+from liploc_ros.datasets.drive import Drive
 from liploc_ros.geometry import Pose
 
 RANDOM = Path("random")  # weights that are not loaded at all: a checkpoint's will replace them, or a test needs none

@@ -74,7 +74,7 @@ def recipe_of(settings: Mapping[str, Any], source: str) -> BaseRecipe:
     Raises:
         RecipeError: a key or value that is not allowed.
     """
-    from liploc_ros.learning.methods import recipe_class  # the methods' recipes extend the class above
+    from liploc_ros.learning.registry import recipe_class  # the methods' recipes extend the class above
 
     try:
         return recipe_class(settings.get("method", "aligned")).model_validate(settings)
@@ -90,7 +90,7 @@ def _nearest_key(error: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     """Return advice where a key that does not exist resembles one that does."""
     if error["type"] != "extra_forbidden" or len(error["loc"]) != 1:
         return ""
-    from liploc_ros.learning.methods import recipe_class
+    from liploc_ros.learning.registry import recipe_class
 
     known = recipe_class(settings.get("method", "aligned")).model_fields
     near = get_close_matches(str(error["loc"][0]), known, 1)

@@ -11,22 +11,22 @@ import yaml
 from torch import nn
 
 from liploc_ros.datasets import open_drive, open_sources
-from liploc_ros.datasets.frame import Drive
+from liploc_ros.datasets.drive import Drive
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.encoders.bundle import SPEC_FILE
 from liploc_ros.encoders.spec import AcceptanceSpec, TrainingSpec
-from liploc_ros.evaluation.origin import is_in_training
-from liploc_ros.learning.calibrate import UNCALIBRATED, acceptance_at, calibrate_on
-from liploc_ros.learning.card import write_card
+from liploc_ros.evaluation.provenance import is_in_training
 from liploc_ros.learning.checkpoint import CHECKPOINT_FILE, load_checkpoint
+from liploc_ros.learning.confidence import UNCALIBRATED, acceptance_at, calibrate_on
+from liploc_ros.learning.dataset_checks import draw_samples, intact
 from liploc_ros.learning.distributed import Processes
 from liploc_ros.learning.export import export
-from liploc_ros.learning.intact import draw_samples, intact
 from liploc_ros.learning.method import RANDOM, Method, Sample
-from liploc_ros.learning.methods import method_of
+from liploc_ros.learning.model_card import write_card
 from liploc_ros.learning.recipe import BaseRecipe, read_recipe, recipe_of
+from liploc_ros.learning.registry import method_of
 from liploc_ros.learning.trainer import Trainer, TrainingError
-from liploc_ros.localization.acceptance_files import write_acceptance
+from liploc_ros.localization.calibration.storage import write_acceptance
 from liploc_ros.mapping.storage import check_replaceable
 
 RECIPE_FILE, DATA_FILE, HELD_OUT_FILE = "recipe.yaml", "data.json", "held_out.json"

@@ -12,15 +12,15 @@ from torch import nn
 from tqdm import tqdm
 
 from liploc_ros.errors import LiplocError
-from liploc_ros.learning.average import AveragedWeights
 from liploc_ros.learning.batches import batches, to_device
-from liploc_ros.learning.board import Board
 from liploc_ros.learning.checkpoint import CHECKPOINT_FILE, save_checkpoint
 from liploc_ros.learning.distributed import Processes, join_batch_norms
+from liploc_ros.learning.ema import AveragedWeights
 from liploc_ros.learning.gradients import add_gradients
-from liploc_ros.learning.interruption import Interruption
 from liploc_ros.learning.method import Batch, Method, S
 from liploc_ros.learning.recipe import BaseRecipe, RecipeError
+from liploc_ros.learning.signals import Interruption
+from liploc_ros.learning.tensorboard_log import Board
 from liploc_ros.learning.validation import recall_at_1
 
 LOG = logging.getLogger(__name__)

@@ -4,8 +4,8 @@ from liploc_ros.localization.config import LocalizerConfig
 from liploc_ros.localization.hypotheses import Hypothesis
 from liploc_ros.localization.localizer import Localizer
 from liploc_ros.localization.result import Localization, Status
-from liploc_ros.localization.tracking import State, Tracking
-from liploc_ros.localization.tracking_config import TrackingConfig
+from liploc_ros.localization.tracking.config import TrackingConfig
+from liploc_ros.localization.tracking.result import State, Tracking
 
 __all__ = [
     "Hypothesis",

@@ -5,8 +5,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from liploc_ros.encoders.spec import AcceptanceSpec
-from liploc_ros.localization.groups import Group
-from liploc_ros.localization.refine import Matches
+from liploc_ros.localization.clustering import Group
+from liploc_ros.localization.matching import Matches
 
 
 def confidence_of(matches: Matches, group: Group, acceptance: AcceptanceSpec, path_length: float) -> float:

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from liploc_ros.encoders.spec import AcceptanceSpec
 from liploc_ros.geometry import MountedCamera, Pose, angle_difference, pose_from_yaw, yaw_of
+from liploc_ros.geometry.se2 import PLANE, difference, planar_of
+from liploc_ros.localization.clustering import groups_of
 from liploc_ros.localization.confidence import confidence_of
 from liploc_ros.localization.config import LocalizerConfig
-from liploc_ros.localization.groups import groups_of
-from liploc_ros.localization.planar import PLANE, difference, planar_of
-from liploc_ros.localization.refine import Matches
+from liploc_ros.localization.matching import Matches
 from liploc_ros.mapping import LidarMap
 
 FARTHEST_APART = 3.5  # standard deviations; errors have longer tails than normal ones

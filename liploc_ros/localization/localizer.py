@@ -7,20 +7,20 @@ from numpy.typing import NDArray
 
 from liploc_ros.encoders import Encoders, ModelBundle
 from liploc_ros.geometry import MountedCamera, PinholeCamera, Pose
-from liploc_ros.localization.accept import NOTHING_SEEN, accept, shows_something
+from liploc_ros.geometry.se2 import Planar
+from liploc_ros.localization.acceptance import NOTHING_SEEN, accept, shows_something
 from liploc_ros.localization.config import LocalizerConfig
-from liploc_ros.localization.evidence import weights_of
-from liploc_ros.localization.expect import expected_candidates
+from liploc_ros.localization.feature_comparison import weights_of
 from liploc_ros.localization.hypotheses import Hypothesis, base_poses, merge
-from liploc_ros.localization.planar import Planar
-from liploc_ros.localization.refine import Matches, beyond, refine
-from liploc_ros.localization.resemblance import Resemblance
+from liploc_ros.localization.matching import Matches, beyond, refine
 from liploc_ros.localization.result import Localization, Status
-from liploc_ros.localization.sighting import sighting_of
-from liploc_ros.localization.step_clock import StepClock
-from liploc_ros.localization.tracker import Tracker
-from liploc_ros.localization.tracking import Tracking, tracking_of
-from liploc_ros.localization.tracking_config import TrackingConfig
+from liploc_ros.localization.timer import StepClock
+from liploc_ros.localization.tracking.config import TrackingConfig
+from liploc_ros.localization.tracking.measurement import sighting_of
+from liploc_ros.localization.tracking.prediction import expected_candidates
+from liploc_ros.localization.tracking.result import Tracking, tracking_of
+from liploc_ros.localization.tracking.tracker import Tracker
+from liploc_ros.localization.tracking.view_likelihood import Resemblance
 from liploc_ros.mapping import Candidate, LidarMap, MapError
 from liploc_ros.views import Viewer
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros import __version__
-from liploc_ros.datasets.frame import Drive
+from liploc_ros.datasets.drive import Drive
 from liploc_ros.encoders import Encoders, ModelBundle
 from liploc_ros.geometry import Pose, ViewGrid
 from liploc_ros.mapping.config import MapConfig

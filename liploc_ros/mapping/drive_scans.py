@@ -6,7 +6,7 @@ from typing import overload
 
 import numpy as np
 
-from liploc_ros.datasets.frame import Frame
+from liploc_ros.datasets.drive import Frame
 from liploc_ros.geometry import Pose
 from liploc_ros.views import Scan
 

@@ -1,8 +1,8 @@
 """Camera images and LiDAR scans drawn on one angular grid."""
 
 from liploc_ros.views.camera_view import CameraView, CameraViewer, Viewer, ViewError, WholeImageViewer
+from liploc_ros.views.dynamic_removal import StillScans
 from liploc_ros.views.image_file import ImageError, decode_image, read_image
-from liploc_ros.views.moving import StillScans
 from liploc_ros.views.panorama import Panorama, PointsError, draw_panorama
 from liploc_ros.views.scan import Scan
 from liploc_ros.views.virtual_view import draw_virtual_view

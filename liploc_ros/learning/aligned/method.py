@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from liploc_ros.datasets.frame import Drive
+from liploc_ros.datasets.drive import Drive
 from liploc_ros.encoders.inputs import camera_cell_mask, camera_input, lidar_cell_mask, lidar_input
 from liploc_ros.encoders.spec import InputSpec
 from liploc_ros.learning.aligned.augmentation import (

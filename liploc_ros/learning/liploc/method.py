@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from liploc_ros.datasets.frame import Drive
+from liploc_ros.datasets.drive import Drive
 from liploc_ros.encoders.inputs import camera_input, lidar_input
 from liploc_ros.encoders.spec import InputSpec
 from liploc_ros.learning.liploc.augmentation import blank_rectangles

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from liploc_ros.datasets.frame import Drive, Frame
+from liploc_ros.datasets.drive import Drive, Frame
 from liploc_ros.geometry import MountedCamera, Pose, ViewGrid
-from liploc_ros.learning.scans import pose_of, scans_around, view_pose
+from liploc_ros.learning.sampling import pose_of, scans_around, view_pose
 from liploc_ros.mapping.drive_scans import DriveScans
 from liploc_ros.views import CameraView, Panorama, Scan, WholeImageViewer, draw_virtual_view
 

@@ -1,0 +1,1 @@
+"""rosbag2 recordings: reader, writer, topics and messages."""

@@ -1,0 +1,101 @@
+"""Which topics of a bag are read."""
+
+from collections.abc import Collection
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from liploc_ros.datasets.bag.file import BagFile
+from liploc_ros.datasets.drive import DatasetError
+
+POINT_TYPES = ("sensor_msgs/msg/PointCloud2",)
+ODOMETRY_TYPES = ("nav_msgs/msg/Odometry",)
+IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+CAMERA_INFO_TYPES = ("sensor_msgs/msg/CameraInfo",)
+
+Kind = Literal["points", "odometry", "images"]
+"""What can be asked of a bag."""
+
+
+class BagTopics(BaseModel):
+    """Topics to read; what is left out is found by its type."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    points: str | None = Field(None, description="sensor_msgs/PointCloud2 of the LiDAR")
+    odometry: str | None = Field(None, description="nav_msgs/Odometry of the vehicle")
+    images: tuple[str, ...] = Field(
+        (), description="sensor_msgs/Image or CompressedImage, each with a camera_info beside it"
+    )
+    tf_static: str = Field("/tf_static", description="tf2_msgs/TFMessage with the places of the sensors")
+
+
+def choose_topics(bag: BagFile, wanted: BagTopics, needs: Collection[Kind]) -> BagTopics:
+    """Return the topics that are in the bag and are to be read.
+
+    A topic that is named must be there. Of what is not named, ``needs`` must be there, once; with ``needs`` nothing
+    else is read, and without, whatever there is. All cameras that have a camera_info are read, raw rather than
+    compressed.
+
+    Raises:
+        DatasetError: a topic is not in the bag, has another type, or is one of several.
+    """
+    images = tuple(_named(bag, topic, IMAGE_TYPES, "images") for topic in wanted.images)
+    if not images and (not needs or "images" in needs):
+        images = _image_topics(bag, is_needed="images" in needs)
+    for topic in images:
+        _named(bag, camera_info_topic(topic), CAMERA_INFO_TYPES, "camera_info")
+    return BagTopics(
+        points=_choose(bag, wanted.points, POINT_TYPES, "points", needs),
+        odometry=_choose(bag, wanted.odometry, ODOMETRY_TYPES, "odometry", needs),
+        images=images,
+        tf_static=wanted.tf_static,
+    )
+
+
+def camera_info_topic(image_topic: str) -> str:
+    """Return the topic of the calibration of an image topic: its sibling, as image_transport has it."""
+    return image_topic.removesuffix("/compressed").rpartition("/")[0] + "/camera_info"
+
+
+def _choose(bag: BagFile, name: str | None, types: tuple[str, ...], kind: Kind, needs: Collection[Kind]) -> str | None:
+    if name is not None:
+        return _named(bag, name, types, kind)
+    if needs and kind not in needs:
+        return None
+    candidates = [topic for topic, msgtype in bag.topics.items() if msgtype in types]
+    if len(candidates) > 1:
+        raise DatasetError(f"{bag.path}: has several topics for {kind}: choose one of {', '.join(candidates)}")
+    if not candidates and kind in needs:
+        raise DatasetError(f"{bag.path}: {_nothing_of(types, kind)} (topics: {bag.describe()})")
+    return candidates[0] if candidates else None
+
+
+def _named(bag: BagFile, name: str, types: tuple[str, ...], kind: str) -> str:
+    if name not in bag.topics:
+        raise DatasetError(f"{bag.path}: has no topic {name} for {kind}: choose one of its topics: {bag.describe()}")
+    if bag.topics[name] not in types:
+        raise DatasetError(
+            f"{bag.path}: topic {name} for {kind} is a {bag.topics[name]}, not {' or '.join(types)}: "
+            f"choose another of its topics: {bag.describe()}"
+        )
+    return name
+
+
+def _image_topics(bag: BagFile, *, is_needed: bool) -> tuple[str, ...]:
+    candidates = [topic for topic, msgtype in bag.topics.items() if msgtype in IMAGE_TYPES]
+    calibrated = [topic for topic in candidates if bag.topics.get(camera_info_topic(topic)) in CAMERA_INFO_TYPES]
+    if is_needed and not candidates:
+        raise DatasetError(f"{bag.path}: {_nothing_of(IMAGE_TYPES, 'images')} (topics: {bag.describe()})")
+    if is_needed and not calibrated:
+        raise DatasetError(
+            f"{bag.path}: no CameraInfo for {candidates[0]}: record {camera_info_topic(candidates[0])} too "
+            f"(topics: {bag.describe()})"
+        )
+    raw = {topic for topic in calibrated if not topic.endswith("/compressed")}
+    return tuple(topic for topic in calibrated if topic in raw or topic.removesuffix("/compressed") not in raw)
+
+
+def _nothing_of(types: tuple[str, ...], kind: str) -> str:
+    names = " or ".join(name.replace("/msg/", "/") for name in types)
+    return f"has no topic of type {names} for {kind}: record one"

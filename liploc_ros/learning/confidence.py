@@ -1,0 +1,68 @@
+"""What a new model's similarities mean, from a drive that was not trained on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from liploc_ros.datasets.drive import Drive
+from liploc_ros.encoders import ModelBundle
+from liploc_ros.encoders.spec import AcceptanceSpec
+from liploc_ros.evaluation.calibration_samples import gather_trials, source_of
+from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
+from liploc_ros.localization.calibration.fit import CalibrationError, calibrate, summary
+from liploc_ros.localization.calibration.samples import TRIALS_FILE, save_trials
+from liploc_ros.localization.calibration.storage import read_acceptance
+
+UNCALIBRATED = AcceptanceSpec(
+    min_score=0.5, min_margin=0.1, temperature=0.03, source="not calibrated: no drive was held out"
+)
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What a held-out drive showed.
+
+    Attributes:
+        acceptance: fitted to it.
+        summary: recall and what acceptance lets through, in words.
+    """
+
+    acceptance: AcceptanceSpec
+    summary: str
+
+
+def calibrate_on(held_out: Drive, strangers: Sequence[Drive], bundle: ModelBundle, folder: Path) -> HeldOut:
+    """Return a bundle's calibration, and keep the trials it was fitted to in ``folder``.
+
+    A drive on which too little is found, or that is too short, calibrates nothing: the trained model is not lost for
+    it, and its acceptance says why.
+
+    Args:
+        held_out: drive that was not trained on.
+        strangers: recordings of other places, such as those that were trained on.
+        bundle: the model.
+        folder: for trials.npz.
+
+    Raises:
+        LiplocError: an image or scan cannot be read, or the trials cannot be written.
+    """
+    options = EvaluationOptions()
+    try:
+        trials = gather_trials(held_out, strangers, bundle, options, progress=True)
+        save_trials(folder / TRIALS_FILE, trials, options.place_spacing)
+        acceptance = calibrate(trials, options.place_spacing, source_of(held_out.name, trials))
+    except (EvaluationError, CalibrationError) as error:
+        why = f"not calibrated on {held_out.name}: {str(error).removeprefix(f'{held_out.source}: ')}"
+        return HeldOut(bundle.spec.acceptance.model_copy(update={"source": why}), why)
+    said = summary(trials, acceptance, options.place_spacing)
+    return HeldOut(acceptance, f"held out: {said} (fitted to these same images: no independent measure)")
+
+
+def acceptance_at(path: Path | None) -> AcceptanceSpec:
+    """Return the calibration of a bundle, map or .json; that of a model which has none, when left out.
+
+    Raises:
+        LiplocError: there is none that can be read.
+    """
+    found = None if path is None else read_acceptance(path)
+    return UNCALIBRATED if found is None else found

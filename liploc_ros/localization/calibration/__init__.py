@@ -1,0 +1,1 @@
+"""Fit the confidence model: samples, fit and storage."""

@@ -1,0 +1,1 @@
+"""Tracking over time: a Gaussian-mixture filter over SE(2), fed by images and odometry."""

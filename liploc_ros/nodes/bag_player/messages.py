@@ -1,0 +1,108 @@
+"""The messages of a bag as they were recorded, in bytes."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rosbags.highlevel import AnyReader
+from rosbags.interfaces import ConnectionExtRosbag2, QosDurability, QosReliability
+from rosbags.typesys import Stores, get_typestore
+
+from liploc_ros.datasets.bag.file import damage_as_error
+from liploc_ros.datasets.drive import DatasetError
+from liploc_ros.nodes.common.conversions import pose_of_transform
+from liploc_ros.nodes.common.mounts import format_mount
+
+TF_STATIC = "/tf_static"
+DEPTH = 100
+"""Messages a publisher keeps for subscribers that lag behind: a recording that is played fast comes in bursts."""
+
+
+@dataclass(frozen=True)
+class RecordedTopic:
+    """Type and offered quality of service of a topic, and how many messages there are."""
+
+    name: str
+    type_name: str
+    profile: QoSProfile
+    count: int
+
+
+class BagMessages:
+    """A bag to be played."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it.
+
+        Raises:
+            DatasetError: it is missing, damaged or no bag.
+        """
+        if not path.exists():
+            raise DatasetError(f"{path}: no such bag: check the path")
+        self.path = path
+        with damage_as_error(path):
+            self._reader = AnyReader([path], default_typestore=get_typestore(Stores.ROS2_HUMBLE))
+            self._reader.open()
+        self.topics: Mapping[str, RecordedTopic] = {
+            name: RecordedTopic(
+                name,
+                info.msgtype or "several types",
+                _profile([q for c in info.connections for q in _offered(c)]),
+                info.msgcount,
+            )
+            for name, info in sorted(self._reader.topics.items())
+        }
+
+    def choose(self, names: Collection[str]) -> list[RecordedTopic]:
+        """Return these topics, or all without names.
+
+        Raises:
+            DatasetError: the bag lacks one of them.
+        """
+        missing = [name for name in names if name not in self.topics]
+        if missing:
+            there = ", ".join(self.topics) or "none"
+            raise DatasetError(f"{self.path}: has no topic {missing[0]}: choose from its topics: {there}")
+        return [topic for name, topic in self.topics.items() if not names or name in names]
+
+    def messages(self, topics: Collection[RecordedTopic]) -> Iterator[tuple[str, int, bytes]]:
+        """Yield topic, time of recording [ns] and serialised message, in the order of recording.
+
+        Raises:
+            DatasetError: the bag is damaged.
+        """
+        names = {topic.name for topic in topics}
+        with damage_as_error(self.path):
+            connections = [c for c in self._reader.connections if c.topic in names]
+            if connections:
+                for connection, logged_ns, data in self._reader.messages(connections):
+                    yield connection.topic, logged_ns, bytes(data)
+
+    def sensor_mounts(self) -> list[str]:
+        """Return what /tf_static says, as entries of the nodes' parameter ``sensor_mounts``."""
+        if TF_STATIC not in self.topics:
+            return []
+        mounts: dict[str, str] = {}
+        for _, _, data in self.messages([self.topics[TF_STATIC]]):
+            message: Any = self._reader.deserialize(data, self.topics[TF_STATIC].type_name)
+            for item in message.transforms:
+                mounts[item.child_frame_id] = format_mount(item.child_frame_id, pose_of_transform(item.transform))
+        return list(mounts.values())
+
+
+def _offered(connection: Any) -> list[Any]:
+    return list(connection.ext.offered_qos_profiles) if isinstance(connection.ext, ConnectionExtRosbag2) else []
+
+
+def _profile(offered: Collection[Any]) -> QoSProfile:
+    """Return a profile that every subscriber of the recorded publishers could hear; reliable where nothing is known."""
+    is_best_effort = any(q.reliability is QosReliability.BEST_EFFORT for q in offered)
+    is_latched = bool(offered) and all(q.durability is QosDurability.TRANSIENT_LOCAL for q in offered)
+    return QoSProfile(
+        history=HistoryPolicy.KEEP_LAST,
+        depth=max([DEPTH, *(q.depth for q in offered)]),
+        reliability=ReliabilityPolicy.BEST_EFFORT if is_best_effort else ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL if is_latched else DurabilityPolicy.VOLATILE,
+    )

@@ -1,0 +1,1 @@
+"""What all nodes share: parameters, diagnostics, QoS profiles, message conversion, process and life cycle."""

@@ -1,0 +1,82 @@
+import signal
+import time
+
+import pytest
+
+pytest.importorskip("rclpy")
+
+from nav_msgs.msg import Odometry
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CompressedImage
+from support.ros_bench import BEST_EFFORT, IMAGE, RAW_IMAGE, RELIABLE, run_process
+
+from liploc_ros.errors import LiplocError
+from liploc_ros.nodes.bag_player import node as bag_player
+from liploc_ros.nodes.bag_player.node import BagPlayerNode
+from liploc_ros.nodes.common.conversions import NANOSECONDS
+
+PLAY = "from liploc_ros.cli.play import play; import typer; app = typer.Typer(); app.command()(play); app()"
+
+
+@pytest.fixture
+def settings(demo_bag):
+    return {"bag": str(demo_bag), "rate": 50.0, "wait_for_subscribers": 5.0}
+
+
+def test_every_message_of_the_chosen_topics_arrives(bench, settings):
+    images = bench.listen(CompressedImage, IMAGE, RELIABLE)
+    odometry = bench.listen(Odometry, "/odom", RELIABLE)
+    bench.start(BagPlayerNode, **settings, topics=[IMAGE])
+    bench.wait(lambda: len(images) == 40, "images are missing")
+    assert not odometry
+
+
+def test_the_bag_waits_for_the_topics_that_matter(bench, settings):
+    odometry = bench.listen(Odometry, "/odom", RELIABLE)
+    bench.start(BagPlayerNode, **settings, wait_for_topics=[RAW_IMAGE])
+    time.sleep(1.5)
+    assert not odometry
+    images = bench.listen(CompressedImage, IMAGE, RELIABLE)
+    bench.wait(lambda: len(images) == 40, "images are missing")
+
+
+def test_the_clock_runs_with_the_bag(bench, settings):
+    clocks = bench.listen(Clock, "/clock", BEST_EFFORT)
+    images = bench.listen(CompressedImage, IMAGE, RELIABLE)
+    bench.start(BagPlayerNode, **settings, topics=[IMAGE])
+    bench.wait(lambda: len(images) == 40, "images are missing")
+    times = [c.clock.sec * NANOSECONDS + c.clock.nanosec for c in clocks]
+    assert times == sorted(times)
+    assert times[-1] - times[0] > 5 * NANOSECONDS
+
+
+def test_a_bag_can_be_played_in_a_loop(bench, settings):
+    images = bench.listen(CompressedImage, IMAGE, RELIABLE)
+    bench.start(BagPlayerNode, **settings, topics=[IMAGE], loop=True)
+    bench.wait(lambda: len(images) > 60, "not played again")
+
+
+def test_a_missing_bag_is_told_in_one_line(bench, settings):
+    with pytest.raises(LiplocError, match="/nowhere: no such bag"):
+        bench.start(BagPlayerNode, **{**settings, "bag": "/nowhere"})
+
+
+def test_a_topic_that_the_bag_lacks_lists_those_it_has(bench, settings):
+    with pytest.raises(LiplocError, match=r"has no topic /image: choose from its topics: .*/odom"):
+        bench.start(BagPlayerNode, **settings, topics=["/image"])
+
+
+def test_a_bag_of_types_that_are_not_installed_cannot_be_played(bench, settings, monkeypatch):
+    monkeypatch.setattr(bag_player, "message_type", lambda name: None)
+    with pytest.raises(LiplocError, match="none of its topics has a type that is installed"):
+        bench.start(BagPlayerNode, **settings)
+
+
+def test_ctrl_c_ends_liploc_play_without_a_fuss(bench, demo_bag):
+    images = bench.listen(CompressedImage, IMAGE, RELIABLE)
+    process = run_process(PLAY, demo_bag, "--loop", "--rate", 5, "--topics", IMAGE, "--wait-for-subscribers", 10)
+    bench.wait(lambda: images, "nothing is played", 20)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert "Traceback" not in errors

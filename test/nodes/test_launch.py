@@ -1,0 +1,147 @@
+import importlib.util
+import re
+import sys
+from types import SimpleNamespace
+from unittest.mock import MagicMock
+
+import pytest
+import yaml
+
+from liploc_ros.package_share import share_folder
+
+LAUNCH_FILES = sorted((share_folder() / "launch").glob("*.launch.py"))
+RVIZ = share_folder() / "rviz" / "localize.rviz"
+
+needs_launch = pytest.mark.skipif(
+    importlib.util.find_spec("launch_ros") is None, reason="launch and launch_ros come with a ROS 2 installation only"
+)
+
+
+def describe(path):
+    spec = importlib.util.spec_from_file_location("launch_file", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module, module.generate_launch_description()
+
+
+def started(path, **given):
+    """Return the actions that a launch file starts with these arguments."""
+    from launch import LaunchContext
+
+    module, description = describe(path)
+    context = LaunchContext()
+    for argument in description.get_launch_arguments():
+        argument.visit(context)
+    context.launch_configurations.update(given)
+    return module.start(context)
+
+
+@pytest.fixture
+def nodes(monkeypatch):
+    """Return what a launch file gives to its nodes; launch itself is not needed."""
+    stubs = ["launch", "launch.actions", "launch.event_handlers", "launch_ros", "launch_ros.actions"]
+    stubs += ["launch_ros.parameter_descriptions", "ament_index_python", "ament_index_python.packages"]
+    found = {name: MagicMock() for name in stubs}
+    for name, stub in found.items():
+        monkeypatch.setitem(sys.modules, name, stub)
+    found["ament_index_python.packages"].get_package_share_directory.return_value = str(share_folder())
+    found["launch_ros.parameter_descriptions"].ParameterValue = lambda value, value_type: value_type(value)
+
+    def nodes_of(name, **given):
+        found["launch_ros.actions"].Node.reset_mock()
+        path = share_folder() / "launch" / f"{name}.launch.py"
+        defaults = dict.fromkeys(re.findall(r'DeclareLaunchArgument\(\s*"(\w+)"', path.read_text()), "")
+        module, _ = describe(path)
+        module.start(SimpleNamespace(launch_configurations={**defaults, "rate": "1.0", **given}))
+        return {call.kwargs["name"]: call.kwargs for call in found["launch_ros.actions"].Node.call_args_list}
+
+    return nodes_of
+
+
+@needs_launch
+@pytest.mark.parametrize("path", LAUNCH_FILES, ids=lambda path: path.name)
+def test_every_argument_of_a_launch_file_has_a_description(path):
+    _, description = describe(path)
+    arguments = description.get_launch_arguments()
+    assert len(arguments) > 8
+    assert [a.name for a in arguments if not a.description or a.description == "no description given"] == []
+
+
+@needs_launch
+@pytest.mark.parametrize("path", LAUNCH_FILES, ids=lambda path: path.name)
+def test_a_bag_is_played_and_ends_everything(path):
+    from launch.actions import RegisterEventHandler
+    from launch_ros.actions import Node
+
+    live, played = started(path, map="/m"), started(path, map="/m", bag="/b")
+    assert [node.node_executable for node in live if isinstance(node, Node)] == [path_to_executable(path)]
+    assert "bag_player" in [node.node_executable for node in played if isinstance(node, Node)]
+    assert any(isinstance(action, RegisterEventHandler) for action in played)
+
+
+@needs_launch
+def test_rviz_is_started_when_asked_for():
+    from launch_ros.actions import Node
+
+    path = share_folder() / "launch" / "localize.launch.py"
+    nodes = [node for node in started(path, rviz="true") if isinstance(node, Node)]
+    assert [node.node_executable for node in nodes] == ["localizer", "rviz2"]
+
+
+@pytest.mark.parametrize("path", LAUNCH_FILES, ids=lambda path: path.name)
+def test_a_launch_file_uses_no_argument_that_it_does_not_declare(path):
+    text = path.read_text()
+    declared = set(re.findall(r'DeclareLaunchArgument\(\s*"(\w+)"', text))
+    assert set(re.findall(r'given\["(\w+)"\]', text)) <= declared
+
+
+def test_a_map_called_like_a_number_or_off_stays_text(nodes):
+    parameters = nodes("localize", map="2011_09_26", bag="off", image_topics="[/a/b]")
+    assert parameters["localizer"]["parameters"][1]["map"] == "2011_09_26"
+    assert parameters["localizer"]["parameters"][1]["image_topics"] == ["/a/b"]
+    assert parameters["bag_player"]["parameters"][0]["bag"] == "off"
+    assert nodes("build_map", map="off")["map_builder"]["parameters"][1]["map_path"] == "off"
+
+
+def test_the_bag_waits_for_the_images_of_the_localizer(nodes):
+    player = nodes("localize", bag="/b", image_topics="[/a/image/compressed, image]")["bag_player"]
+    expected = ["/a/image/compressed", "image", "/a/camera_info", "camera_info"]
+    assert player["parameters"][0]["wait_for_topics"] == expected
+
+
+def test_the_bag_waits_for_the_odometry_too(nodes):
+    started = nodes("localize", bag="/b", image_topics="[image]", odometry_topic="/odom", tracking="false")
+    assert started["bag_player"]["parameters"][0]["wait_for_topics"] == ["image", "camera_info", "/odom"]
+    parameters = started["localizer"]["parameters"][1]
+    assert (parameters["odometry_topic"], parameters["tracking"]) == ("/odom", False)
+
+
+def test_rviz_is_led_to_the_topics_of_the_robot(nodes):
+    remappings = dict(nodes("localize", rviz="true", namespace="car", image_topics="[/a/image]")["rviz"]["remappings"])
+    displays = yaml.safe_load(RVIZ.read_text())["Visualization Manager"]["Displays"]
+    assert {d["Topic"]["Value"] for d in displays if "Topic" in d} <= remappings.keys()
+    assert remappings["/camera_color_left/image_raw/compressed"] == "/a/image/compressed"
+    assert remappings["/localizer/pose"] == "localizer/pose"
+
+
+def test_rviz_shows_pose_hypotheses_markers_image_and_map_in_the_map_frame():
+    manager = yaml.safe_load(RVIZ.read_text())["Visualization Manager"]
+    assert manager["Global Options"]["Fixed Frame"] == "map"
+    shown = {(d["Class"].rpartition("/")[2], d.get("Topic", {}).get("Value", "")) for d in manager["Displays"]}
+    assert {
+        ("PoseWithCovariance", "/localizer/pose"),
+        ("PoseArray", "/localizer/poses"),
+        ("MarkerArray", "/localizer/markers"),
+        ("MarkerArray", "/localizer/map_markers"),
+        ("Image", "/camera_color_left/image_raw"),
+    } <= shown
+
+
+def test_rviz_gets_the_map_that_was_published_before_it_started():
+    displays = yaml.safe_load(RVIZ.read_text())["Visualization Manager"]["Displays"]
+    durability = {d["Topic"]["Value"]: d["Topic"]["Durability Policy"] for d in displays if "Topic" in d}
+    assert durability["/localizer/map_markers"] == "Transient Local"
+
+
+def path_to_executable(path):
+    return {"localize.launch.py": "localizer", "build_map.launch.py": "map_builder"}[path.name]

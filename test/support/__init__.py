@@ -1,0 +1,1 @@
+"""Makers of KITTI folders, ROS nodes and a GPU for the tests."""

@@ -1,0 +1,142 @@
+"""A place to try nodes over real DDS: a context of its own, a peer that publishes, listens and calls."""
+
+import itertools
+import os
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.context import Context
+from rclpy.executors import MultiThreadedExecutor, ShutdownException
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.serialization import deserialize_message
+
+from liploc_ros.nodes.bag_player.messages import BagMessages
+from liploc_ros.nodes.common.optional_messages import message_type
+
+DOMAIN = 1 + os.getpid() % 100  # tests that run beside these must not be heard
+LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+RELIABLE = QoSProfile(depth=200)
+BEST_EFFORT = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+IMAGE = "/camera_color_left/image_raw/compressed"
+RAW_IMAGE = "/camera_color_left/image_raw"
+INFO = "/camera_color_left/camera_info"
+
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+
+
+class RosBench:
+    """Holds nodes and spins them in the background until it is closed."""
+
+    def __init__(self):
+        self.context = Context()
+        rclpy.init(context=self.context, domain_id=DOMAIN)
+        self.names = itertools.count()
+        self.nodes = []
+        self.peer = None
+
+    def _spin(self):
+        with suppress(ShutdownException):
+            self.executor.spin()
+
+    def begin(self):
+        """Make a new peer: what one test subscribed to is not the next one's concern."""
+        self.executor = MultiThreadedExecutor(num_threads=8, context=self.context)
+        self.thread = threading.Thread(target=self._spin, daemon=True)
+        self.thread.start()
+        self.peer = self.add(Node(f"peer_{next(self.names)}", context=self.context))
+        self.publishers = {}
+
+    def add(self, node):
+        self.nodes.append(node)
+        self.executor.add_node(node)
+        return node
+
+    def start(self, node_class, *arguments, yaml=None, **parameters):
+        """Start a node with these parameters."""
+        values = [Parameter(name, value=value) for name, value in parameters.items()]
+        cli_args = ["--ros-args", "--params-file", str(yaml)] if yaml else None
+        node = node_class(*arguments, context=self.context, parameter_overrides=values, cli_args=cli_args)
+        self.add(node)
+        node.start()
+        return node
+
+    def end(self):
+        """Stop in the order of liploc_ros.nodes.common.process: nodes go when nobody waits for them any more."""
+        for node in self.nodes:
+            if hasattr(node, "close"):
+                node.close()
+        self.executor.shutdown(timeout_sec=5)
+        self.thread.join(timeout=5)
+        for node in self.nodes:
+            node.destroy_node()
+        self.nodes.clear()
+
+    def close(self):
+        rclpy.shutdown(context=self.context)
+
+    def listen(self, kind, topic, profile=RELIABLE):
+        """Return a list that grows with the messages of a topic."""
+        heard = []
+        self.peer.create_subscription(kind, topic, heard.append, profile)
+        return heard
+
+    def publish(self, topic, message, profile=RELIABLE):
+        """Publish, once somebody listens."""
+        if topic not in self.publishers:
+            self.publishers[topic] = self.peer.create_publisher(type(message), topic, profile)
+        publisher = self.publishers[topic]
+        self.wait(lambda: publisher.get_subscription_count() > 0, f"nobody listens to {topic}")
+        publisher.publish(message)
+
+    def call(self, kind, name, request, seconds=15):
+        """Return the response of a service."""
+        client = self.peer.create_client(kind, name)
+        if not client.wait_for_service(timeout_sec=seconds):
+            raise AssertionError(f"no service {name}")
+        future = client.call_async(request)
+        self.wait(future.done, f"no answer from {name}", seconds)
+        return future.result()
+
+    def wait(self, condition, otherwise, seconds=10):
+        """Wait until the condition holds, and return what it returned."""
+        deadline = time.monotonic() + seconds
+        while not (result := condition()):
+            if time.monotonic() > deadline:
+                raise AssertionError(otherwise)
+            time.sleep(0.01)
+        return result
+
+    def wait_for_health(self, level, words, seconds=10):
+        """Wait for a diagnostic of this level whose message has all of the words, and return it."""
+        arrays = self.listen(DiagnosticArray, "/diagnostics")
+
+        def found():
+            statuses = [status for array in list(arrays) for status in array.status]
+            return next((s for s in statuses if s.level == bytes([level]) and all(w in s.message for w in words)), None)
+
+        return self.wait(found, f"no diagnostic of level {level} with {words}", seconds)
+
+
+def messages_of(bag: Path, *topics):
+    """Return the messages of a bag as ROS messages: lists by topic."""
+    messages = BagMessages(bag)
+    chosen = messages.choose(topics)
+    found = {topic.name: [] for topic in chosen}
+    for topic, _, data in messages.messages(chosen):
+        found[topic].append(deserialize_message(data, message_type(messages.topics[topic].type_name)))
+    return found
+
+
+def run_process(code, *arguments):
+    """Start Python code as a process that hears the bench."""
+    environment = {**os.environ, "ROS_DOMAIN_ID": str(DOMAIN)}
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
