@@ -17,8 +17,8 @@ def beside_others(encoders: Mapping[str, Callable[[Views], Views]], view: Views)
     rows = ["| processes that compute beside it | " + " | ".join(encoders) + " |", "|---|" + "---|" * len(encoders)]
     for others in range(3):
         with _computing(others):
-            cells = [_times(encode, view) for encode in encoders.values()]
-        rows.append(f"| {others} | {' | '.join(cells)} |")
+            features = [_times(encode, view) for encode in encoders.values()]
+        rows.append(f"| {others} | {' | '.join(features)} |")
     return "\n".join(rows)
 
 

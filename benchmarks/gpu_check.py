@@ -22,7 +22,7 @@ from liploc_ros.cli.log import show_log
 from liploc_ros.encoders import ModelBundle, ModelError
 from liploc_ros.encoders.encoder import Encoder
 from liploc_ros.encoders.onnx import OnnxEncoder
-from liploc_ros.encoders.parity import LEAST_COSINE, least_cosine
+from liploc_ros.encoders.parity import MIN_COSINE, min_cosine
 from liploc_ros.encoders.real_views import real_inputs
 from liploc_ros.encoders.spec import FILES, Part
 from liploc_ros.encoders.tensorrt.engine_cache import EngineCache
@@ -61,7 +61,7 @@ def main() -> None:
         rows = list(_rows(Path(folder), args.runs))
     machine = f"{gpu.name} ({gpu.capability}), {platform.machine()}, Python {platform.python_version()}"
     print(write_part("gpu.md", "gpu check", f"{machine}:\n\n{_table(rows)}"))
-    wrong = [row for row in rows if row.cosine < LEAST_COSINE]
+    wrong = [row for row in rows if row.cosine < MIN_COSINE]
     if wrong:
         sys.exit(f"gpu-check: {len(wrong)} of {len(rows)} disagree with ONNX Runtime, the first: {wrong[0]}")
 
@@ -79,7 +79,7 @@ def _rows(folder: Path, runs: int) -> Iterator[Row]:
                 except ModelError as error:
                     print(f"{recipe} {part} {backend}: left out: {error}", flush=True)
                     continue
-                cosine = least_cosine(encoder.encode(views), expected)
+                cosine = min_cosine(encoder.encode(views), expected)
                 yield (row := Row(recipe, part, backend, cosine, *_times(encoder, views[:1], batch, runs)))
                 print(row, flush=True)
                 encoder.close()

@@ -13,7 +13,7 @@ from liploc_ros.datasets import open_drive
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.geometry import inverse
 from liploc_ros.localization import Localizer
-from liploc_ros.mapping import MapConfig, build_map_from_drive
+from liploc_ros.mapping import MapConfig, build_map
 from liploc_ros.mapping.place_index import describe, describe_headings
 from liploc_ros.package_share import share_folder
 from liploc_ros.views import CameraViewer, draw_panorama
@@ -69,12 +69,12 @@ def main() -> None:
     record("camera encoder", medians_ms(lambda: encoders.encode_camera(view))[0])
     record("panorama encoder", medians_ms(lambda: encoders.encode_panorama(panorama))[0])
 
-    lidar_map = build_map_from_drive(drive, bundle, MapConfig())
-    cells = encoders.encode_camera(view)
-    query = describe(cells, bundle.spec.pool)
-    descriptors = describe_headings(np.asarray(lidar_map.cells), grid, bundle.spec.stride, bundle.spec.pool)
+    lidar_map = build_map(drive, bundle, MapConfig())
+    features = encoders.encode_camera(view)
+    query = describe(features, bundle.spec.pool)
+    descriptors = describe_headings(np.asarray(lidar_map.features), bundle.spec)
     ours, theirs = medians_ms(
-        lambda: lidar_map.index.search(cells, 32), lambda: exhaustive_search(descriptors, query, 32)
+        lambda: lidar_map.index.search(features, 32), lambda: exhaustive_search(descriptors, query, 32)
     )
     record("search of all places and headings", ours, "exhaustive search", theirs)
 

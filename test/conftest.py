@@ -9,7 +9,7 @@ import pytest
 from liploc_ros.datasets import open_drive
 from liploc_ros.datasets.bag.file import BagFile
 from liploc_ros.encoders import ModelBundle
-from liploc_ros.mapping import MapConfig, build_map_from_drive
+from liploc_ros.mapping import MapConfig, build_map
 
 REPOSITORY = Path(__file__).parent.parent
 DEMO_BAG = REPOSITORY / "demo" / "kitti_0013_excerpt.mcap"
@@ -58,7 +58,7 @@ def demo_jpeg():
 
 @pytest.fixture(scope="session")
 def demo_map(demo_drive, bundle):
-    return build_map_from_drive(demo_drive, bundle, MapConfig())
+    return build_map(demo_drive, bundle, MapConfig())
 
 
 @pytest.fixture(scope="session")

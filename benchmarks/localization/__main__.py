@@ -50,9 +50,9 @@ def single_images(world: World) -> dict[str, object]:
     turned = scenery_of(world.kitti, world.drive, world.bundle, turned_round=True)
     around = Replay(turned.lidar_map, world.bundle)
     return {
-        "own map": singles.figures_of(singles.ask(alone, world.own)),
-        "all drives": singles.figures_of(singles.ask(world.everywhere, world.own)),
-        "turned round": singles.figures_of(singles.ask(around, turned)),
+        "own map": singles.retrieval_metrics(singles.ask(alone, world.own)),
+        "all drives": singles.retrieval_metrics(singles.ask(world.everywhere, world.own)),
+        "turned round": singles.retrieval_metrics(singles.ask(around, turned)),
     }
 
 

@@ -7,15 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.localization.world import Query, Replay, Scenery, errors
-from liploc_ros.encoders.spec import AcceptanceSpec
-from liploc_ros.geometry.se2 import Planar, planar_of
+from liploc_ros.encoders.spec import ConfidenceModel
+from liploc_ros.geometry.se2 import PoseSE2, se2_of
 from liploc_ros.localization import Status
 from liploc_ros.localization.clustering import groups_of
 from liploc_ros.localization.feature_comparison import weights_of
 from liploc_ros.localization.hypotheses import Hypothesis, base_poses
 from liploc_ros.localization.matching import Matches, refine
 from liploc_ros.localization.timer import StepClock
-from liploc_ros.mapping.place_index import heading_yaw
 
 NOWHERE = np.array([np.inf, np.inf, 0.0])
 THRESHOLDS = (1.0, 2.0, 5.0)  # m
@@ -34,8 +33,8 @@ class Answers:
         accepted: (N,).
     """
 
-    truth: Planar
-    by_step: dict[str, Planar]
+    truth: PoseSE2
+    by_step: dict[str, PoseSE2]
     hypotheses: tuple[Hypothesis | None, ...]
     accepted: NDArray[np.bool_]
 
@@ -44,46 +43,46 @@ def ask(localizer: Replay, scenery: Scenery) -> Answers:
     """Localize every image of a drive by itself."""
     results = [localizer.localize(q.image, scenery.mounted, q.stamp_ns) for q in scenery.queries]
     best = tuple(result.best for result in results)
-    steps: dict[str, list[Planar]] = {"retrieval": [], "refine": []}
+    steps: dict[str, list[PoseSE2]] = {"retrieval": [], "refine": []}
     for query in scenery.queries:
         for step, pose in _without_verification(localizer, scenery, query).items():
             steps[step].append(pose)
-    verified = [NOWHERE if b is None else planar_of(b.T_map_base) for b in best]
+    verified = [NOWHERE if b is None else se2_of(b.T_map_base) for b in best]
     by_step = {**{step: np.stack(poses) for step, poses in steps.items()}, "verify": np.stack(verified)}
     accepted = np.array([result.status is Status.SUCCESS for result in results])
     return Answers(np.stack([q.truth for q in scenery.queries]), by_step, best, accepted)
 
 
-def _without_verification(localizer: Replay, scenery: Scenery, query: Query) -> dict[str, Planar]:
+def _without_verification(localizer: Replay, scenery: Scenery, query: Query) -> dict[str, PoseSE2]:
     """Return the pose of the best place and heading, and that refined by similarity alone."""
     lidar_map, mounted = localizer.lidar_map, scenery.mounted
-    cells = localizer._see(query.image, mounted, StepClock())
-    if cells is None:
+    features = localizer._see(query.image, mounted, StepClock())
+    if features is None:
         return {"retrieval": NOWHERE, "refine": NOWHERE}
-    manifest, heading = lidar_map.manifest, localizer._viewer(mounted)[1]
-    candidates = lidar_map.index.search(cells, localizer.config.candidates)
+    heading = localizer._viewer(mounted)[1]
+    candidates = lidar_map.index.search(features, localizer.config.candidates)
     first = candidates[0]
-    yaw = heading_yaw(np.array([first.heading]), manifest.grid, manifest.stride, manifest.pool)
+    yaw = lidar_map.manifest.layout.heading_yaw(np.array([first.heading]))
     one = np.zeros(1)
     best = Matches(np.array([first.place]), yaw, one, one, np.zeros((1, 0), np.float32))
-    retrieved = planar_of(base_poses(best, lidar_map, mounted, heading))[0]
-    similarity = AcceptanceSpec(
-        min_score=0, min_margin=0, temperature=localizer.acceptance.temperature, source="similarity alone"
+    retrieved = se2_of(base_poses(best, lidar_map, mounted, heading))[0]
+    similarity = ConfidenceModel(
+        min_score=0, min_margin=0, temperature=localizer.confidence_model.temperature, source="similarity alone"
     )
-    weights = weights_of(similarity, lidar_map.cells.shape[1])
-    matches = refine(candidates, cells, lidar_map, localizer.config.heading_reach, weights)
-    poses = planar_of(base_poses(matches, lidar_map, mounted, heading))
+    weights = weights_of(similarity, lidar_map.features.shape[1])
+    matches = refine(candidates, features, lidar_map, localizer.config.heading_reach, weights)
+    poses = se2_of(base_poses(matches, lidar_map, mounted, heading))
     group = groups_of(poses, matches.evidence, localizer.config)[0]
     return {"retrieval": retrieved, "refine": _mean(poses[group.members], group.share)}
 
 
-def _mean(poses: Planar, share: NDArray[np.float64]) -> Planar:
+def _mean(poses: PoseSE2, share: NDArray[np.float64]) -> PoseSE2:
     turn = poses[:, 2] - poses[0, 2]
     turn = (turn + np.pi) % (2 * np.pi) - np.pi
     return np.array([*(share @ poses[:, :2]), poses[0, 2] + share @ turn])
 
 
-def figures_of(answers: Answers) -> dict[str, object]:
+def retrieval_metrics(answers: Answers) -> dict[str, object]:
     """Return recall [%] by step and threshold, median errors of what is found, and how accepted answers err."""
     result: dict[str, object] = {"images": len(answers.truth)}
     for step, poses in answers.by_step.items():
@@ -102,12 +101,12 @@ def figures_of(answers: Answers) -> dict[str, object]:
     return result
 
 
-def _poses(taken: list[tuple[Hypothesis, Planar]]) -> tuple[Planar, Planar]:
-    found = np.array([planar_of(h.T_map_base) for h, _ in taken]).reshape(-1, 3)
+def _poses(taken: list[tuple[Hypothesis, PoseSE2]]) -> tuple[PoseSE2, PoseSE2]:
+    found = np.array([se2_of(h.T_map_base) for h, _ in taken]).reshape(-1, 3)
     return found, np.array([t for _, t in taken]).reshape(-1, 3)
 
 
-def coverage(covariances: Iterable[NDArray[np.float64]], found: Planar, truth: Planar) -> dict[str, list[int]]:
+def coverage(covariances: Iterable[NDArray[np.float64]], found: PoseSE2, truth: PoseSE2) -> dict[str, list[int]]:
     """Return how many errors are within 1 and 2 sigma, and of how many: along the heading, across it, in heading."""
     ratios = []
     for covariance, pose, true in zip(covariances, found, truth, strict=True):

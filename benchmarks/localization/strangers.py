@@ -12,9 +12,9 @@ from benchmarks.localization.tracks import follow
 from benchmarks.localization.world import Replay, Scenery, errors
 from liploc_ros.datasets import open_sources
 from liploc_ros.geometry import MountedCamera, pose_from_yaw
-from liploc_ros.geometry.se2 import Planar, planar_of
+from liploc_ros.geometry.se2 import PoseSE2, se2_of
 from liploc_ros.localization import Localizer, Status
-from liploc_ros.localization.tracking.result import State
+from liploc_ros.localization.tracking.result import TrackingState
 
 SPLITS = ("training", "testing", "unknown_split")
 BLURS = (8, 20, 40)  # pixels, sigma
@@ -23,7 +23,7 @@ REPEATS = 100
 SENSOR_NOISE = 3.0  # grey levels
 TREMBLING = 0.005  # m
 
-Shown = tuple[NDArray[np.uint8], MountedCamera, Planar | None]
+Shown = tuple[NDArray[np.uint8], MountedCamera, PoseSE2 | None]
 
 
 def singles_of(kitti: Path) -> Iterator[Shown]:
@@ -73,7 +73,7 @@ def accepted_wrongly(localizer: Replay, shown: Iterator[Shown]) -> tuple[int, in
         result = localizer.localize(image, mounted, 0)
         total += 1
         if result.status is Status.SUCCESS and result.best is not None:
-            wrong += truth is None or float(errors(planar_of(result.best.T_map_base), truth)[0]) > WRONG
+            wrong += truth is None or float(errors(se2_of(result.best.T_map_base), truth)[0]) > WRONG
     return wrong, total
 
 
@@ -83,7 +83,7 @@ def tracked_wrongly(localizer: Replay, sceneries: Sequence[Scenery], by_odometry
     for scenery in sceneries:
         localizer.tracker.forget()
         steps = follow(localizer, scenery, scenery.queries, by_odometry)
-        wrong += sum(step.state is State.LOCALIZED for step in steps)
+        wrong += sum(step.state is TrackingState.LOCALIZED for step in steps)
         total += len(steps)
     return wrong, total
 
@@ -105,6 +105,6 @@ def repeated_wrongly(localizer: Localizer, scenery: Scenery, every: int) -> tupl
             stamp_ns = query.stamp_ns + i * 100_000_000
             image = np.clip(noisy, 0, 255).astype(np.uint8)
             states.append(localizer.track(image, scenery.mounted, stamp_ns, T_odom_base).state)
-        wrong += any(state is State.LOCALIZED for state in states)
+        wrong += any(state is TrackingState.LOCALIZED for state in states)
         total += 1
     return wrong, total

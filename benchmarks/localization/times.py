@@ -29,7 +29,7 @@ def times_of(lidar_map: LidarMap, bundle: ModelBundle, scenery: Scenery) -> dict
             steps.append(result.timings)
     added = np.array(tracked) - np.array(single)
     return {
-        "places": len(lidar_map.cells),
+        "places": len(lidar_map.features),
         "images": len(single),
         "image to hypotheses": _percentiles(np.array(single)),
         "tracked": _percentiles(np.array(tracked)),

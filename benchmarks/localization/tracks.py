@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from benchmarks.localization.singles import TURNED, coverage, share
 from benchmarks.localization.world import Query, Replay, Scenery, errors
 from liploc_ros.geometry import inverse
-from liploc_ros.geometry.se2 import planar_of
-from liploc_ros.localization.tracking.result import State
+from liploc_ros.geometry.se2 import se2_of
+from liploc_ros.localization.tracking.result import TrackingState
 
 WARM_UP = 15.0  # m
 NEAR = 2.0  # m
@@ -23,7 +23,7 @@ class Step:
     way: float
     away: float
     turned: float
-    state: State
+    state: TrackingState
     covariance: NDArray[np.float64] | None
     found: NDArray[np.float64]
     truth: NDArray[np.float64]
@@ -42,7 +42,7 @@ def follow(localizer: Replay, scenery: Scenery, queries: tuple[Query, ...], by_o
         odometry = query.T_odom_base if by_odometry else None
         tracking = localizer.track(query.image, scenery.mounted, query.stamp_ns, odometry)
         best = tracking.best
-        found = np.array([np.inf, np.inf, 0.0]) if best is None else planar_of(best.T_map_base)
+        found = np.array([np.inf, np.inf, 0.0]) if best is None else se2_of(best.T_map_base)
         away, turned = errors(found, query.truth)
         covariance = None if best is None else best.covariance
         way = query.along - queries[0].along
@@ -68,9 +68,9 @@ def from_every_start(
         later = [step for step in way if step.way >= WARM_UP]
         steps += later
         first.append(later[0])
-        sure = next((step.way for step in way if step.state is State.LOCALIZED), None)
+        sure = next((step.way for step in way if step.state is TrackingState.LOCALIZED), None)
         localized_after.append(np.inf if sure is None else sure)
-    localized = [step for step in steps if step.state is State.LOCALIZED]
+    localized = [step for step in steps if step.state is TrackingState.LOCALIZED]
     right = [step for step in steps if step.is_right and step.turned < TURNED]
     taken = [step for step in localized if step.covariance is not None]
     return {
@@ -80,8 +80,8 @@ def from_every_start(
         "within 2 m at 15 m [%]": share(np.array([s.is_right for s in first]), len(first)),
         "median position error [m]": round(float(np.median([s.away for s in right])), 3),
         "median heading error [deg]": round(float(np.rad2deg(np.median([s.turned for s in right]))), 3),
-        "localized [%]": share(np.array([s.state is State.LOCALIZED for s in steps]), len(steps)),
-        "lost [%]": share(np.array([s.state is State.LOST for s in steps]), len(steps)),
+        "localized [%]": share(np.array([s.state is TrackingState.LOCALIZED for s in steps]), len(steps)),
+        "lost [%]": share(np.array([s.state is TrackingState.LOST for s in steps]), len(steps)),
         "localized and wrong": sum(not s.is_right for s in localized),
         "localized after, median [m]": round(float(np.median(localized_after)), 1),
         "coverage": coverage(
@@ -115,7 +115,7 @@ def kidnap(
     last = before.queries[-1].along
     driven = tuple(q for q in before.queries if q.along >= last - warm_up)
     localizer.tracker.forget()
-    was_localized = follow(localizer, before, driven, by_odometry)[-1].state is State.LOCALIZED
+    was_localized = follow(localizer, before, driven, by_odometry)[-1].state is TrackingState.LOCALIZED
     warm = copy.deepcopy((localizer.tracker.belief, localizer.tracker._now, localizer.tracker._seen))
     history = copy.deepcopy(localizer.tracker._history)
     results = []
@@ -139,7 +139,7 @@ def _carried_on(last: Query, ahead: list[Query]) -> tuple[Query, ...]:
 
 
 def _kidnapping(steps: list[Step], was_localized: bool) -> Kidnapping:
-    wrong = [step.way for step in steps if step.state is State.LOCALIZED and not step.is_right]
+    wrong = [step.way for step in steps if step.state is TrackingState.LOCALIZED and not step.is_right]
     noticed = next((s.way for s in steps if not wrong or s.way > wrong[-1]), np.inf)
     bad = [i for i, step in enumerate(steps) if not step.is_right]
     if not bad:

@@ -15,7 +15,7 @@ from liploc_ros.encoders import ModelBundle
 from liploc_ros.evaluation.evaluator import Evaluator
 from liploc_ros.evaluation.options import EvaluationOptions
 from liploc_ros.geometry import MountedCamera, Pose, inverse, pose_from_yaw, transform_points
-from liploc_ros.geometry.se2 import Planar, compose, planar_of
+from liploc_ros.geometry.se2 import PoseSE2, compose, se2_of
 from liploc_ros.localization import Localizer
 from liploc_ros.localization.timer import StepClock
 from liploc_ros.mapping import LidarMap, PlaceIndex
@@ -40,7 +40,7 @@ class Query:
 
     image: NDArray[np.uint8]
     stamp_ns: int
-    truth: Planar
+    truth: PoseSE2
     T_odom_base: Pose
     along: float
 
@@ -83,7 +83,7 @@ def scenery_of(kitti: Path, name: str, bundle: ModelBundle, *, turned_round: boo
     frames = [frame for frame in drive.images() if frame.T_map_base is not None]
     camera = next(iter(drive.cameras))
     away = np.array([BETWEEN_DRIVES * DRIVES.index(name), 0.0, 0.0])
-    truth = np.stack([planar_of(frame.T_map_base) for frame in frames if frame.T_map_base is not None])
+    truth = np.stack([se2_of(frame.T_map_base) for frame in frames if frame.T_map_base is not None])
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(truth[:, :2], axis=0).T))])
     queries = [
         Query(frame.images[camera](), frame.stamp_ns, pose + away, T_odom_base, float(way))
@@ -99,18 +99,18 @@ def scenery_of(kitti: Path, name: str, bundle: ModelBundle, *, turned_round: boo
 def joined(sceneries: Sequence[Scenery], bundle: ModelBundle) -> LidarMap:
     """Return one map of all places."""
     maps, spec = [scenery.lidar_map for scenery in sceneries], bundle.spec
-    cells = np.concatenate([np.asarray(m.cells) for m in maps])
-    index = PlaceIndex.build(cells, spec.grid, spec.stride, spec.pool, EvaluationOptions().index_size)
+    features = np.concatenate([np.asarray(m.features) for m in maps])
+    index = PlaceIndex.build(features, spec, EvaluationOptions().index_size)
     length = sum(m.manifest.path_length for m in maps)
-    manifest = maps[0].manifest.model_copy(update={"places": len(cells), "path_length": length})
+    manifest = maps[0].manifest.model_copy(update={"places": len(features), "path_length": length})
     poses = np.concatenate([m.T_map_base for m in maps])
-    return replace(maps[0], manifest=manifest, T_map_base=poses, cells=cells, index=index)
+    return replace(maps[0], manifest=manifest, T_map_base=poses, features=features, index=index)
 
 
-def drifting(poses: Planar) -> list[Pose]:
+def drifting(poses: PoseSE2) -> list[Pose]:
     """Return (N, 4, 4) what odometry makes of poses (N, 3): 2 % too long, and turning 0.0015 rad a metre too much."""
     T = [pose_from_yaw(float(x), float(y), 0.0, float(yaw)) for x, y, yaw in poses]
-    steps = [planar_of(inverse(before) @ after) for before, after in pairwise(T)]
+    steps = [se2_of(inverse(before) @ after) for before, after in pairwise(T)]
     here, measured = np.zeros(3), [np.zeros(3)]
     for step in steps:
         way = float(np.hypot(step[0], step[1]))
@@ -143,7 +143,7 @@ def _read_turned(read: Callable[[], NDArray[np.float32]], T: Pose) -> NDArray[np
     return points
 
 
-def errors(found: Planar, truth: Planar) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def errors(found: PoseSE2, truth: PoseSE2) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return position [m] and heading [rad] errors (...) of poses (..., 3)."""
     turned = np.abs((found[..., 2] - truth[..., 2] + np.pi) % (2 * np.pi) - np.pi)
     return np.hypot(found[..., 0] - truth[..., 0], found[..., 1] - truth[..., 1]), turned

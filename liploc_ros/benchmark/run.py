@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from liploc_ros.benchmark.data import DataRoots
 from liploc_ros.benchmark.spec import Benchmark, Cell
@@ -19,15 +19,14 @@ from liploc_ros.errors import LiplocError
 from liploc_ros.evaluation.evaluator import Evaluator
 from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
 from liploc_ros.evaluation.result import ProtocolMetrics
+from liploc_ros.schema import FrozenModel
 
 CELLS, MODELS, RUNS = "cells", "models", "runs"
 REQUEST = "request.json"
 
 
-class CellResult(BaseModel):
+class CellResult(FrozenModel):
     """What came of a cell. It is kept if it is done, and done again otherwise."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     cell: Cell
     status: Literal["done", "missing data", "failed"]

@@ -4,27 +4,24 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from liploc_ros.evaluation.options import EvaluationError
 from liploc_ros.evaluation.protocol import Protocol
+from liploc_ros.schema import FrozenModel
 
 OWN = Path(__file__).parent / "definitions"
 
 
-class Model(BaseModel):
+class Model(FrozenModel):
     """A recipe, and the drives or groups of drives that it is trained on."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     recipe: str
     train: tuple[str, ...]
 
 
-class BenchmarkTable(BaseModel):
+class BenchmarkTable(FrozenModel):
     """Models by tests by protocols."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str
     models: tuple[str, ...]
@@ -32,10 +29,8 @@ class BenchmarkTable(BaseModel):
     protocols: tuple[str, ...]
 
 
-class Cell(BaseModel):
+class Cell(FrozenModel):
     """One model on one drive by one protocol. Drives are named ``kitti/08`` or ``kitti-360/0000``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
     test: str
@@ -47,10 +42,8 @@ class Cell(BaseModel):
         return f"{self.model}.{self.test.replace('/', '-')}.{self.protocol}"
 
 
-class Benchmark(BaseModel):
+class Benchmark(FrozenModel):
     """The whole of it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     drives: Mapping[str, tuple[str, ...]] = {}
     models: Mapping[str, Model]

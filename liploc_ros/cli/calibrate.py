@@ -9,13 +9,19 @@ import typer
 from liploc_ros.datasets import open_sources
 from liploc_ros.datasets.drive import Drive
 from liploc_ros.encoders import ModelBundle
-from liploc_ros.evaluation.calibration_samples import gather_trials, source_of
+from liploc_ros.evaluation.calibration_samples import gather_samples, source_of
 from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
 from liploc_ros.evaluation.provenance import drive_of, is_in_training
-from liploc_ros.learning.model_card import renew_acceptance
+from liploc_ros.learning.model_card import renew_confidence_model
 from liploc_ros.localization.calibration.fit import calibrate, summary
-from liploc_ros.localization.calibration.samples import TRIALS_FILE, Trial, TrialError, load_trials, save_trials
-from liploc_ros.localization.calibration.storage import check_writable, kind_of, rows_of, write_acceptance
+from liploc_ros.localization.calibration.samples import (
+    SAMPLES_FILE,
+    ConfidenceSample,
+    SampleError,
+    load_samples,
+    save_samples,
+)
+from liploc_ros.localization.calibration.storage import check_writable, kind_of, rows_of, write_confidence_model
 
 
 @dataclass(frozen=True)
@@ -38,17 +44,17 @@ class _Gathered:
     """Trials that can be fitted together, and what they are."""
 
     spacing: float | None = None
-    trials: list[Trial] = field(default_factory=list)
+    trials: list[ConfidenceSample] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
 
-    def add(self, name: str, path: Path, trials: Sequence[Trial], spacing: float) -> None:
+    def add(self, name: str, path: Path, trials: Sequence[ConfidenceSample], spacing: float) -> None:
         """Add the trials of a file.
 
         Raises:
-            TrialError: they are of another kind of model, or of other places, than those before.
+            SampleError: they are of another kind of model, or of other places, than those before.
         """
         if self.spacing is not None and spacing != self.spacing:
-            raise TrialError(f"{path}: places every {spacing:g} m, others every {self.spacing:g} m: give trials alike")
+            raise SampleError(f"{path}: places every {spacing:g} m, others every {self.spacing:g} m: give trials alike")
         if self.trials:
             _check_rows(path, trials, self.trials[0].rows.shape[1], "others")
         self.spacing = spacing
@@ -77,42 +83,42 @@ def calibrate_on(
     """
     check_writable(wanted.target, bundle)
     if drive is None and not wanted.trials:
-        raise TrialError("--fit-only without --trials: give trials.npz of `liploc evaluate --calibrate`")
+        raise SampleError("--fit-only without --trials: give trials.npz of `liploc evaluate --calibrate`")
     gathered, length = _Gathered(), rows_of(wanted.target)
     for file in wanted.trials:
-        trials, spacing = load_trials(file)
+        trials, spacing = load_samples(file)
         gathered.add(file.absolute().parent.name, file, trials, spacing)
         if length is not None:
             _check_rows(file, trials, length, str(wanted.target))
     if drive is not None:
         elsewhere = [other for path in wanted.elsewhere for other in open_sources(path)]
-        trials = gather_trials(drive, elsewhere, bundle, options, progress=True)
+        trials = gather_samples(drive, elsewhere, bundle, options, progress=True)
         file = _saved(out, trials, options.place_spacing)
         typer.echo(f"{file}: {len(trials)} trials")
         gathered.add(drive_of(drive.name), file, trials, options.place_spacing)
         if is_in_training(drive.name, bundle.spec.training.drives):
             typer.echo(f"{drive.name}: the model SAW this drive in training; it will be too sure of itself elsewhere")
     spacing = gathered.spacing or options.place_spacing
-    acceptance = calibrate(gathered.trials, spacing, source_of(", ".join(gathered.names), gathered.trials))
-    write_acceptance(wanted.target, acceptance)
+    confidence_model = calibrate(gathered.trials, spacing, source_of(", ".join(gathered.names), gathered.trials))
+    write_confidence_model(wanted.target, confidence_model)
     if kind_of(wanted.target) == "bundle":
-        renew_acceptance(wanted.target, acceptance)
-    typer.echo(summary(gathered.trials, acceptance, spacing))
+        renew_confidence_model(wanted.target, confidence_model)
+    typer.echo(summary(gathered.trials, confidence_model, spacing))
     typer.echo(
-        f"{wanted.target}: accepts from confidence {acceptance.min_confidence:g} and lead {acceptance.min_margin:g} "
-        f"on; fitted to {acceptance.source}"
+        f"{wanted.target}: accepts from confidence {confidence_model.min_confidence:g} and margin "
+        f"{confidence_model.min_margin:g} on; fitted to {confidence_model.source}"
     )
 
 
-def _check_rows(path: Path, trials: Sequence[Trial], length: int, others: str) -> None:
+def _check_rows(path: Path, trials: Sequence[ConfidenceSample], length: int, others: str) -> None:
     if (own := trials[0].rows.shape[1]) != length:
-        raise TrialError(f"{path}: rows of {own} numbers, {others} of {length}: give trials of one kind of model")
+        raise SampleError(f"{path}: rows of {own} numbers, {others} of {length}: give trials of one kind of model")
 
 
-def _saved(out: Path, trials: Sequence[Trial], spacing: float) -> Path:
+def _saved(out: Path, trials: Sequence[ConfidenceSample], spacing: float) -> Path:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise EvaluationError(f"{out}: cannot be made ({error.strerror}): choose another folder") from error
-    save_trials(out / TRIALS_FILE, trials, spacing)
-    return out / TRIALS_FILE
+    save_samples(out / SAMPLES_FILE, trials, spacing)
+    return out / SAMPLES_FILE

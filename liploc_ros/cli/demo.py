@@ -16,7 +16,7 @@ from liploc_ros.datasets import open_drive
 from liploc_ros.demo.metrics import Metrics, Query, measure
 from liploc_ros.demo.report import write_report
 from liploc_ros.encoders import ModelBundle
-from liploc_ros.localization import State
+from liploc_ros.localization import TrackingState
 from liploc_ros.mapping import LidarMap
 from liploc_ros.package_share import share_folder
 
@@ -73,7 +73,7 @@ def _tracking(tracked: "Sequence[Tracked]", frames: "Mapping[int, Frame]") -> st
     errors = [
         float(np.linalg.norm((t.T_map_base - true)[:2, 3]))
         for t in tracked
-        if t.state is State.LOCALIZED and t.T_map_base is not None
+        if t.state is TrackingState.LOCALIZED and t.T_map_base is not None
         if (true := frames[t.stamp_ns].T_map_base) is not None
     ]
     sure = f"sure after {len(errors)} of {len(tracked)} images"

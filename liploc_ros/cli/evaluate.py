@@ -16,13 +16,13 @@ from liploc_ros.cli.calibrate import Wanted, calibrate_on
 from liploc_ros.datasets import BagTopics, open_drive
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.evaluation.evaluator import Evaluator
-from liploc_ros.evaluation.metrics import Figures, RateByThreshold
+from liploc_ros.evaluation.metrics import RateByThreshold, RetrievalMetrics
 from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
 from liploc_ros.evaluation.plots import searches
 from liploc_ros.evaluation.protocol import KNOWN, Protocol
 from liploc_ros.evaluation.report import METRICS, note_on, write_evaluation
 from liploc_ros.evaluation.result import ProtocolMetrics
-from liploc_ros.mapping.storage import check_replaceable
+from liploc_ros.files import check_replaceable
 
 GAPS = "0 3 5 8 12"
 DEFAULTS = EvaluationOptions()
@@ -122,7 +122,7 @@ def table_of(metrics: ProtocolMetrics) -> Table:
     return table
 
 
-def _add_row(table: Table, name: str, rates: RateByThreshold | None, figures: Figures | None = None) -> None:
+def _add_row(table: Table, name: str, rates: RateByThreshold | None, figures: RetrievalMetrics | None = None) -> None:
     if rates is None:
         return
     error = ""

@@ -13,7 +13,7 @@ def export(
     out: Annotated[
         Path, typer.Argument(help="Folder of the model bundle to write; a bundle that is there is replaced.")
     ],
-    acceptance: Annotated[
+    confidence_model: Annotated[
         Path | None,
         typer.Option(
             help="Bundle or .json whose acceptance is taken over; when left out, the run's own if it held out a drive."
@@ -25,5 +25,5 @@ def export(
         from liploc_ros.learning.run import export_checkpoint
     except ImportError as error:
         raise TrainingUnavailableError(f"export needs {error.name}: pip install 'liploc_ros[train]'") from error
-    bundle = export_checkpoint(checkpoint, out, acceptance)
+    bundle = export_checkpoint(checkpoint, out, confidence_model)
     typer.echo(f"{out}: model {bundle.id[:12]} after {bundle.spec.training.steps} steps")

@@ -12,9 +12,9 @@ from tqdm import tqdm
 from liploc_ros.cli.progress import advance
 from liploc_ros.datasets import BagTopics, open_drive
 from liploc_ros.encoders import Backend, ModelBundle
-from liploc_ros.encoders.spec import AcceptanceSpec
-from liploc_ros.mapping import LidarMap, MapConfig, MapError, build_map_from_drive
-from liploc_ros.mapping.lidar_map import read_manifest
+from liploc_ros.encoders.spec import ConfidenceModel
+from liploc_ros.mapping import LidarMap, MapConfig, MapError, build_map
+from liploc_ros.mapping.manifest import read_manifest
 
 app = typer.Typer(help="Build maps, and look into them.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -55,7 +55,7 @@ def build(
     drive = open_drive(source, topics, needs=("points", "odometry"))
     with tqdm(desc="scans", unit="frame") as scans, tqdm(desc="places", unit="place") as places:
         encoders = bundle.encoders(backend=backend)
-        built = build_map_from_drive(drive, bundle, config, advance(places), advance(scans), encoders)
+        built = build_map(drive, bundle, config, advance(places), advance(scans), encoders)
         encoders.close()
         lidar_map = built.save(out)
     manifest = lidar_map.manifest
@@ -83,7 +83,7 @@ def info(path: MapArgument) -> None:
         "view origin": "{:.2f}, {:.2f}, {:.2f} m in the base frame".format(*manifest.view_origin),
         "model": f"{manifest.model_name}, {manifest.model_id[:12]}",
         "trained on": ", ".join(manifest.trained_on[:4]) + (" ..." if len(manifest.trained_on) > 4 else ""),
-        "acceptance": _acceptance(manifest.calibration),
+        "acceptance": _confidence_model(manifest.confidence_model),
         "size": f"{size / 1e6:.1f} MB, {size / 1e3 / max(manifest.path_length, 1):.0f} MB a km",
     }
     for key, value in rows.items():
@@ -100,7 +100,7 @@ def verify(path: MapArgument, model: ModelOption = None) -> None:
     typer.echo(f"{path}: whole, {lidar_map.manifest.places} places, id {lidar_map.id[:12]}")
 
 
-def _acceptance(calibration: AcceptanceSpec | None) -> str:
+def _confidence_model(calibration: ConfidenceModel | None) -> str:
     if calibration is None:
         return "the model's"
     return f"confidence {calibration.min_confidence:g}; {calibration.source}"

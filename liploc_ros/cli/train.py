@@ -28,7 +28,7 @@ def train(
     held_out: Annotated[
         Path | None, typer.Option(help="Drive that is not trained on: recall is measured and acceptance set on it.")
     ] = None,
-    acceptance: Annotated[
+    confidence_model: Annotated[
         Path | None, typer.Option(help="Bundle or .json whose acceptance is taken over, where no drive is held out.")
     ] = None,
     run_folder: Annotated[
@@ -48,7 +48,7 @@ def train(
         raise TrainingUnavailableError(f"training needs {error.name}: pip install 'liploc_ros[train]'") from error
     run = TrainingRun.prepare(recipe, drives or [], singles or [], steps, changes_of(changes or []))
     folder = run_folder or Path("out/runs") / out.absolute().name
-    bundle, said = run.execute(out, trunk, held_out, acceptance, folder, resume)
+    bundle, said = run.execute(out, trunk, held_out, confidence_model, folder, resume)
     if os.environ.get("RANK", "0") != "0":  # one of torchrun's; the first tells
         return
     left_out = f", {len(run.skipped)} left out that cannot be read" if run.skipped else ""

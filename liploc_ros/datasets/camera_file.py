@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
 from liploc_ros.datasets.drive import DatasetError
 from liploc_ros.geometry import CameraError, MountedCamera, camera_from_model, pose_from
+from liploc_ros.schema import FrozenModel
 
 FORWARD = (-0.5, 0.5, -0.5, 0.5)  # optical axes (x right, y down, z forward) of a camera that looks along the base's x
 UNIT_TOLERANCE = 0.01
@@ -20,16 +21,12 @@ class _Matrix(BaseModel):
     data: tuple[FiniteFloat, ...]
 
 
-class _Mount(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Mount(FrozenModel):
     translation: tuple[FiniteFloat, FiniteFloat, FiniteFloat] = (0.0, 0.0, 0.0)
     rotation: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat] = FORWARD
 
 
-class _CameraFile(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _CameraFile(FrozenModel):
     image_width: int
     image_height: int
     camera_name: str = "camera"

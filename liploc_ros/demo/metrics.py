@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from liploc_ros.evaluation.options import EvaluationError
 from liploc_ros.geometry import Pose, angle_difference, yaw_of
 from liploc_ros.localization import Status
+from liploc_ros.schema import FrozenModel
 
 THRESHOLDS = (1.0, 2.0, 5.0)
 
@@ -40,10 +41,8 @@ class Query:
         return float(np.abs(angle_difference(yaw_of(self.T_map_base), yaw_of(self.T_map_base_true))))
 
 
-class Metrics(BaseModel):
+class Metrics(FrozenModel):
     """Figures over queries. Recall and medians are over all queries, accepted or not."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     queries: int
     accepted: int = Field(description="queries that the localizer was sure of")

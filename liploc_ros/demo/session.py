@@ -25,7 +25,7 @@ from liploc_ros.demo.peer import (
     Recorded,
 )
 from liploc_ros.geometry import Pose
-from liploc_ros.localization import State, Status
+from liploc_ros.localization import Status, TrackingState
 from liploc_ros.msg import Belief, MapInfo, MapProgress, PoseHypothesisArray
 from liploc_ros.nodes.common.conversions import pose_of, stamp_ns_of
 from liploc_ros.nodes.common.optional_messages import message_type
@@ -54,7 +54,7 @@ class Tracked:
     """What it held true after an image and all before."""
 
     stamp_ns: int
-    state: State
+    state: TrackingState
     T_map_base: Pose | None
 
 
@@ -119,7 +119,9 @@ class DemoSession(DemoPeer):
         self.listen(Belief, "localizer/belief", beliefs.hear)
         for message, _ in self._play(lidar_map, {"odometry_topic": NAMESPACE + odometry}, parts, beliefs, progress):
             best = message.hypotheses[0] if message.hypotheses else None
-            yield Tracked(stamp_ns_of(message), State(message.state), None if best is None else pose_of(best.pose.pose))
+            yield Tracked(
+                stamp_ns_of(message), TrackingState(message.state), None if best is None else pose_of(best.pose.pose)
+            )
 
     def _play(
         self,

@@ -1,4 +1,4 @@
-"""The model bundle: a folder with both encoders and what must be known to use them."""
+"""The model bundle: a folder with both encoders and the description needed to use them."""
 
 import hashlib
 from collections.abc import Sequence
@@ -20,19 +20,28 @@ from liploc_ros.encoders.inputs import (
     lidar_input,
     panorama_input,
 )
-from liploc_ros.encoders.spec import FILES, FORMAT_VERSION, HEADINGS_AT_ONCE, ModelSpec, Part
+from liploc_ros.encoders.spec import FILES, FORMAT_VERSION, HEADINGS_PER_BATCH, ModelSpec, Part
 from liploc_ros.encoders.tensorrt.engine_key import Precision
+from liploc_ros.files import sha256_of
 from liploc_ros.geometry import MountedCamera
+from liploc_ros.schema import first_fault
 from liploc_ros.views import CameraView, CameraViewer, Panorama, Viewer, WholeImageViewer
 
 DEFAULT_BUNDLE = Path(__file__).parent.parent / "models" / "default"
-ADDED = ("fill_rows", "lidar_channels", "lidar_empty", "image_side")
 SPEC_FILE, CAMERA_FILE, LIDAR_FILE = "model.json", FILES["camera"], FILES["lidar"]
+# Fields of the grid and the inputs that later versions added: at their defaults they do not change the id of a bundle.
+ADDED_FIELDS = ("fill_rows", "lidar_channels", "lidar_empty", "image_side")
 
 
 @dataclass(frozen=True)
 class ModelBundle:
-    """A checked bundle: ``id`` is the hash by which maps name the model that made them."""
+    """A verified bundle.
+
+    Attributes:
+        path: its folder.
+        id: hash of everything that descriptors depend on; maps name the model that built them by it.
+        spec: the description in ``model.json``.
+    """
 
     path: Path
     id: str
@@ -40,7 +49,7 @@ class ModelBundle:
 
     @classmethod
     def load(cls, path: Path | None = None) -> "ModelBundle":
-        """Read and check a bundle; without a path the default one.
+        """Read and verify a bundle; without a path the default one.
 
         Raises:
             ModelError: a file is missing, damaged, or of a newer format.
@@ -53,46 +62,45 @@ class ModelBundle:
         try:
             spec = ModelSpec.model_validate_json(text)
         except ValidationError as error:
-            first = error.errors()[0]
-            where = "".join(f"{part}: " for part in first["loc"])
-            raise ModelError(f"{path / SPEC_FILE}: {where}{first['msg']}: export the model again") from error
+            raise ModelError(f"{path / SPEC_FILE}: {first_fault(error)}: export the model again") from error
         if spec.format_version > FORMAT_VERSION:
             raise ModelError(
                 f"{path}: bundle of format {spec.format_version}, this version reads up to {FORMAT_VERSION}: "
                 "update liploc_ros"
             )
         for name, expected in spec.files.items():
-            _check(path / name, expected)
-        return cls(path, _id(spec), spec)
+            _verify(path / name, expected)
+        return cls(path, _id_of(spec), spec)
 
     def encoders(self, threads: int = 0, backend: Backend = "onnx", precision: Precision = "fp16") -> "Encoders":
-        """Return both encoders, loaded when first used; see :class:`~liploc_ros.encoders.backends.BackendSettings`."""
+        """Return both encoders, loaded at first use; see :class:`~liploc_ros.encoders.backends.BackendSettings`."""
         return Encoders(self, BackendSettings(backend, precision, threads))
 
 
 class Encoders:
-    """Both encoders of a bundle, from drawn views to masked cells."""
+    """Both encoders of a bundle: from drawn views to masked features."""
 
     def __init__(self, bundle: ModelBundle, settings: BackendSettings | None = None) -> None:
+        """Take the bundle; an encoder is loaded when it is first used."""
         self.bundle = bundle
         self._settings = settings or BackendSettings()
         self._closed = False
 
     @cached_property
     def camera_choice(self) -> Choice:
-        """The camera encoder, and why it runs where it does.
+        """The camera encoder, and the reason for its backend.
 
         Raises:
-            ModelError: the backend that was asked for cannot run.
+            ModelError: the requested backend cannot run.
         """
         return self._open("camera")
 
     @cached_property
     def lidar_choice(self) -> Choice:
-        """The LiDAR encoder, and why it runs where it does.
+        """The LiDAR encoder, and the reason for its backend.
 
         Raises:
-            ModelError: the backend that was asked for cannot run.
+            ModelError: the requested backend cannot run.
         """
         return self._open("lidar")
 
@@ -107,90 +115,92 @@ class Encoders:
         return self.lidar_choice.encoder
 
     def close(self) -> None:
-        """Free what the runtimes hold, a GPU's memory for one; nothing can be encoded after that."""
+        """Free what the runtimes hold, such as GPU memory. The encoders cannot be used afterwards."""
         self._closed = True
         for name in ("camera_choice", "lidar_choice"):
             choice = self.__dict__.pop(name, None)
             if choice is not None:
                 choice.encoder.close()
 
-    def _open(self, part: Part) -> Choice:
-        if self._closed:
-            raise ModelError(f"{self.bundle.path}: the encoders were closed: take new ones of the bundle")
-        return open_encoder(self.bundle.path, self.bundle.spec, part, self._settings)
-
     def viewer(self, mounted: MountedCamera, heading: float = 0.0) -> Viewer:
-        """Return what makes this model's views of a camera's images.
+        """Return the object that draws this model's views from a camera's images.
 
         Args:
             mounted: the camera.
-            heading: yaw [rad] in the base frame along which it looks.
+            heading: yaw [rad] in the base frame of the middle of the views.
         """
-        if self.bundle.spec.method == "liploc":
-            return WholeImageViewer(mounted, self.bundle.spec.inputs.image_side)
-        return CameraViewer(self.bundle.spec.grid, mounted, heading)
+        spec = self.bundle.spec
+        if spec.embeds_whole_image:
+            return WholeImageViewer(mounted, spec.inputs.image_side)
+        return CameraViewer(spec.grid, mounted, heading)
 
     def encode_camera(self, view: CameraView) -> NDArray[np.float32]:
-        """Return cells (h, w, D) of a camera view: unit vectors, 0 where the camera sees less than half of a cell.
+        """Return features (h, w, D) of a camera view: unit vectors, 0 where the camera sees less than half of a cell.
 
-        Of a whole image it is a single cell.
+        A model of whole images gives (1, 1, D).
         """
         return self.encode_cameras([view])[0]
 
     def encode_cameras(self, views: Sequence[CameraView]) -> list[NDArray[np.float32]]:
-        """Return the cells (h, w, D) of several cameras' views, which go through the encoder together."""
+        """Return the features (h, w, D) of several camera views, encoded in one batch."""
         spec = self.bundle.spec
-        cells = self.camera.encode(np.stack([camera_input(view, spec.inputs) for view in views])).transpose(0, 2, 3, 1)
-        if spec.method == "liploc":
-            return [np.ascontiguousarray(c) for c in cells]
+        output = self.camera.encode(np.stack([camera_input(view, spec.inputs) for view in views]))
+        features = output.transpose(0, 2, 3, 1)
+        if spec.embeds_whole_image:
+            return [np.ascontiguousarray(f) for f in features]
         masks = [camera_cell_mask(view.mask, spec.stride)[..., None] for view in views]
-        return [np.ascontiguousarray(c * mask) for c, mask in zip(cells, masks, strict=True)]
+        return [np.ascontiguousarray(f * mask) for f, mask in zip(features, masks, strict=True)]
 
     def encode_panorama(self, panorama: Panorama) -> NDArray[np.float32]:
-        """Return cells (h, w, D) of a whole panorama, closed all round: unit vectors, 0 where nothing returned.
+        """Return features (h, columns, D) of a panorama: unit vectors, 0 where nothing returned.
 
-        Of a model for whole images it is one row, and a cell is all that is seen along a heading.
+        A model of whole images gives one row; each of its columns is the embedding of one heading.
         """
         spec = self.bundle.spec
-        if spec.method == "liploc":
+        if spec.embeds_whole_image:
             return self._encode_headings(panorama)
-        cells = self.lidar.encode(panorama_input(panorama, spec)[None])[0].transpose(1, 2, 0)
+        features = self.lidar.encode(panorama_input(panorama, spec)[None])[0].transpose(1, 2, 0)
         first = spec.inputs.panorama_margin // spec.stride
-        cells = cells[:, first : first + panorama.range.shape[1] // spec.stride]
-        return np.ascontiguousarray(cells * lidar_cell_mask(panorama.mask, spec.stride)[..., None])
+        features = features[:, first : first + spec.panorama_columns]
+        return np.ascontiguousarray(features * lidar_cell_mask(panorama.mask, spec.stride)[..., None])
 
     def _encode_headings(self, panorama: Panorama) -> NDArray[np.float32]:
-        """Return (1, headings, D); the window of a heading begins ``stride`` columns after that of the one before."""
+        """Return (1, headings, D); the window of each heading begins ``stride`` columns after the previous one."""
         spec = self.bundle.spec
-        around = lidar_input(panorama, spec.grid, spec.inputs)
+        panorama_channels = lidar_input(panorama, spec.grid, spec.inputs)
         first = np.arange(0, panorama.range.shape[1], spec.stride)
         columns = (first[:, None] + np.arange(spec.grid.width)) % panorama.range.shape[1]
-        cells = np.empty((1, len(first), spec.channels), np.float32)
-        for start in range(0, len(first), HEADINGS_AT_ONCE):
-            some = np.arange(start, min(start + HEADINGS_AT_ONCE, len(first)))
-            cells[0, some] = self.lidar.encode(heading_inputs(around, spec, some))[:, :, 0, 0]
+        features = np.empty((1, len(first), spec.channels), np.float32)
+        for start in range(0, len(first), HEADINGS_PER_BATCH):
+            batch = np.arange(start, min(start + HEADINGS_PER_BATCH, len(first)))
+            features[0, batch] = self.lidar.encode(heading_inputs(panorama_channels, spec, batch))[:, :, 0, 0]
         returned = np.asarray(panorama.mask.any(axis=0))[columns].any(axis=1)
-        return np.asarray(cells * returned[:, None], dtype=np.float32)
+        return np.asarray(features * returned[:, None], dtype=np.float32)
+
+    def _open(self, part: Part) -> Choice:
+        if self._closed:
+            raise ModelError(f"{self.bundle.path}: the encoders were closed: create new ones from the bundle")
+        return open_encoder(self.bundle.path, self.bundle.spec, part, self._settings)
 
 
-def _id(spec: ModelSpec) -> str:
-    """Return the hash of what a descriptor depends on.
+def _id_of(spec: ModelSpec) -> str:
+    """Return the hash of everything that a descriptor depends on.
 
-    What was added to the grid and the inputs later counts only where it is not as it was before: maps stay valid.
+    Fields in :data:`ADDED_FIELDS` count only if they differ from their defaults, so that existing maps stay valid.
     """
     digest = hashlib.sha256("".join(f"{name}{spec.files[name]}" for name in sorted(spec.files)).encode())
     for part in (spec.grid, spec.inputs):
         fields = type(part).model_fields
-        as_before = {name for name in ADDED if name in fields and getattr(part, name) == fields[name].default}
-        digest.update(part.model_dump_json(exclude=as_before).encode())
-    if spec.method != "aligned" or spec.pool != 2:
+        unchanged = {name for name in ADDED_FIELDS if name in fields and getattr(part, name) == fields[name].default}
+        digest.update(part.model_dump_json(exclude=unchanged).encode())
+    if spec.embeds_whole_image or spec.pool != 2:
         digest.update(f"{spec.method}{spec.stride}{spec.pool}".encode())
     return digest.hexdigest()
 
 
-def _check(path: Path, expected: str) -> None:
+def _verify(path: Path, expected: str) -> None:
     try:
-        actual = hashlib.sha256(path.read_bytes()).hexdigest()
+        actual = sha256_of(path)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror}): copy the bundle again") from error
     if actual != expected:

@@ -5,14 +5,14 @@ from numpy.typing import NDArray
 
 from liploc_ros.encoders.encoder import Encoder, ModelError
 
-LEAST_COSINE = 0.999
+MIN_COSINE = 0.999
 
 
-def least_cosine(cells: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
+def min_cosine(features: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
     """Return the least cosine of two corresponding cells of (N, D, h, w); -1 if one is not finite or zero."""
-    lengths = np.linalg.norm(cells, axis=1) * np.linalg.norm(reference, axis=1)
+    lengths = np.linalg.norm(features, axis=1) * np.linalg.norm(reference, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        cosine = (cells * reference).sum(axis=1) / lengths
+        cosine = (features * reference).sum(axis=1) / lengths
     return float(cosine.min()) if np.isfinite(cosine).all() else -1.0
 
 
@@ -22,16 +22,16 @@ def check_parity(encoder: Encoder, reference: Encoder, views: NDArray[np.float32
     Raises:
         ModelError: it is below 0.999, or the shapes differ.
     """
-    cells, expected = encoder.encode(views), reference.encode(views)
-    if cells.shape != expected.shape:
+    features, expected = encoder.encode(views), reference.encode(views)
+    if features.shape != expected.shape:
         raise ModelError(
-            f"{encoder.runtime}: cells of shape {cells.shape}, {reference.runtime} gives {expected.shape}: "
+            f"{encoder.runtime}: cells of shape {features.shape}, {reference.runtime} gives {expected.shape}: "
             "clean the cache (liploc engine clean --all), or take backend onnx"
         )
-    cosine = least_cosine(cells, expected)
-    if not cosine >= LEAST_COSINE:
+    cosine = min_cosine(features, expected)
+    if not cosine >= MIN_COSINE:
         raise ModelError(
             f"{encoder.runtime}: least cosine with {reference.runtime} on real views is {cosine:.5f}, below "
-            f"{LEAST_COSINE}: take precision fp32 or backend onnx"
+            f"{MIN_COSINE}: take precision fp32 or backend onnx"
         )
     return cosine

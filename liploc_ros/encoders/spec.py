@@ -1,109 +1,174 @@
-"""What a model bundle says of itself: ``model.json``."""
+"""The description of a model bundle: ``model.json``."""
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AliasChoices, Field, model_validator
 
 from liploc_ros.geometry import ViewGrid
+from liploc_ros.schema import FrozenModel
 
 FORMAT_VERSION = 1
+HEADINGS_PER_BATCH = 12  # of a liploc model: faster than one by one; larger batches need more memory
 
 LidarChannel = Literal["log_range", "range", "reflectance", "mask"]
 Part = Literal["camera", "lidar"]
 FILES: dict[Part, str] = {"camera": "camera.onnx", "lidar": "lidar.onnx"}
-HEADINGS_AT_ONCE = 12  # of a model for whole images; a batch is quicker than one by one, more need memory
 
 
-class InputSpec(BaseModel):
-    """How drawn views become the encoders' input; unseen camera pixels become 0."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class InputSpec(FrozenModel):
+    """How drawn views become the encoders' input; camera pixels outside the field of view become 0."""
 
     camera_mean: tuple[float, float, float] = Field((0.485, 0.456, 0.406), description="of RGB scaled to 0..1")
     camera_std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     lidar_scale: tuple[float, float, float] = Field((4.0, 4.0, 2.0), description="of log range, reflectance, mask")
     lidar_shift: tuple[float, float, float] = (-2.0, -1.0, -1.0)
-    panorama_margin: int = Field(40, ge=0, description="columns repeated on both sides, so that the panorama closes")
-    lidar_channels: tuple[LidarChannel, LidarChannel, LidarChannel] = Field(
-        ("log_range", "reflectance", "mask"), description="what the LiDAR encoder sees; ranges are 1 at the grid's far"
+    panorama_margin: int = Field(
+        40, ge=0, description="columns repeated on both sides, so that the panorama wraps around 360 degrees"
     )
-    lidar_empty: float = Field(0.0, ge=0, le=1, description="range where nothing returned")
+    lidar_channels: tuple[LidarChannel, LidarChannel, LidarChannel] = Field(
+        ("log_range", "reflectance", "mask"), description="input channels; ranges are 1 at the far limit of the grid"
+    )
+    lidar_empty: float = Field(0.0, ge=0, le=1, description="range value of pixels without a return")
     image_side: int = Field(224, gt=0, description="rows and columns to which whole images are scaled (liploc)")
 
 
-class AcceptanceSpec(BaseModel):
-    """What similarities mean: log-odds, confidence and errors of answers, from frames the model did not train on.
+class ConfidenceModel(FrozenModel):
+    """The fitted model that turns match scores into confidence and covariance.
 
-    Bundles that were never calibrated have only ``min_score``, ``min_margin`` and ``temperature``; confidence is then
-    1/2 at ``min_score``.
+    It is fitted to images and scans that the encoders were not trained on. A model that was never fitted has only
+    ``min_score``, ``min_margin`` and ``temperature``; its confidence is 0.5 at ``min_score``.
+
+    Bundles and maps written before 2026-11-26 use the older key of a renamed field; both keys are read.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     min_score: float = Field(
         ge=-1,
-        description="similarity that hardly any image from elsewhere reaches; above 1 for embeddings of any length",
+        description="similarity that images from other places rarely reach; may exceed 1 for unnormalized embeddings",
     )
-    min_margin: float = Field(ge=0, description="lead in probability over the next place, below which it is ambiguous")
-    temperature: float = Field(gt=0, description="of similarities, where there are no weights of evidence")
-    evidence: tuple[float, ...] = Field(
-        (), description="log-odds a unit of similarity, then of distinctness, of each row of cells from the top"
+    min_margin: float = Field(
+        ge=0, description="a first hypothesis whose probability exceeds the second's by less is ambiguous"
     )
-    confidence: tuple[float, float, float, float] | None = Field(
-        None, description="log-odds that an answer is right: a unit of evidence, similarity, prominence; and a constant"
+    temperature: float = Field(gt=0, description="of similarities; used where score_weights is empty")
+    score_weights: tuple[float, ...] = Field(
+        (),
+        validation_alias=AliasChoices("score_weights", "evidence"),
+        description="log-odds per unit of similarity, then of distinctiveness, for each row of cells from the top",
     )
-    path_length: float = Field(
-        0.0, ge=0, description="of the shortest map it was fitted on [m]; a longer one has more to be mistaken for"
+    confidence_weights: tuple[float, float, float, float] | None = Field(
+        None,
+        validation_alias=AliasChoices("confidence_weights", "confidence"),
+        description="log-odds that the first hypothesis is correct, per unit of match score, similarity, prominence, "
+        "and a constant",
     )
-    min_confidence: float = Field(0.5, ge=0, le=1, description="below it the place is unknown")
+    reference_length: float = Field(
+        0.0,
+        ge=0,
+        validation_alias=AliasChoices("reference_length", "path_length"),
+        description="path length of the shortest map it was fitted on [m]; a longer map lowers the confidence",
+    )
+    min_confidence: float = Field(0.5, ge=0, le=1, description="confidence below which the place is unknown")
     spread_position: float = Field(
-        1.0, gt=0, description="how much of the variance along the path of matches and between places is error"
+        1.0, gt=0, description="factor on the variance of matched positions along the path, and of the place spacing"
     )
-    spread_heading: float = Field(1.0, gt=0, description="how much of the variance of the matches' heading is error")
-    sigma_position: float = Field(0.7, gt=0, description="standard deviation along the path beyond the spread [m]")
-    sigma_heading: float = Field(0.02, gt=0, description="standard deviation of the heading beyond the spread [rad]")
-    source: str = Field(description="how the numbers were found")
+    spread_heading: float = Field(1.0, gt=0, description="factor on the variance of matched headings")
+    sigma_position: float = Field(0.7, gt=0, description="standard deviation added along the path [m]")
+    sigma_heading: float = Field(0.02, gt=0, description="standard deviation added to the heading [rad]")
+    source: str = Field(description="what it was fitted to")
 
 
-class TrainingSpec(BaseModel):
+class TrainingSpec(FrozenModel):
     """Where the weights come from."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    drives: tuple[str, ...] = Field(description="names of the drives that were trained on")
+    drives: tuple[str, ...] = Field(description="names of the drives in training")
     frames: int
     steps: int
     seed: int
     recipe: str
     trunk: str
-    skipped: int = Field(0, ge=0, description="frames that were left out, because they could not be read")
+    skipped: int = Field(0, ge=0, description="frames left out because they could not be read")
     data: str = Field("", description="sha256 over the hashes of the drives; empty in bundles of older versions")
 
 
-class ModelSpec(BaseModel):
-    """``model.json`` of a bundle."""
+class FeatureLayout(FrozenModel):
+    """How the features of a view are arranged: the grid, the cells on it, and the vector of each cell.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    A model of aligned views (``aligned``) gives one vector per cell of ``stride`` x ``stride`` pixels. A model of whole
+    images (``liploc``) gives one vector per image: a single row of features, one per heading, and nothing is pooled.
+    """
 
-    format_version: int = FORMAT_VERSION
-    name: str
     grid: ViewGrid
-    method: Literal["aligned", "liploc"] = Field("aligned", description="a vector a cell, or one a whole image")
-    stride: int = Field(gt=0, description="pixels of a cell's side; of liploc, columns between two headings")
-    pool: int = Field(2, ge=1, description="cells a side that are averaged in a descriptor")
-    channels: int = Field(gt=0, description="length of a cell's vector")
-    inputs: InputSpec
-    acceptance: AcceptanceSpec
-    training: TrainingSpec
-    licence: str
-    files: dict[str, str] = Field(description="sha256 of each file")
+    method: Literal["aligned", "liploc"] = Field("aligned", description="one vector per cell, or one per whole image")
+    stride: int = Field(gt=0, description="side of a cell [pixel]; for liploc the columns between two headings")
+    pool: int = Field(2, ge=1, description="cells per side that are averaged in a descriptor")
+    channels: int = Field(gt=0, description="length of a feature vector")
 
     @model_validator(mode="after")
-    def _is_consistent(self) -> "ModelSpec":
-        if self.method == "liploc" and self.pool != 1:
-            raise ValueError(f"pool {self.pool} of method liploc: an image is one cell, so there is nothing to pool")
+    def _is_consistent(self) -> "FeatureLayout":
+        if self.embeds_whole_image and self.pool != 1:
+            raise ValueError(f"pool {self.pool} with method liploc: an image is one cell, so pool must be 1")
         if self.grid.panorama_width % (self.stride * self.pool):
             raise ValueError(
                 f"stride {self.stride} and pool {self.pool} do not divide {self.grid.panorama_width} columns"
             )
         return self
+
+    @property
+    def embeds_whole_image(self) -> bool:
+        """Whether an image has one feature vector instead of one per cell."""
+        return self.method == "liploc"
+
+    @property
+    def rows(self) -> int:
+        """Rows of features of a view or panorama."""
+        return 1 if self.embeds_whole_image else self.grid.height // self.stride
+
+    @property
+    def view_columns(self) -> int:
+        """Columns of features of a camera view."""
+        return 1 if self.embeds_whole_image else self.grid.width // self.stride
+
+    @property
+    def panorama_columns(self) -> int:
+        """Columns of features of a panorama."""
+        return self.grid.panorama_width // self.stride
+
+    @property
+    def headings(self) -> int:
+        """Number of headings per place in the search index."""
+        return self.panorama_columns // self.pool
+
+    @property
+    def column_angle(self) -> float:
+        """Angle between two columns of features [rad]."""
+        return self.stride * self.grid.column_pitch
+
+    def column_yaw(self, column: NDArray[np.integer | np.floating]) -> NDArray[np.float64]:
+        """Return the yaw [rad] of views whose first column of features is ``column`` of the panorama.
+
+        Left is positive; the result is between -pi and pi. Fractions of a column are allowed.
+        """
+        yaw = np.pi - (column * self.stride + self.grid.width / 2) * self.grid.column_pitch
+        return np.asarray((yaw + np.pi) % (2 * np.pi) - np.pi)
+
+    def heading_yaw(self, heading: NDArray[np.integer | np.floating]) -> NDArray[np.float64]:
+        """Return the yaw [rad] of headings of the search index, left positive, between -pi and pi."""
+        return self.column_yaw(np.asarray(heading) * self.pool)
+
+    @property
+    def heading_yaws(self) -> NDArray[np.float64]:
+        """(headings,) yaw [rad] of every heading of the search index."""
+        return self.heading_yaw(np.arange(self.headings))
+
+
+class ModelSpec(FeatureLayout):
+    """``model.json`` of a bundle."""
+
+    format_version: int = FORMAT_VERSION
+    name: str
+    inputs: InputSpec
+    confidence_model: ConfidenceModel = Field(validation_alias=AliasChoices("confidence_model", "acceptance"))
+    training: TrainingSpec
+    licence: str
+    files: dict[str, str] = Field(description="sha256 of each file")

@@ -13,10 +13,10 @@ from liploc_ros.evaluation.evaluator import Evaluator
 from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
 from liploc_ros.evaluation.provenance import drive_of
 from liploc_ros.geometry import MountedCamera
-from liploc_ros.geometry.se2 import Planar, planar_of
+from liploc_ros.geometry.se2 import PoseSE2, se2_of
 from liploc_ros.localization import LocalizerConfig
 from liploc_ros.localization.acceptance import shows_something
-from liploc_ros.localization.calibration.samples import Trial
+from liploc_ros.localization.calibration.samples import ConfidenceSample
 from liploc_ros.localization.feature_comparison import weights_of
 from liploc_ros.localization.hypotheses import base_poses
 from liploc_ros.localization.matching import refine
@@ -31,26 +31,26 @@ class _View:
     """An image as the localizer sees it.
 
     Attributes:
-        cells: (h, w, D) masked unit vectors.
+        features: (h, w, D) masked unit vectors.
         mounted: its camera.
         heading: yaw [rad] in the base frame along which it was drawn.
         pose: (3,) of the base in its drive's map frame, or None where that is not known.
     """
 
-    cells: NDArray[np.float32]
+    features: NDArray[np.float32]
     mounted: MountedCamera
     heading: float
-    pose: Planar | None
+    pose: PoseSE2 | None
 
 
-def gather_trials(
+def gather_samples(
     drive: Drive,
     elsewhere: Sequence[Drive],
     bundle: ModelBundle,
     options: EvaluationOptions = EvaluationOptions(),  # noqa: B008  frozen
     *,
     progress: bool = False,
-) -> list[Trial]:
+) -> list[ConfidenceSample]:
     """Return what the localizer compares on a drive's map: the drive's images, and images of other places.
 
     Every heading is searched. Images of the other recordings are tried on the drive's map, and the drive's on maps of
@@ -87,7 +87,7 @@ def gather_trials(
     return trials
 
 
-def source_of(name: str, trials: Sequence[Trial]) -> str:
+def source_of(name: str, trials: Sequence[ConfidenceSample]) -> str:
     """Return in words what a calibration was fitted to: trials on the drives of this name."""
     elsewhere = sum(trial.truth is None for trial in trials)
     return f"{name} held out, {len(trials) - elsewhere} images on the map, {elsewhere} from elsewhere"
@@ -106,15 +106,15 @@ def _views(drive: Drive, encoders: Encoders, camera: str | None, progress: bool)
     for frame in tqdm(frames, desc=f"images of {drive.name}", disable=not progress or len(frames) == 1, leave=False):
         view = viewer.draw(frame.images[name]())
         if shows_something(view):
-            pose = None if frame.T_map_base is None else planar_of(frame.T_map_base)
+            pose = None if frame.T_map_base is None else se2_of(frame.T_map_base)
             yield _View(encoders.encode_camera(view), mounted, heading, pose)
 
 
 def _trial(
-    view: _View, lidar_map: LidarMap, bundle: ModelBundle, config: LocalizerConfig, truth: Planar | None
-) -> Trial:
-    weights = weights_of(bundle.spec.acceptance, lidar_map.cells.shape[1])
-    candidates = lidar_map.index.search(view.cells, config.candidates)
-    matches = refine(candidates, view.cells, lidar_map, config.heading_reach, weights)
-    poses = planar_of(base_poses(matches, lidar_map, view.mounted, view.heading))
-    return Trial(poses, matches.rows, matches.similarity, truth, lidar_map.drawn_length)
+    view: _View, lidar_map: LidarMap, bundle: ModelBundle, config: LocalizerConfig, truth: PoseSE2 | None
+) -> ConfidenceSample:
+    weights = weights_of(bundle.spec.confidence_model, lidar_map.features.shape[1])
+    candidates = lidar_map.index.search(view.features, config.candidates)
+    matches = refine(candidates, view.features, lidar_map, config.heading_reach, weights)
+    poses = se2_of(base_poses(matches, lidar_map, view.mounted, view.heading))
+    return ConfidenceSample(poses, matches.rows, matches.similarity, truth, lidar_map.drawn_length)

@@ -40,7 +40,7 @@ class Database:
         drawn_from = self.places.drawn_from(place)
         if self.far is None:
             return [scene.scans[k] for k in drawn_from]
-        return [scene.still_scans.still(k, self.far[place]) for k in drawn_from]
+        return [scene.static_scans.static_scan(k, self.far[place]) for k in drawn_from]
 
 
 def database_of(scene: Scene, protocol: Protocol, options: EvaluationOptions) -> Database:
@@ -85,7 +85,7 @@ def virtual_places(scene: Scene, gap: float, options: EvaluationOptions) -> Data
             f"{scene.drive.source}: no scan is {gap:g} m away from any place of {along[-1]:.0f} m: choose a smaller gap"
         )
     places = Places(poses[kept], np.stack(chosen))
-    return Database(places, far=np.stack(far) if options.drop_moving else None)
+    return Database(places, far=np.stack(far) if options.remove_dynamic else None)
 
 
 def _placed(scene: Scene, options: EvaluationOptions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -99,7 +99,7 @@ def _placed(scene: Scene, options: EvaluationOptions) -> tuple[NDArray[np.float6
         return path[:1], along[:1]
     step = along[after] - along[after - 1]
     share = np.clip((wanted - along[after - 1]) / np.maximum(step, CLOSE), 0, 1)
-    driven = step <= options.longest_gap
+    driven = step <= options.max_gap
     poses = [interpolate(path[i - 1], path[i], float(f)) for i, f in zip(after[driven], share[driven], strict=True)]
     return np.stack(poses), wanted[driven]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from liploc_ros.encoders import ModelSpec
 from liploc_ros.mapping import PlaceIndex
-from liploc_ros.mapping.place_index import Cells, describe, describe_headings
+from liploc_ros.mapping.place_index import StoredFeatures, describe, describe_headings
 
 Vectors = NDArray[np.float32]
 
@@ -22,7 +22,7 @@ class Descriptors(Protocol):
     bytes: int
     """Of one descriptor of a place."""
 
-    def of_views(self, cells: Sequence[NDArray[np.float32]]) -> Vectors:
+    def of_views(self, features: Sequence[NDArray[np.float32]]) -> Vectors:
         """Return (Q, d) for the masked cells (h, w, D) of camera views."""
 
     def of_places(self, start: int, stop: int) -> Vectors:
@@ -32,20 +32,20 @@ class Descriptors(Protocol):
 class WholeDescriptors:
     """Every number of a descriptor, in 32 bits."""
 
-    def __init__(self, cells: Cells, spec: ModelSpec) -> None:
-        self._cells, self._spec = cells, spec
-        self._headings = cells.shape[2] // spec.pool
+    def __init__(self, features: StoredFeatures, spec: ModelSpec) -> None:
+        self._features, self._spec = features, spec
+        self._headings = features.shape[2] // spec.pool
         self.bytes = 4 * self.of_places(0, 1).shape[2]
 
-    def of_views(self, cells: Sequence[NDArray[np.float32]]) -> Vectors:
+    def of_views(self, features: Sequence[NDArray[np.float32]]) -> Vectors:
         """See :class:`Descriptors`."""
-        return np.stack([describe(view, self._spec.pool) for view in cells])
+        return np.stack([describe(view, self._spec.pool) for view in features])
 
     def of_places(self, start: int, stop: int) -> Vectors:
         """See :class:`Descriptors`."""
-        spec, cells = self._spec, self._cells[start:stop]
-        vectors = describe_headings(cells, spec.grid, spec.stride, spec.pool)
-        return vectors.reshape(len(cells), self._headings, -1)
+        spec, features = self._spec, self._features[start:stop]
+        vectors = describe_headings(features, spec)
+        return vectors.reshape(len(features), self._headings, -1)
 
 
 class StoredDescriptors:
@@ -61,9 +61,9 @@ class StoredDescriptors:
         self._vectors: Any = faiss.downcast_index(whole.index) if self._is_compressed else whole
         self.bytes = int(self._vectors.sa_code_size())
 
-    def of_views(self, cells: Sequence[NDArray[np.float32]]) -> Vectors:
+    def of_views(self, features: Sequence[NDArray[np.float32]]) -> Vectors:
         """See :class:`Descriptors`."""
-        views = np.stack([describe(view, self._pool) for view in cells])
+        views = np.stack([describe(view, self._pool) for view in features])
         if not self._is_compressed:
             return views
         return np.asarray(faiss.downcast_VectorTransform(self._whole.chain.at(0)).apply(views))

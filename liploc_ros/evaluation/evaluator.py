@@ -15,25 +15,25 @@ from liploc_ros.evaluation.database import Database, database_of
 from liploc_ros.evaluation.descriptors import Descriptors, StoredDescriptors, WholeDescriptors
 from liploc_ros.evaluation.liploc_released_metric import released_positions
 from liploc_ros.evaluation.metrics import (
-    Figures,
+    GroundTruth,
     RateByThreshold,
-    Truth,
-    asked_for,
+    RetrievalMetrics,
+    counted_queries,
     depth_of_one_percent,
-    figures_of,
     recalls,
+    retrieval_metrics,
 )
 from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
 from liploc_ros.evaluation.protocol import Protocol
 from liploc_ros.evaluation.provenance import dataset_of, is_in_training
-from liploc_ros.evaluation.refinement import Refiner, as_map, refined_figures
+from liploc_ros.evaluation.refinement import Refiner, as_map, refined_metrics
 from liploc_ros.evaluation.result import ProtocolMetrics, Result
 from liploc_ros.evaluation.retrieval import Ranking, rank
 from liploc_ros.evaluation.scene import Scene, yaws_of
 from liploc_ros.geometry import Pose, angle_difference
 from liploc_ros.mapping import LidarMap, PlaceIndex
 from liploc_ros.mapping.build import draw_places
-from liploc_ros.mapping.place_index import Cells, heading_yaw, stored_cells
+from liploc_ros.mapping.place_index import StoredFeatures, quantize_features
 
 
 def evaluate(
@@ -70,8 +70,8 @@ class _Found:
     """Places of a protocol, and what was found among them by compressed descriptors."""
 
     database: Database
-    truth: Truth
-    cells: Cells
+    truth: GroundTruth
+    features: StoredFeatures
     index: PlaceIndex
     known: bool
     search: _Search
@@ -98,7 +98,7 @@ class Evaluator:
         self.options = options
         self._progress = progress
         self._encoders: Encoders = bundle.encoders()
-        self._cells_of_scans: Cells | None = None
+        self._cells_of_scans: StoredFeatures | None = None
 
     def run(self, protocol: str) -> Result:
         """Evaluate by one protocol; see :func:`evaluate`."""
@@ -107,11 +107,11 @@ class Evaluator:
         spec = self.bundle.spec
         found = self._found(rules)
         database, truth, known, stored = found.database, found.truth, found.known, found.search
-        whole = self._search(WholeDescriptors(found.cells, spec), database, known)
-        refined: Figures | None = None
+        whole = self._search(WholeDescriptors(found.features, spec), database, known)
+        refined: RetrievalMetrics | None = None
         poses: tuple[Pose | None, ...] = ()
         if self.options.refine:
-            lidar_map = as_map(self.scene, database, found.cells, found.index, self.bundle, self.options)
+            lidar_map = as_map(self.scene, database, found.features, found.index, self.bundle, self.options)
             refiner = Refiner(self.scene, database, lidar_map, self.bundle, self.options)
             refined, poses = self._refined(refiner, stored.ranking, truth, known)
         metrics = ProtocolMetrics(
@@ -164,8 +164,8 @@ class Evaluator:
         """
         rules = Protocol.parse(protocol)
         database = database_of(self.scene, rules, self.options)
-        cells = self._cells(database, rules)
-        return as_map(self.scene, database, cells, self._index(cells), self.bundle, self.options)
+        features = self._cells(database, rules)
+        return as_map(self.scene, database, features, self._index(features), self.bundle, self.options)
 
     @cached_property
     def heading(self) -> int:
@@ -195,7 +195,7 @@ class Evaluator:
         """(H,) of the headings of a place."""
         spec = self.bundle.spec
         headings = np.arange(spec.grid.panorama_width // spec.stride // spec.pool)
-        return heading_yaw(headings, spec.grid, spec.stride, spec.pool)
+        return spec.heading_yaw(headings)
 
     @property
     def _true(self) -> NDArray[np.float64]:
@@ -206,16 +206,16 @@ class Evaluator:
         database = database_of(self.scene, rules, self.options)
         truth = self._truth(database, rules)
         known = self.options.headings == "known" and rules.kind != "revisit"
-        cells = self._cells(database, rules)
-        index = self._index(cells)
+        features = self._cells(database, rules)
+        index = self._index(features)
         search = self._search(StoredDescriptors(index, self.bundle.spec.pool), database, known)
-        return _Found(database, truth, cells, index, known, search)
+        return _Found(database, truth, features, index, known, search)
 
-    def _index(self, cells: Cells) -> PlaceIndex:
+    def _index(self, features: StoredFeatures) -> PlaceIndex:
         spec = self.bundle.spec
-        return PlaceIndex.build(cells, spec.grid, spec.stride, spec.pool, self.options.index_size)
+        return PlaceIndex.build(features, spec, self.options.index_size)
 
-    def _cells(self, database: Database, rules: Protocol) -> Cells:
+    def _cells(self, database: Database, rules: Protocol) -> StoredFeatures:
         """Return (P, h, around, D) cells as a map would hold them; those of the scans' own places are kept."""
         if rules.kind != "gap" and self._cells_of_scans is not None:
             return self._cells_of_scans
@@ -224,20 +224,20 @@ class Evaluator:
         around = (database.scans_of(self.scene, place) for place in range(total))
         drawn = draw_places(around, database.T_map_base, origin, self.bundle.spec.grid)
         panoramas = tqdm(drawn, desc=f"places of {rules.name}", total=total, disable=not self._progress)
-        cells = np.stack([stored_cells(self._encoders.encode_panorama(panorama)) for panorama in panoramas])
+        features = np.stack([quantize_features(self._encoders.encode_panorama(panorama)) for panorama in panoramas])
         if rules.kind != "gap":
-            self._cells_of_scans = cells
-        return cells
+            self._cells_of_scans = features
+        return features
 
-    def _truth(self, database: Database, rules: Protocol) -> Truth:
-        truth = Truth(
+    def _truth(self, database: Database, rules: Protocol) -> GroundTruth:
+        truth = GroundTruth(
             self._true[:, :2, 3],
             database.T_map_base[:, :2, 3],
             database.allowed,
             self.options.thresholds,
             rules.may_have_no_answer,
         )
-        if not asked_for(truth).any():
+        if not counted_queries(truth).any():
             raise EvaluationError(
                 f"{self.scene.drive.source}: after {rules.name} no image has a place within "
                 f"{max(self.options.thresholds):g} m left: take a drive that passes places twice, or another protocol"
@@ -264,13 +264,15 @@ class Evaluator:
         return np.asarray(np.where(place < 0, np.pi, error))
 
     def _refined(
-        self, refiner: Refiner, ranking: Ranking, truth: Truth, known: bool
-    ) -> tuple[Figures, tuple[Pose | None, ...]]:
+        self, refiner: Refiner, ranking: Ranking, truth: GroundTruth, known: bool
+    ) -> tuple[RetrievalMetrics, tuple[Pose | None, ...]]:
         queries = tqdm(self.views, desc="refine", disable=not self._progress)
-        answers = [refiner.answer(q, cells, ranking, self.camera_heading) for q, cells in enumerate(queries)]
-        return refined_figures(answers, self._true, truth, known), tuple(pose for pose, _ in answers)
+        answers = [refiner.answer(q, features, ranking, self.camera_heading) for q, features in enumerate(queries)]
+        return refined_metrics(answers, self._true, truth, known), tuple(pose for pose, _ in answers)
 
-    def _of_protocol(self, rules: Protocol, database: Database, truth: Truth, search: _Search) -> dict[str, object]:
+    def _of_protocol(
+        self, rules: Protocol, database: Database, truth: GroundTruth, search: _Search
+    ) -> dict[str, object]:
         """Return what only some protocols report."""
         if rules.kind == "same-frame":
             counted = replace(
@@ -298,5 +300,7 @@ class Evaluator:
             )
 
 
-def _figures(name: str, truth: Truth, search: _Search, among: NDArray[np.bool_] | None = None) -> Figures:
-    return figures_of(name, truth, search.ranking, search.heading_error, search.descriptor_bytes, among)
+def _figures(
+    name: str, truth: GroundTruth, search: _Search, among: NDArray[np.bool_] | None = None
+) -> RetrievalMetrics:
+    return retrieval_metrics(name, truth, search.ranking, search.heading_error, search.descriptor_bytes, among)

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from liploc_ros.evaluation.rates import AcceptancePoint, Rate, acceptance_curve, chance_of, rate
 from liploc_ros.evaluation.retrieval import Ranking
+from liploc_ros.schema import FrozenModel
 
 RIGHT = 5.0  # metres; nearer answers are right, where acceptance is judged
 QUERIES_AT_ONCE = 256
@@ -17,10 +18,8 @@ RateByThreshold = dict[str, Rate]
 """By threshold in metres: "1", "2", "0.5"."""
 
 
-class Figures(BaseModel):
+class RetrievalMetrics(FrozenModel):
     """What one way of searching gives."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     search: str = Field(description="how places were compared")
     descriptor_bytes: int | None = Field(None, description="of a place at one heading")
@@ -33,7 +32,7 @@ class Figures(BaseModel):
 
 
 @dataclass(frozen=True)
-class Truth:
+class GroundTruth:
     """Which places are right for each query.
 
     Attributes:
@@ -83,7 +82,7 @@ class Truth:
 
 
 def recalls(
-    truth: Truth, ranking: Ranking, among: NDArray[np.bool_] | None = None
+    truth: GroundTruth, ranking: Ranking, among: NDArray[np.bool_] | None = None
 ) -> tuple[RateByThreshold, RateByThreshold, RateByThreshold]:
     """Return recall@1, @5 and @1 % by threshold; of the queries ``among`` (Q,) only, if given.
 
@@ -110,14 +109,14 @@ def depth_of_one_percent(places: int) -> int:
     return max(1, round(places / 100))
 
 
-def figures_of(
+def retrieval_metrics(
     search: str,
-    truth: Truth,
+    truth: GroundTruth,
     ranking: Ranking,
     heading_error: NDArray[np.float64] | None,
     descriptor_bytes: int | None = None,
     among: NDArray[np.bool_] | None = None,
-) -> Figures:
+) -> RetrievalMetrics:
     """Return the figures of a ranking.
 
     Args:
@@ -129,9 +128,9 @@ def figures_of(
         among: (Q,) queries that count; all when left out.
     """
     at_1, at_5, at_1_percent = recalls(truth, ranking, among)
-    asked = asked_for(truth) if among is None else among & asked_for(truth)
+    asked = counted_queries(truth) if among is None else among & counted_queries(truth)
     error = truth.distance(ranking.places[:, :1])[:, 0][asked]
-    return Figures(
+    return RetrievalMetrics(
         search=search,
         descriptor_bytes=descriptor_bytes,
         recall_at_1=at_1,
@@ -143,7 +142,7 @@ def figures_of(
     )
 
 
-def asked_for(truth: Truth) -> NDArray[np.bool_]:
+def counted_queries(truth: GroundTruth) -> NDArray[np.bool_]:
     """Return (Q,) the queries that count: all, or those with a right place within the widest threshold."""
     if not truth.only_answerable:
         return np.ones(len(truth.queries), bool)

@@ -2,25 +2,24 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from liploc_ros.errors import LiplocError
+from liploc_ros.schema import FrozenModel
 
 
 class EvaluationError(LiplocError):
     """Nothing that could be evaluated."""
 
 
-class EvaluationOptions(BaseModel):
+class EvaluationOptions(FrozenModel):
     """How places are drawn and searched. Lengths in metres."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     places: Literal["path", "frames"] = Field("path", description="of gap-D: evenly along the path, or at every frame")
     place_spacing: float = Field(1.0, gt=0, description="distance along the path between places, of gap-D")
-    longest_gap: float = Field(40.0, gt=0, description="where poses are farther apart than this there are no places")
+    max_gap: float = Field(40.0, gt=0, description="where poses are farther apart than this there are no places")
     scans_per_place: int = Field(6, ge=1, le=20, description="nearest scans that a place is drawn from, of gap-D")
-    drop_moving: bool = Field(
+    remove_dynamic: bool = Field(
         True, description="of gap-D: leave out points that another scan saw through, which is as far away"
     )
     headings: Literal["known", "all"] = Field(

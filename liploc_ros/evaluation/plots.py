@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
-from liploc_ros.evaluation.metrics import RIGHT, Figures, RateByThreshold
+from liploc_ros.evaluation.metrics import RIGHT, RateByThreshold, RetrievalMetrics
 from liploc_ros.evaluation.result import ProtocolMetrics, Result
 
 matplotlib.use("Agg")
@@ -17,7 +17,7 @@ DPI = 100
 WORST = 10.0  # metres, at the end of the colour scale
 
 
-def searches(metrics: ProtocolMetrics) -> list[Figures]:
+def searches(metrics: ProtocolMetrics) -> list[RetrievalMetrics]:
     """Return the figures of all ways of searching, the headline first."""
     others = (metrics.full, metrics.refined, metrics.same_heading, metrics.opposite_heading)
     return [metrics, *(figures for figures in others if figures is not None)]

@@ -3,9 +3,10 @@
 import re
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from liploc_ros.evaluation.options import EvaluationError
+from liploc_ros.schema import FrozenModel
 
 ZERO_SHOT = "zero-shot"
 KNOWN = "same-frame, gap-METRES, exclude-SECONDS, revisit, or zero-shot, also before another: zero-shot-gap-8"
@@ -14,7 +15,7 @@ REVISIT_AFTER = 30.0  # seconds; the usual time after which a place counts as se
 Kind = Literal["same-frame", "gap", "exclude", "revisit"]
 
 
-class Protocol(BaseModel):
+class Protocol(FrozenModel):
     """Which scans a query may be found in.
 
     - ``same-frame``: every scan is a place, the query's own among them. LIP-Loc's published code evaluates so; it says
@@ -23,8 +24,6 @@ class Protocol(BaseModel):
     - ``exclude-T``: every scan is a place, but for those within T seconds of the query.
     - ``revisit``: every scan that is more than 30 s older than the query is a place. All headings are searched.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Kind
     value: float = Field(0.0, ge=0, allow_inf_nan=False, description="metres of gap, seconds of exclude and revisit")

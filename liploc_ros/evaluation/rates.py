@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from scipy.stats import binomtest
+
+from liploc_ros.schema import FrozenModel
 
 CONFIDENCE = 0.95
 POINTS = 50  # of a curve
 
 
-class Rate(BaseModel):
+class Rate(FrozenModel):
     """A share of queries. The interval takes them for independent; neighbouring images are not, so it is too narrow."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     recall: float
     low: float = Field(description="of the 95 % interval after Wilson")
@@ -23,10 +23,8 @@ class Rate(BaseModel):
     queries: int = Field(description="that have a right answer, or all of them where the protocol always leaves one")
 
 
-class AcceptancePoint(BaseModel):
+class AcceptancePoint(FrozenModel):
     """What would come of accepting answers from a score on."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     score: float
     accepted: float = Field(description="share of all queries")

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from liploc_ros import __version__
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.evaluation.database import Database
-from liploc_ros.evaluation.metrics import RIGHT, Figures, Truth, asked_for, median
+from liploc_ros.evaluation.metrics import RIGHT, GroundTruth, RetrievalMetrics, counted_queries, median
 from liploc_ros.evaluation.options import EvaluationOptions
 from liploc_ros.evaluation.rates import acceptance_curve, chance_of, rate
 from liploc_ros.evaluation.retrieval import Ranking
@@ -21,7 +21,7 @@ from liploc_ros.localization.hypotheses import base_poses, merge
 from liploc_ros.localization.matching import refine
 from liploc_ros.mapping import Candidate, LidarMap, Manifest, MapConfig, PlaceIndex
 from liploc_ros.mapping.lidar_map import KEYFRAME, POINT
-from liploc_ros.mapping.place_index import Cells
+from liploc_ros.mapping.place_index import StoredFeatures
 
 
 class Refiner:
@@ -32,28 +32,28 @@ class Refiner:
     ) -> None:
         self._scene, self._database = scene, database
         self._map = lidar_map
-        self._acceptance = bundle.spec.acceptance
-        self._weights = weights_of(self._acceptance, lidar_map.cells.shape[1])
+        self._confidence_model = bundle.spec.confidence_model
+        self._weights = weights_of(self._confidence_model, lidar_map.features.shape[1])
         self._config = LocalizerConfig()
         self._candidates = options.candidates
 
     def answer(
-        self, query: int, cells: NDArray[np.float32], ranking: Ranking, camera_heading: float
+        self, query: int, features: NDArray[np.float32], ranking: Ranking, camera_heading: float
     ) -> tuple[Pose | None, float]:
         """Return the base pose that a query's view (h, w, D) is found at, and its score; None if nothing was found."""
         ranked = zip(ranking.places[query], ranking.headings[query], ranking.scores[query], strict=True)
         candidates = [Candidate(int(p), int(h), float(s)) for p, h, s in ranked if p >= 0][: self._candidates]
-        matches = refine(candidates, cells, self._map, self._config.heading_reach, self._weights)
+        matches = refine(candidates, features, self._map, self._config.heading_reach, self._weights)
         if self._database.allowed is not None:  # refinement also looks at the neighbours of places
             matches = matches.where(self._database.allowed[query, matches.place])
         poses = base_poses(matches, self._map, self._scene.mounted, camera_heading)
-        found = merge(matches, poses, self._map, self._scene.mounted, self._acceptance, self._config)
+        found = merge(matches, poses, self._map, self._scene.mounted, self._confidence_model, self._config)
         return (found[0].T_map_base, found[0].score) if found else (None, float("-inf"))
 
 
-def refined_figures(
-    answers: Sequence[tuple[Pose | None, float]], true: NDArray[np.float64], truth: Truth, known: bool
-) -> Figures:
+def refined_metrics(
+    answers: Sequence[tuple[Pose | None, float]], true: NDArray[np.float64], truth: GroundTruth, known: bool
+) -> RetrievalMetrics:
     """Return the figures of answers to queries that were taken at base poses ``true`` (Q, 4, 4).
 
     Recall is of the localizer's first hypothesis, and chance that of a place drawn at random. Where the heading was
@@ -70,8 +70,8 @@ def refined_figures(
         if asked.any():
             chance = chance_of(right[asked, column], total[asked], 1)
             at_1[f"{threshold:g}"] = rate(position[asked] < threshold, chance)
-    asked = asked_for(truth)
-    return Figures(
+    asked = counted_queries(truth)
+    return RetrievalMetrics(
         search="refined",
         recall_at_1=at_1,
         median_position_error_m=median(position[asked]),
@@ -83,7 +83,7 @@ def refined_figures(
 def as_map(
     scene: Scene,
     database: Database,
-    cells: Cells,
+    features: StoredFeatures,
     index: PlaceIndex,
     bundle: ModelBundle,
     options: EvaluationOptions,
@@ -93,7 +93,7 @@ def as_map(
     Args:
         scene: the drive.
         database: the places.
-        cells: (P, h, around, D) of their panoramas, as a map holds them.
+        features: (P, h, around, D) of their panoramas, as a map holds them.
         index: over them.
         bundle: the model that drew them.
         options: spacing, and scans of a place.
@@ -117,9 +117,9 @@ def as_map(
         view_origin=(x, y, z),
         sources=(),
         keyframes=0,
-        places=len(cells),
-        headings=cells.shape[2] // spec.pool,
+        places=len(features),
+        headings=features.shape[2] // spec.pool,
         path_length=float(scene.along[-1]),
         files={},
     )
-    return LidarMap(manifest, database.T_map_base, cells, np.zeros(0, KEYFRAME), np.zeros(0, POINT), index)
+    return LidarMap(manifest, database.T_map_base, features, np.zeros(0, KEYFRAME), np.zeros(0, POINT), index)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.evaluation.hardest import draw_hardest
-from liploc_ros.evaluation.metrics import Figures
+from liploc_ros.evaluation.metrics import RetrievalMetrics
 from liploc_ros.evaluation.plots import (
     draw_acceptance,
     draw_recall_over_gap,
@@ -14,7 +14,7 @@ from liploc_ros.evaluation.plots import (
     searches,
 )
 from liploc_ros.evaluation.result import ProtocolMetrics, Result
-from liploc_ros.mapping.storage import check_replaceable, folder_written_whole
+from liploc_ros.files import check_replaceable, replace_folder
 
 METRICS, PAGE = "metrics.json", "index.html"
 THRESHOLDS, GAPS, ACCEPTANCE, TRAJECTORY, HARDEST = (
@@ -57,7 +57,7 @@ def write_evaluation(
         MapError: the folder holds something else, or cannot be written.
     """
     check_replaceable(folder, METRICS)
-    with folder_written_whole(folder) as draft:
+    with replace_folder(folder) as draft:
         (draft / METRICS).write_text(metrics.model_dump_json(indent=2) + "\n")
         draw_recall_over_threshold(draft / THRESHOLDS, metrics)
         if metrics.recall_at_1_over_gap:
@@ -94,7 +94,7 @@ def _page(metrics: ProtocolMetrics, drawn: list[str]) -> str:
     )
 
 
-def _table(figures: Figures) -> str:
+def _table(figures: RetrievalMetrics) -> str:
     columns = {
         "recall@1 (95 %)": figures.recall_at_1,
         "recall@5": figures.recall_at_5,
@@ -117,5 +117,5 @@ def _table(figures: Figures) -> str:
     )
 
 
-def _errors(figures: Figures) -> tuple[tuple[float | None, str], ...]:
+def _errors(figures: RetrievalMetrics) -> tuple[tuple[float | None, str], ...]:
     return (figures.median_position_error_m, "m"), (figures.median_heading_error_deg, "degrees")

@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from liploc_ros.evaluation.database import Database
-from liploc_ros.evaluation.metrics import Figures, RateByThreshold
+from liploc_ros.evaluation.metrics import RateByThreshold, RetrievalMetrics
 from liploc_ros.evaluation.options import EvaluationOptions
 from liploc_ros.evaluation.scene import Scene
 from liploc_ros.geometry import Pose
 
 
-class ProtocolMetrics(Figures):
+class ProtocolMetrics(RetrievalMetrics):
     """The headline's figures, which are those of the compressed descriptors, and what they are of."""
 
     protocol: str
@@ -31,13 +31,15 @@ class ProtocolMetrics(Figures):
     scans: int
     one_percent: int = Field(description="places that recall@1 % looks at")
     options: EvaluationOptions
-    full: Figures = Field(description="by uncompressed descriptors")
-    refined: Figures | None = Field(None, description="what the localizer makes of the best places")
+    full: RetrievalMetrics = Field(description="by uncompressed descriptors")
+    refined: RetrievalMetrics | None = Field(None, description="what the localizer makes of the best places")
     released_recall_at_1: RateByThreshold | None = Field(
         None, description="of same-frame: by distances without the camera's x axis, as LIP-Loc's published code counts"
     )
-    same_heading: Figures | None = Field(None, description="of revisit: where the nearest older scan headed alike")
-    opposite_heading: Figures | None = Field(None, description="of revisit: where it headed the other way")
+    same_heading: RetrievalMetrics | None = Field(
+        None, description="of revisit: where the nearest older scan headed alike"
+    )
+    opposite_heading: RetrievalMetrics | None = Field(None, description="of revisit: where it headed the other way")
     recall_at_1_over_gap: dict[str, RateByThreshold] = Field({}, description="by gap [m] and threshold")
     command: str = Field("", description="that made this")
 

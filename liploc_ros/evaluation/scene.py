@@ -11,8 +11,8 @@ from liploc_ros.datasets.drive import Drive, Frame
 from liploc_ros.evaluation.options import EvaluationError
 from liploc_ros.geometry import MountedCamera, Pose
 from liploc_ros.mapping.drive_scans import DriveScans
-from liploc_ros.mapping.places import arc_length
-from liploc_ros.views import Scan, StillScans
+from liploc_ros.mapping.places import path_distance
+from liploc_ros.views import Scan, StaticScans
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Scene:
     @cached_property
     def along(self) -> NDArray[np.float64]:
         """(N,) way gone at each of them [m]."""
-        return arc_length(self.path)
+        return path_distance(self.path)
 
     @cached_property
     def stamps(self) -> NDArray[np.float64]:
@@ -84,9 +84,9 @@ class Scene:
         return DriveScans([self.posed[row] for row in self.scan_rows], self.T_base_lidar)
 
     @cached_property
-    def still_scans(self) -> StillScans:
+    def static_scans(self) -> StaticScans:
         """The scans without what moved."""
-        return StillScans(self.scans, (self.path[self.scan_rows] @ self.T_base_lidar)[:, :3, 3])
+        return StaticScans(self.scans, (self.path[self.scan_rows] @ self.T_base_lidar)[:, :3, 3])
 
     def image(self, query: int) -> NDArray[np.uint8]:
         """Return the image (h, w, 3) of a query.

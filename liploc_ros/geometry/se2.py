@@ -5,16 +5,16 @@ from numpy.typing import NDArray
 
 from liploc_ros.geometry import Pose, angle_difference, inverse, pose_from_yaw, yaw_of
 
-Planar = NDArray[np.float64]
-PLANE = np.array([0, 1, 5])  # x, y and yaw among the six of a pose's covariance
+PoseSE2 = NDArray[np.float64]
+SE2_AXES = np.array([0, 1, 5])  # x, y and yaw among the six of a pose's covariance
 
 
-def planar_of(T: NDArray[np.float64]) -> Planar:
+def se2_of(T: NDArray[np.float64]) -> PoseSE2:
     """Return the (..., 3) x, y, yaw of poses (..., 4, 4)."""
     return np.stack([T[..., 0, 3], T[..., 1, 3], np.arctan2(T[..., 1, 0], T[..., 0, 0])], axis=-1)
 
 
-def compose(poses: Planar, step: Planar) -> Planar:
+def compose(poses: PoseSE2, step: PoseSE2) -> PoseSE2:
     """Return poses (..., 3) after a step (..., 3) that is given in their own frame."""
     cos, sin = np.cos(poses[..., 2]), np.sin(poses[..., 2])
     x = poses[..., 0] + cos * step[..., 0] - sin * step[..., 1]
@@ -22,19 +22,19 @@ def compose(poses: Planar, step: Planar) -> Planar:
     return np.stack([x, y, angle_difference(poses[..., 2] + step[..., 2], 0.0)], axis=-1)
 
 
-def reverse_of(step: Planar) -> Planar:
+def inverse_step(step: PoseSE2) -> PoseSE2:
     """Return where one was before a step (3,), in the frame after it."""
-    return planar_of(inverse(pose_from_yaw(float(step[0]), float(step[1]), 0.0, float(step[2]))))
+    return se2_of(inverse(pose_from_yaw(float(step[0]), float(step[1]), 0.0, float(step[2]))))
 
 
-def difference(poses: Planar, other: Planar) -> Planar:
+def difference(poses: PoseSE2, other: PoseSE2) -> PoseSE2:
     """Return poses minus others (..., 3), the angle wrapped."""
     result = poses - other
     result[..., 2] = angle_difference(result[..., 2], 0.0)
     return np.asarray(result)
 
 
-def lifted(pose: Planar, T_near: Pose) -> Pose:
+def lift_to_se3(pose: PoseSE2, T_near: Pose) -> Pose:
     """Return the (4, 4) pose at x, y, yaw whose height and tilt are those of a pose near it."""
     T = np.eye(4)
     T[:3, :3] = pose_from_yaw(0, 0, 0, float(angle_difference(pose[2], yaw_of(T_near))))[:3, :3] @ T_near[:3, :3]

@@ -2,18 +2,18 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from liploc_ros.schema import FrozenModel
 
 
-class ViewGrid(BaseModel):
+class ViewGrid(FrozenModel):
     """Azimuth x elevation grid: pixel (u, v) of a camera view and of a LiDAR view look along one ray.
 
     The grid's frame has REP-103 axes (x forward, y left, z up). Column 0 is the leftmost azimuth, row 0 the highest
     elevation. A panorama has the same rows and pixel pitch over 360 degrees; its column 0 looks backwards
     (azimuth +180 degrees) and its middle forwards.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     azimuth_deg: float = Field(80.0, gt=0, le=360, description="width of a view [degrees]")
     up_deg: float = Field(4.0, gt=-90, lt=90, description="elevation of the upper edge [degrees]")

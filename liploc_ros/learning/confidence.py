@@ -6,14 +6,14 @@ from pathlib import Path
 
 from liploc_ros.datasets.drive import Drive
 from liploc_ros.encoders import ModelBundle
-from liploc_ros.encoders.spec import AcceptanceSpec
-from liploc_ros.evaluation.calibration_samples import gather_trials, source_of
+from liploc_ros.encoders.spec import ConfidenceModel
+from liploc_ros.evaluation.calibration_samples import gather_samples, source_of
 from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
 from liploc_ros.localization.calibration.fit import CalibrationError, calibrate, summary
-from liploc_ros.localization.calibration.samples import TRIALS_FILE, save_trials
-from liploc_ros.localization.calibration.storage import read_acceptance
+from liploc_ros.localization.calibration.samples import SAMPLES_FILE, save_samples
+from liploc_ros.localization.calibration.storage import read_confidence_model
 
-UNCALIBRATED = AcceptanceSpec(
+UNCALIBRATED = ConfidenceModel(
     min_score=0.5, min_margin=0.1, temperature=0.03, source="not calibrated: no drive was held out"
 )
 
@@ -23,11 +23,11 @@ class HeldOut:
     """What a held-out drive showed.
 
     Attributes:
-        acceptance: fitted to it.
+        confidence_model: fitted to it.
         summary: recall and what acceptance lets through, in words.
     """
 
-    acceptance: AcceptanceSpec
+    confidence_model: ConfidenceModel
     summary: str
 
 
@@ -48,21 +48,21 @@ def calibrate_on(held_out: Drive, strangers: Sequence[Drive], bundle: ModelBundl
     """
     options = EvaluationOptions()
     try:
-        trials = gather_trials(held_out, strangers, bundle, options, progress=True)
-        save_trials(folder / TRIALS_FILE, trials, options.place_spacing)
-        acceptance = calibrate(trials, options.place_spacing, source_of(held_out.name, trials))
+        trials = gather_samples(held_out, strangers, bundle, options, progress=True)
+        save_samples(folder / SAMPLES_FILE, trials, options.place_spacing)
+        confidence_model = calibrate(trials, options.place_spacing, source_of(held_out.name, trials))
     except (EvaluationError, CalibrationError) as error:
         why = f"not calibrated on {held_out.name}: {str(error).removeprefix(f'{held_out.source}: ')}"
-        return HeldOut(bundle.spec.acceptance.model_copy(update={"source": why}), why)
-    said = summary(trials, acceptance, options.place_spacing)
-    return HeldOut(acceptance, f"held out: {said} (fitted to these same images: no independent measure)")
+        return HeldOut(bundle.spec.confidence_model.model_copy(update={"source": why}), why)
+    said = summary(trials, confidence_model, options.place_spacing)
+    return HeldOut(confidence_model, f"held out: {said} (fitted to these same images: no independent measure)")
 
 
-def acceptance_at(path: Path | None) -> AcceptanceSpec:
+def confidence_model_at(path: Path | None) -> ConfidenceModel:
     """Return the calibration of a bundle, map or .json; that of a model which has none, when left out.
 
     Raises:
         LiplocError: there is none that can be read.
     """
-    found = None if path is None else read_acceptance(path)
+    found = None if path is None else read_confidence_model(path)
     return UNCALIBRATED if found is None else found

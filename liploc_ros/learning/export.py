@@ -15,11 +15,11 @@ from torch import nn
 from liploc_ros.encoders import ModelError, ModelSpec
 from liploc_ros.encoders.bundle import CAMERA_FILE, LIDAR_FILE, SPEC_FILE
 from liploc_ros.encoders.onnx import OnnxEncoder
-from liploc_ros.encoders.spec import AcceptanceSpec, TrainingSpec
+from liploc_ros.encoders.spec import ConfidenceModel, TrainingSpec
+from liploc_ros.files import check_replaceable, replace_folder
 from liploc_ros.learning.method import InputSize, Method
-from liploc_ros.mapping.storage import check_replaceable, folder_written_whole
 
-LEAST_COSINE = 0.9999
+MIN_COSINE = 0.9999
 OPSET = 17
 
 
@@ -29,7 +29,7 @@ def export(
     folder: Path,
     name: str,
     training: TrainingSpec,
-    acceptance: AcceptanceSpec,
+    confidence_model: ConfidenceModel,
     documents: Mapping[str, str] | None = None,
 ) -> ModelSpec:
     """Write a bundle; it takes the folder's place only when it is whole and agrees with torch.
@@ -40,7 +40,7 @@ def export(
         folder: of the bundle.
         name: of the model.
         training: what it was trained on.
-        acceptance: when its answers count.
+        confidence_model: when its answers count.
         documents: further files, by name.
 
     Raises:
@@ -49,11 +49,11 @@ def export(
     """
     check_replaceable(folder, SPEC_FILE)
     fields = method.spec()
-    with folder_written_whole(folder) as draft:
+    with replace_folder(folder) as draft:
         for file, part in ((CAMERA_FILE, "camera"), (LIDAR_FILE, "lidar")):
             export_onnx(model[part].eval(), method.input_sizes()[part], draft / file)
         files = {f: hashlib.sha256((draft / f).read_bytes()).hexdigest() for f in (CAMERA_FILE, LIDAR_FILE)}
-        spec = ModelSpec(name=name, acceptance=acceptance, training=training, files=files, **fields)
+        spec = ModelSpec(name=name, confidence_model=confidence_model, training=training, files=files, **fields)
         (draft / SPEC_FILE).write_text(spec.model_dump_json(indent=2) + "\n")
         (draft / "LICENSE.txt").write_text(spec.licence + "\n")
         for file_name, text in (documents or {}).items():
@@ -89,8 +89,8 @@ def export_onnx(encoder: nn.Module, size: InputSize, path: Path) -> None:
             expected = encoder(views)
         actual = torch.from_numpy(OnnxEncoder(path).encode(views.numpy()))
         cosine = float(F.cosine_similarity(actual, expected, dim=1).min())
-        if not cosine >= LEAST_COSINE:
-            raise ModelError(f"{path}: least cosine with torch is {cosine:.5f}, below {LEAST_COSINE}: report this")
+        if not cosine >= MIN_COSINE:
+            raise ModelError(f"{path}: least cosine with torch is {cosine:.5f}, below {MIN_COSINE}: report this")
 
 
 def with_fixed_padding(encoder: nn.Module) -> nn.Module:

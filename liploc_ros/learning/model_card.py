@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from liploc_ros.encoders import ModelSpec
-from liploc_ros.encoders.spec import AcceptanceSpec
+from liploc_ros.encoders.spec import ConfidenceModel
 
 CARD_FILE = "README.md"
 SHOWN = 8  # drives
@@ -14,11 +14,11 @@ def write_card(folder: Path, spec: ModelSpec, held_out: str) -> None:
     _write(folder, card(spec, held_out))
 
 
-def renew_acceptance(folder: Path, acceptance: AcceptanceSpec) -> None:
+def renew_confidence_model(folder: Path, confidence_model: ConfidenceModel) -> None:
     """Put another acceptance into the card of a bundle, if it has one; the rest stays as it is."""
     if (folder / CARD_FILE).is_file():
         lines = (folder / CARD_FILE).read_text().split("\n")
-        row = _row("acceptance", _in_words(acceptance))
+        row = _row("acceptance", _in_words(confidence_model))
         _write(folder, "\n".join(row if line.startswith("| acceptance |") else line for line in lines))
 
 
@@ -38,7 +38,7 @@ def card(spec: ModelSpec, held_out: str) -> str:
         "view": f"{grid}, {spec.grid.width} x {spec.grid.height} pixels",
         "cells": f"{spec.channels} numbers for {spec.stride} x {spec.stride} pixels",
         "held-out drive": held_out or "none: how well it works was not measured in this run",
-        "acceptance": _in_words(spec.acceptance),
+        "acceptance": _in_words(spec.confidence_model),
         "licence": spec.licence,
     }
     table = "\n".join(_row(key, value) for key, value in rows.items())
@@ -50,8 +50,9 @@ def card(spec: ModelSpec, held_out: str) -> str:
     )
 
 
-def _in_words(acceptance: AcceptanceSpec) -> str:
-    return f"confidence {acceptance.min_confidence:g}, lead {acceptance.min_margin:g}; {acceptance.source}"
+def _in_words(confidence_model: ConfidenceModel) -> str:
+    model = confidence_model
+    return f"confidence {model.min_confidence:g}, margin {model.min_margin:g}; {model.source}"
 
 
 def _row(key: str, value: str) -> str:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from liploc_ros.errors import LiplocError
+from liploc_ros.schema import FrozenModel
 
 OWN = Path(__file__).parent / "recipes"
 SUFFIXES = (".yaml", ".yml")
@@ -18,10 +19,8 @@ class RecipeError(LiplocError):
     """A recipe that cannot be read."""
 
 
-class BaseRecipe(BaseModel):
+class BaseRecipe(FrozenModel):
     """Settings that all methods share. Lengths in metres."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     method: str

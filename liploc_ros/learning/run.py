@@ -14,10 +14,11 @@ from liploc_ros.datasets import open_drive, open_sources
 from liploc_ros.datasets.drive import Drive
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.encoders.bundle import SPEC_FILE
-from liploc_ros.encoders.spec import AcceptanceSpec, TrainingSpec
+from liploc_ros.encoders.spec import ConfidenceModel, TrainingSpec
 from liploc_ros.evaluation.provenance import is_in_training
+from liploc_ros.files import check_replaceable
 from liploc_ros.learning.checkpoint import CHECKPOINT_FILE, load_checkpoint
-from liploc_ros.learning.confidence import UNCALIBRATED, acceptance_at, calibrate_on
+from liploc_ros.learning.confidence import UNCALIBRATED, calibrate_on, confidence_model_at
 from liploc_ros.learning.dataset_checks import draw_samples, intact
 from liploc_ros.learning.distributed import Processes
 from liploc_ros.learning.export import export
@@ -26,8 +27,7 @@ from liploc_ros.learning.model_card import write_card
 from liploc_ros.learning.recipe import BaseRecipe, read_recipe, recipe_of
 from liploc_ros.learning.registry import method_of
 from liploc_ros.learning.trainer import Trainer, TrainingError
-from liploc_ros.localization.calibration.storage import write_acceptance
-from liploc_ros.mapping.storage import check_replaceable
+from liploc_ros.localization.calibration.storage import write_confidence_model
 
 RECIPE_FILE, DATA_FILE, HELD_OUT_FILE = "recipe.yaml", "data.json", "held_out.json"
 
@@ -94,7 +94,7 @@ class TrainingRun:
         out: Path,
         trunk: Path | None = None,
         held_out: Path | None = None,
-        acceptance: Path | None = None,
+        confidence_model: Path | None = None,
         folder: Path | None = None,
         resume: bool = False,
     ) -> tuple[ModelBundle, str]:
@@ -104,7 +104,7 @@ class TrainingRun:
             out: folder of the bundle.
             trunk: weights to start from; see :meth:`~liploc_ros.learning.method.Method.model`.
             held_out: drive that is not trained on.
-            acceptance: bundle, or .json of an acceptance, that is taken over.
+            confidence_model: bundle, or .json of an acceptance, that is taken over.
             folder: for checkpoints and curves; ``OUT.run`` when left out.
             resume: go on from the folder's checkpoint, if there is one.
 
@@ -120,7 +120,7 @@ class TrainingRun:
         held_out_drive = None if held_out is None else intact(open_drive(held_out))[0]
         if held_out_drive is not None and is_in_training(held_out_drive.name, self.hashes):
             raise TrainingError(f"{held_out_drive.name} is held out and trained on: take it from one of the two")
-        accepted = acceptance_at(acceptance)
+        accepted = confidence_model_at(confidence_model)
         with Processes.joined() as processes:
             model = self._trained(trunk, held_out_drive, folder, resume, processes)
             said = ""
@@ -150,9 +150,9 @@ class TrainingRun:
 
     def _calibrate(self, out: Path, held_out: Drive, folder: Path) -> str:
         found = calibrate_on(held_out, self.drives, ModelBundle.load(out), folder)
-        write_acceptance(out, found.acceptance)
+        write_confidence_model(out, found.confidence_model)
         write_card(out, ModelBundle.load(out).spec, found.summary)
-        measured = {"acceptance": found.acceptance.model_dump(mode="json"), "summary": found.summary}
+        measured = {"acceptance": found.confidence_model.model_dump(mode="json"), "summary": found.summary}
         (folder / HELD_OUT_FILE).write_text(json.dumps(measured, indent=2) + "\n")
         return found.summary
 
@@ -166,10 +166,10 @@ class TrainingRun:
         }
 
 
-def export_checkpoint(checkpoint: Path, out: Path, acceptance: Path | None = None) -> ModelBundle:
+def export_checkpoint(checkpoint: Path, out: Path, confidence_model: Path | None = None) -> ModelBundle:
     """Write the bundle of a checkpoint.
 
-    Its acceptance is that of the bundle or .json ``acceptance``, or what its run measured on a held-out drive, if any.
+    Its confidence model is that of the bundle or .json, or what its run fitted to a held-out drive, if any.
 
     Raises:
         LiplocError: a checkpoint, bundle or folder that cannot be used.
@@ -183,11 +183,11 @@ def export_checkpoint(checkpoint: Path, out: Path, acceptance: Path | None = Non
     model.load_state_dict(state["model"] if state["average"] is None else state["average"]["weights"])
     accepted, said = UNCALIBRATED, ""
     measured = checkpoint.with_name(HELD_OUT_FILE)
-    if acceptance is not None:
-        accepted = acceptance_at(acceptance)
+    if confidence_model is not None:
+        accepted = confidence_model_at(confidence_model)
     elif measured.exists():
         content = json.loads(measured.read_text())
-        accepted, said = AcceptanceSpec.model_validate(content["acceptance"]), content["summary"]
+        accepted, said = ConfidenceModel.model_validate(content["acceptance"]), content["summary"]
     recipe = recipe.model_copy(update={"steps": state["step"]})
     _write_bundle(method, recipe, model, state["facts"], out, accepted, said)
     return ModelBundle.load(out)
@@ -199,7 +199,7 @@ def _write_bundle(
     model: nn.ModuleDict,
     facts: Mapping[str, Any],
     out: Path,
-    acceptance: AcceptanceSpec,
+    confidence_model: ConfidenceModel,
     held_out: str,
 ) -> None:
     hashes: Mapping[str, str] = facts["hashes"]
@@ -213,7 +213,7 @@ def _write_bundle(
         skipped=len(facts["skipped"]),
         data=hashlib.sha256("".join(f"{name}{hashes[name]}" for name in sorted(hashes)).encode()).hexdigest(),
     )
-    spec = export(method, model, out, recipe.name, training, acceptance, _documents(recipe, facts))
+    spec = export(method, model, out, recipe.name, training, confidence_model, _documents(recipe, facts))
     write_card(out, spec, held_out)
 
 

@@ -5,15 +5,15 @@ from liploc_ros.localization.hypotheses import Hypothesis
 from liploc_ros.localization.localizer import Localizer
 from liploc_ros.localization.result import Localization, Status
 from liploc_ros.localization.tracking.config import TrackingConfig
-from liploc_ros.localization.tracking.result import State, Tracking
+from liploc_ros.localization.tracking.result import TrackingResult, TrackingState
 
 __all__ = [
     "Hypothesis",
     "Localization",
     "Localizer",
     "LocalizerConfig",
-    "State",
     "Status",
-    "Tracking",
     "TrackingConfig",
+    "TrackingResult",
+    "TrackingState",
 ]

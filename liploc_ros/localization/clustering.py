@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from liploc_ros.geometry.se2 import Planar
+from liploc_ros.geometry.se2 import PoseSE2
 from liploc_ros.localization.config import LocalizerConfig
 
 MOST_MATCHES = 256  # that are told apart; what others add to a probability is far below a thousandth
@@ -28,7 +28,7 @@ class Group:
     best: int
 
 
-def groups_of(poses: Planar, evidence: NDArray[np.float64], config: LocalizerConfig) -> tuple[Group, ...]:
+def groups_of(poses: PoseSE2, evidence: NDArray[np.float64], config: LocalizerConfig) -> tuple[Group, ...]:
     """Return groups of matches at poses (M, 3), most probable first.
 
     The first is where most of the probability lies within ``merge_distance`` and ``merge_angle`` of a match, the next

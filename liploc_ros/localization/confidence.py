@@ -4,15 +4,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from liploc_ros.encoders.spec import AcceptanceSpec
+from liploc_ros.encoders.spec import ConfidenceModel
 from liploc_ros.localization.clustering import Group
 from liploc_ros.localization.matching import Matches
 
 
-def confidence_of(matches: Matches, group: Group, acceptance: AcceptanceSpec, path_length: float) -> float:
+def confidence_of(matches: Matches, group: Group, confidence_model: ConfidenceModel, path_length: float) -> float:
     """Return how often an answer like this is right on a map so long [m], 0 to 1, were as many right as wrong."""
     signs = signs_of(matches.evidence, matches.similarity, group)
-    return float(expit(log_odds_of(signs, acceptance, path_length)))
+    return float(expit(log_odds_of(signs, confidence_model, path_length)))
 
 
 def signs_of(evidence: NDArray[np.float64], similarity: NDArray[np.float64], group: Group) -> NDArray[np.float64]:
@@ -26,15 +26,17 @@ def signs_of(evidence: NDArray[np.float64], similarity: NDArray[np.float64], gro
     return np.array([best, similarity[group.best], best - np.median(others) if len(others) else 0.0])
 
 
-def log_odds_of(signs: NDArray[np.float64], acceptance: AcceptanceSpec, path_length: ArrayLike) -> NDArray[np.float64]:
+def log_odds_of(
+    signs: NDArray[np.float64], confidence_model: ConfidenceModel, path_length: ArrayLike
+) -> NDArray[np.float64]:
     """Return log-odds (...) that answers with signs (..., 3) are right; from the similarity where none were fitted.
 
     A map of twice the length has twice as many places that may look like an image by chance.
     """
-    if acceptance.confidence is None:
-        return np.asarray((signs[..., 1] - acceptance.min_score) / acceptance.temperature)
-    odds = signs @ np.array(acceptance.confidence[:3]) + acceptance.confidence[3]
-    return np.asarray(odds - log_times_longer(path_length, acceptance.path_length))
+    if confidence_model.confidence_weights is None:
+        return np.asarray((signs[..., 1] - confidence_model.min_score) / confidence_model.temperature)
+    odds = signs @ np.array(confidence_model.confidence_weights[:3]) + confidence_model.confidence_weights[3]
+    return np.asarray(odds - log_times_longer(path_length, confidence_model.reference_length))
 
 
 def log_times_longer(path_length: ArrayLike, usual: float) -> NDArray[np.float64]:

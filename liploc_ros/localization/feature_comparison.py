@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 from numpy.typing import NDArray
 
-from liploc_ros.encoders.spec import AcceptanceSpec
+from liploc_ros.encoders.spec import ConfidenceModel
 
 SHARPNESS = 20.0  # inverse temperature at which a cell chooses among the cells of its row
 
@@ -24,7 +24,7 @@ class Comparison:
     similarity: NDArray[np.float32]
 
 
-def compare(cells: NDArray[np.float32], windows: NDArray[np.float32], reach: int) -> Comparison:
+def compare(features: NDArray[np.float32], windows: NDArray[np.float32], reach: int) -> Comparison:
     """Compare a view (h, w, D) with windows (M, h, w + 2 reach, D) of panoramas at every shift of whole cells.
 
     The *similarity* of a row is the mean cosine of its cells that both see. Its *distinctness* is the mean of
@@ -33,10 +33,10 @@ def compare(cells: NDArray[np.float32], windows: NDArray[np.float32], reach: int
     log n for one that there is only once. What only one of them sees counts for nothing, so neither a camera with a
     narrow field of view is punished nor a hole in the map.
     """
-    products = np.matmul(cells[None], windows.transpose(0, 1, 3, 2))  # (M, h, w, w + 2 reach)
-    seen, returned = np.any(cells != 0, axis=-1), np.any(windows != 0, axis=-1)
+    products = np.matmul(features[None], windows.transpose(0, 1, 3, 2))  # (M, h, w, w + 2 reach)
+    seen, returned = np.any(features != 0, axis=-1), np.any(windows != 0, axis=-1)
     cosines = _own(products)  # (M, h, w, S), as are both and gain
-    both = seen[..., None] & sliding_window_view(returned, cells.shape[1], axis=2).transpose(0, 1, 3, 2)
+    both = seen[..., None] & sliding_window_view(returned, features.shape[1], axis=2).transpose(0, 1, 3, 2)
     count = both.sum(axis=2, dtype=np.float32)
     cosines *= both
     similarity = cosines.sum(axis=(1, 2)) / np.maximum(count.sum(axis=1), 1)
@@ -49,12 +49,12 @@ def compare(cells: NDArray[np.float32], windows: NDArray[np.float32], reach: int
     return Comparison(np.concatenate(rows, axis=1).transpose(0, 2, 1), similarity)
 
 
-def weights_of(acceptance: AcceptanceSpec, height: int) -> NDArray[np.float32]:
+def weights_of(confidence_model: ConfidenceModel, height: int) -> NDArray[np.float32]:
     """Return the (2 h,) log-odds a unit of what :func:`compare` gives; of similarity alone where none were fitted."""
-    if len(acceptance.evidence) == 2 * height:
-        return np.array(acceptance.evidence, np.float32)
+    if len(confidence_model.score_weights) == 2 * height:
+        return np.array(confidence_model.score_weights, np.float32)
     weights = np.zeros(2 * height, np.float32)
-    weights[:height] = 1 / (acceptance.temperature * height)
+    weights[:height] = 1 / (confidence_model.temperature * height)
     return weights
 
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from liploc_ros.encoders.spec import AcceptanceSpec
+from liploc_ros.encoders.spec import ConfidenceModel
 from liploc_ros.geometry import MountedCamera, Pose, angle_difference, pose_from_yaw, yaw_of
-from liploc_ros.geometry.se2 import PLANE, difference, planar_of
+from liploc_ros.geometry.se2 import SE2_AXES, difference, se2_of
 from liploc_ros.localization.clustering import groups_of
 from liploc_ros.localization.confidence import confidence_of
 from liploc_ros.localization.config import LocalizerConfig
@@ -43,14 +43,14 @@ class Hypothesis:
 
 def agree(one: Pose, other: Pose, config: LocalizerConfig) -> bool:
     """Say whether two poses are of one hypothesis: within ``merge_distance`` and ``merge_angle`` of each other."""
-    apart = difference(planar_of(one), planar_of(other))
+    apart = difference(se2_of(one), se2_of(other))
     return bool(np.hypot(apart[0], apart[1]) < config.merge_distance and abs(apart[2]) < config.merge_angle)
 
 
 def contradict(one: Hypothesis, other: Hypothesis) -> bool:
     """Say whether two hypotheses cannot both be right: they are farther apart than 3.5 standard deviations."""
-    apart = difference(planar_of(one.T_map_base), planar_of(other.T_map_base))
-    covariance = (one.covariance + other.covariance)[PLANE[:, None], PLANE]
+    apart = difference(se2_of(one.T_map_base), se2_of(other.T_map_base))
+    covariance = (one.covariance + other.covariance)[SE2_AXES[:, None], SE2_AXES]
     return bool(apart @ np.linalg.solve(covariance, apart) > FARTHEST_APART**2)
 
 
@@ -59,7 +59,7 @@ def merge(
     poses: NDArray[np.float64],
     lidar_map: LidarMap,
     mounted: MountedCamera,
-    acceptance: AcceptanceSpec,
+    confidence_model: ConfidenceModel,
     config: LocalizerConfig,
 ) -> tuple[Hypothesis, ...]:
     """Return hypotheses, most probable first: each gathers the matches around a place and heading.
@@ -69,14 +69,14 @@ def merge(
         poses: (M, 4, 4) of the base at them, see :func:`base_poses`.
         lidar_map: where they are from.
         mounted: the camera.
-        acceptance: what evidence means.
+        confidence_model: what evidence means.
         config: distances within which matches agree, and floors of the covariance.
     """
     if not len(matches):
         return ()
     hypotheses = []
-    for group in groups_of(planar_of(poses), matches.evidence, config):
-        T, covariance = _mean(poses[group.members], group.share, poses[group.best], lidar_map, acceptance, config)
+    for group in groups_of(se2_of(poses), matches.evidence, config):
+        T, covariance = _mean(poses[group.members], group.share, poses[group.best], lidar_map, confidence_model, config)
         place = int(np.argmin(np.linalg.norm(lidar_map.T_map_base[:, :3, 3] - T[:3, 3], axis=1)))
         hypotheses.append(
             Hypothesis(
@@ -86,7 +86,7 @@ def merge(
                 probability=group.probability,
                 place_id=place,
                 camera=mounted.frame_id,
-                confidence=confidence_of(matches, group, acceptance, lidar_map.drawn_length),
+                confidence=confidence_of(matches, group, confidence_model, lidar_map.drawn_length),
             )
         )
     return tuple(hypotheses)
@@ -119,7 +119,7 @@ def _mean(
     share: NDArray[np.float64],
     T_best: Pose,
     lidar_map: LidarMap,
-    acceptance: AcceptanceSpec,
+    confidence_model: ConfidenceModel,
     config: LocalizerConfig,
 ) -> tuple[Pose, NDArray[np.float64]]:
     """Return weighted mean pose and covariance of matches that agree."""
@@ -133,11 +133,15 @@ def _mean(
     apart = poses[:, :3, 3] - position
     spread[:3, :3] = (share[:, None] * apart).T @ apart
     spread[5, 5] = share @ (turn - turned) ** 2
-    return T, covariance_of(spread, yaw_of(T), lidar_map.manifest.config.place_spacing, acceptance, config)
+    return T, covariance_of(spread, yaw_of(T), lidar_map.manifest.config.place_spacing, confidence_model, config)
 
 
 def covariance_of(
-    spread: NDArray[np.float64], yaw: float, place_spacing: float, acceptance: AcceptanceSpec, config: LocalizerConfig
+    spread: NDArray[np.float64],
+    yaw: float,
+    place_spacing: float,
+    confidence_model: ConfidenceModel,
+    config: LocalizerConfig,
 ) -> NDArray[np.float64]:
     """Return the (6, 6) covariance of an answer whose matches have the covariance ``spread`` (6, 6).
 
@@ -145,12 +149,12 @@ def covariance_of(
     they count on drives that were not trained on, and what errs beside them; across it also how far vehicles keep
     beside the path that was mapped, which no match tells.
     """
-    along = acceptance.sigma_position if config.sigma_position is None else config.sigma_position
-    heading = acceptance.sigma_heading if config.sigma_heading is None else config.sigma_heading
-    counted = np.sqrt([acceptance.spread_position] * 3 + [1, 1, acceptance.spread_heading])
+    along = confidence_model.sigma_position if config.sigma_position is None else config.sigma_position
+    heading = confidence_model.sigma_heading if config.sigma_heading is None else config.sigma_heading
+    counted = np.sqrt([confidence_model.spread_position] * 3 + [1, 1, confidence_model.spread_heading])
     ahead, left = np.array([np.cos(yaw), np.sin(yaw)]), np.array([-np.sin(yaw), np.cos(yaw)])
     beside = np.diag([0.0, 0.0, config.sigma_height**2, config.sigma_tilt**2, config.sigma_tilt**2, heading**2])
-    between_places = acceptance.spread_position * place_spacing**2 / 12
+    between_places = confidence_model.spread_position * place_spacing**2 / 12
     beside[:2, :2] = (along**2 + between_places) * np.outer(ahead, ahead)
     beside[:2, :2] += config.sigma_lateral**2 * np.outer(left, left)
     return np.asarray(spread * np.outer(counted, counted) + beside)

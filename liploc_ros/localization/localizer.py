@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from liploc_ros.encoders import Encoders, ModelBundle
 from liploc_ros.geometry import MountedCamera, PinholeCamera, Pose
-from liploc_ros.geometry.se2 import Planar
+from liploc_ros.geometry.se2 import PoseSE2
 from liploc_ros.localization.acceptance import NOTHING_SEEN, accept, shows_something
 from liploc_ros.localization.config import LocalizerConfig
 from liploc_ros.localization.feature_comparison import weights_of
@@ -18,7 +18,7 @@ from liploc_ros.localization.timer import StepClock
 from liploc_ros.localization.tracking.config import TrackingConfig
 from liploc_ros.localization.tracking.measurement import sighting_of
 from liploc_ros.localization.tracking.prediction import expected_candidates
-from liploc_ros.localization.tracking.result import Tracking, tracking_of
+from liploc_ros.localization.tracking.result import TrackingResult, tracking_of
 from liploc_ros.localization.tracking.tracker import Tracker
 from liploc_ros.localization.tracking.view_likelihood import Resemblance
 from liploc_ros.mapping import Candidate, LidarMap, MapError
@@ -30,7 +30,7 @@ class Localizer:
 
     Attributes:
         lidar_map: the map.
-        acceptance: its calibration, or the model's.
+        confidence_model: its calibration, or the model's.
         encoders: of the model; whoever has the localizer closes them.
         tracker: what is carried from image to image by :meth:`track`.
     """
@@ -62,15 +62,17 @@ class Localizer:
         self.lidar_map = lidar_map
         self.bundle = bundle
         self.config = config = config or LocalizerConfig()
-        self.acceptance = acceptance = lidar_map.manifest.calibration or bundle.spec.acceptance
-        self.min_confidence = acceptance.min_confidence if config.min_confidence is None else config.min_confidence
-        self.min_margin = acceptance.min_margin if config.min_margin is None else config.min_margin
-        width = 1 if bundle.spec.method == "liploc" else bundle.spec.grid.width // bundle.spec.stride
+        self.confidence_model = confidence_model = lidar_map.manifest.confidence_model or bundle.spec.confidence_model
+        self.min_confidence = (
+            confidence_model.min_confidence if config.min_confidence is None else config.min_confidence
+        )
+        self.min_margin = confidence_model.min_margin if config.min_margin is None else config.min_margin
+        width = bundle.spec.view_columns
         tracking = tracking or TrackingConfig()
-        self._resemblance = Resemblance(lidar_map, acceptance.temperature / tracking.tracking_sharpness, width)
-        lasting_error = acceptance.sigma_position if config.sigma_position is None else config.sigma_position
-        self.tracker = Tracker(tracking, self._resemblance, 16 * len(lidar_map.cells), lasting_error)
-        self._weights = weights_of(acceptance, lidar_map.cells.shape[1])
+        self._resemblance = Resemblance(lidar_map, confidence_model.temperature / tracking.tracking_sharpness, width)
+        lasting_error = confidence_model.sigma_position if config.sigma_position is None else config.sigma_position
+        self.tracker = Tracker(tracking, self._resemblance, 16 * len(lidar_map.features), lasting_error)
+        self._weights = weights_of(confidence_model, lidar_map.features.shape[1])
         self.encoders = encoders or bundle.encoders(config.threads, config.backend, config.precision)
         self._viewers: dict[str, tuple[MountedCamera, Viewer, float]] = {}
 
@@ -86,17 +88,17 @@ class Localizer:
             ViewError: the image is not of the size its camera is calibrated for, or not 8 bit.
         """
         clock = StepClock()
-        cells = self._see(image, mounted, clock)
-        if cells is None:
+        features = self._see(image, mounted, clock)
+        if features is None:
             return Localization(Status.UNKNOWN_PLACE, NOTHING_SEEN, (), stamp_ns, clock.total, clock.steps)
-        candidates = self._search(cells, clock)
-        matches, poses = self._refine(candidates, cells, mounted, clock)
+        candidates = self._search(features, clock)
+        matches, poses = self._refine(candidates, features, mounted, clock)
         hypotheses = self._merge(matches, poses, mounted, clock)
         return self._accept(hypotheses, stamp_ns, clock)
 
     def track(
         self, image: NDArray[np.uint8], mounted: MountedCamera, stamp_ns: int, T_odom_base: Pose | None = None
-    ) -> Tracking:
+    ) -> TrackingResult:
         """Return where the vehicle is after this image and all that were given before.
 
         Images of several cameras weigh the same belief, in any order within a second. An image that is not newer than
@@ -117,22 +119,22 @@ class Localizer:
             return tracking_of(tracker, self.lidar_map, self.config, mounted, None, clock)
         tracker.move_to(stamp_ns, T_odom_base)
         clock.finish("move")
-        cells = self._see(image, mounted, clock)
-        if cells is None:
+        features = self._see(image, mounted, clock)
+        if features is None:
             unseen = Localization(Status.UNKNOWN_PLACE, NOTHING_SEEN, (), stamp_ns, clock.total, clock.steps)
             return tracking_of(tracker, self.lidar_map, self.config, mounted, unseen, clock)
-        candidates = self._search(cells, clock)
-        matches, poses = self._refine(candidates, cells, mounted, clock)
+        candidates = self._search(features, clock)
+        matches, poses = self._refine(candidates, features, mounted, clock)
         hypotheses = self._merge(matches, poses, mounted, clock)
         seen = self._accept(hypotheses, stamp_ns, clock)
         T_base_view = np.array([*mounted.T_base_camera[:2, 3], self._viewer(mounted)[1]])
         strongest = float(matches.evidence.max(initial=-np.inf))
-        matches, poses = self._expect(T_base_view, candidates, matches, poses, cells, mounted)
+        matches, poses = self._expect(T_base_view, candidates, matches, poses, features, mounted)
         clock.finish("expect")
         sighting = sighting_of(
-            poses, matches, hypotheses, self.acceptance, self.config, self.lidar_map.drawn_length, strongest
+            poses, matches, hypotheses, self.confidence_model, self.config, self.lidar_map.drawn_length, strongest
         )
-        tracker.weigh(mounted.frame_id, cells, T_base_view, sighting, hypotheses)
+        tracker.weigh(mounted.frame_id, features, T_base_view, sighting, hypotheses)
         clock.finish("weigh")
         return tracking_of(tracker, self.lidar_map, self.config, mounted, seen, clock)
 
@@ -150,31 +152,31 @@ class Localizer:
         clock.finish("draw")
         if not shows_something(view):
             return None
-        cells = self.encoders.encode_camera(view)
+        features = self.encoders.encode_camera(view)
         clock.finish("encode")
-        return cells
+        return features
 
-    def _search(self, cells: NDArray[np.float32], clock: StepClock) -> list[Candidate]:
-        candidates = self.lidar_map.index.search(cells, self.config.candidates)
+    def _search(self, features: NDArray[np.float32], clock: StepClock) -> list[Candidate]:
+        candidates = self.lidar_map.index.search(features, self.config.candidates)
         clock.finish("search")
         return candidates
 
     def _refine(
-        self, candidates: Sequence[Candidate], cells: NDArray[np.float32], mounted: MountedCamera, clock: StepClock
+        self, candidates: Sequence[Candidate], features: NDArray[np.float32], mounted: MountedCamera, clock: StepClock
     ) -> tuple[Matches, NDArray[np.float64]]:
         """Return matches, and the poses (M, 4, 4) of the base at them."""
-        matches = refine(candidates, cells, self.lidar_map, self.config.heading_reach, self._weights)
+        matches = refine(candidates, features, self.lidar_map, self.config.heading_reach, self._weights)
         poses = base_poses(matches, self.lidar_map, mounted, self._viewer(mounted)[1])
         clock.finish("refine")
         return matches, poses
 
     def _expect(
         self,
-        T_base_view: Planar,
+        T_base_view: PoseSE2,
         candidates: Sequence[Candidate],
         matches: Matches,
         poses: NDArray[np.float64],
-        cells: NDArray[np.float32],
+        features: NDArray[np.float32],
         mounted: MountedCamera,
     ) -> tuple[Matches, NDArray[np.float64]]:
         """Return matches and poses also of where tracked hypotheses expect the view, which the index may not find."""
@@ -182,7 +184,7 @@ class Localizer:
         left = beyond(expected, candidates, self.lidar_map, self.config.heading_reach)
         if not left:
             return matches, poses
-        more = refine(left, cells, self.lidar_map, self.config.heading_reach, self._weights)
+        more = refine(left, features, self.lidar_map, self.config.heading_reach, self._weights)
         more_poses = base_poses(more, self.lidar_map, mounted, self._viewer(mounted)[1])
         return matches.and_those_of(more), np.concatenate([poses, more_poses])
 
@@ -193,7 +195,7 @@ class Localizer:
     def _merge(
         self, matches: Matches, poses: NDArray[np.float64], mounted: MountedCamera, clock: StepClock
     ) -> tuple[Hypothesis, ...]:
-        hypotheses = merge(matches, poses, self.lidar_map, mounted, self.acceptance, self.config)
+        hypotheses = merge(matches, poses, self.lidar_map, mounted, self.confidence_model, self.config)
         clock.finish("merge")
         return hypotheses
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from liploc_ros.localization.feature_comparison import Comparison, compare
 from liploc_ros.mapping import Candidate, LidarMap
-from liploc_ros.mapping.place_index import heading_yaw, scale_of
+from liploc_ros.mapping.place_index import feature_scale
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Matches:
 
 def refine(
     candidates: Sequence[Candidate],
-    cells: NDArray[np.float32],
+    features: NDArray[np.float32],
     lidar_map: LidarMap,
     reach: int,
     weights: NDArray[np.float32],
@@ -52,17 +52,17 @@ def refine(
 
     Args:
         candidates: from the index, or expected by tracking.
-        cells: (h, w, D) masked unit vectors of the camera view.
+        features: (h, w, D) masked unit vectors of the camera view.
         lidar_map: the map they are from.
         reach: cells to both sides over which the heading is sought.
         weights: (2 h,) of the evidence, see :func:`~liploc_ros.localization.feature_comparison.weights_of`.
     """
-    pool, index, around = lidar_map.manifest.pool, lidar_map.index, lidar_map.cells.shape[2]
-    pairs = _with_neighbours(candidates, len(lidar_map.cells), index.headings, covered=(reach - 1) // pool)
+    pool, index, around = lidar_map.manifest.pool, lidar_map.index, lidar_map.features.shape[2]
+    pairs = _with_neighbours(candidates, len(lidar_map.features), index.headings, covered=(reach - 1) // pool)
     places, first = pairs[:, 0], pairs[:, 1] * pool - reach
-    columns = (first[:, None] + np.arange(cells.shape[1] + 2 * reach)[None]) % around
-    windows = lidar_map.cells[places[:, None], :, columns].transpose(0, 2, 1, 3).astype(np.float32)
-    compared = compare(cells, windows / np.float32(scale_of(lidar_map.cells)), reach)
+    columns = (first[:, None] + np.arange(features.shape[1] + 2 * reach)[None]) % around
+    windows = lidar_map.features[places[:, None], :, columns].transpose(0, 2, 1, 3).astype(np.float32)
+    compared = compare(features, windows / np.float32(feature_scale(lidar_map.features)), reach)
     return _each_once(places, first, compared, weights, lidar_map)
 
 
@@ -89,7 +89,7 @@ def _each_once(
     lidar_map: LidarMap,
 ) -> Matches:
     """Return a match for every place and shift; where windows overlap, one of the same two."""
-    grid, stride, around = lidar_map.manifest.grid, lidar_map.manifest.stride, lidar_map.cells.shape[2]
+    around = lidar_map.features.shape[2]
     evidence = (compared.rows @ weights).astype(np.float64)
     shifts = np.arange(evidence.shape[1]) if evidence.ndim == 2 else np.arange(0)
     column = (first[:, None] + shifts) % around
@@ -99,7 +99,7 @@ def _each_once(
     peak = (column + _peak_offsets(evidence)).ravel()[once]
     return Matches(
         place=place.ravel()[once],
-        yaw=heading_yaw(peak, grid, stride, pool=1),
+        yaw=lidar_map.manifest.layout.column_yaw(peak),
         similarity=compared.similarity.ravel()[once].astype(np.float64),
         evidence=evidence.ravel()[once],
         rows=compared.rows.reshape(-1, compared.rows.shape[2])[once],

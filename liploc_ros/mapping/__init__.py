@@ -1,12 +1,11 @@
 """Maps: keyframe scans, the places drawn from them, their descriptors, and the index over these."""
 
-from liploc_ros.mapping.build import build_map, build_map_from_drive
+from liploc_ros.mapping.build import build_map, build_map_from_keyframes
 from liploc_ros.mapping.config import MapConfig
 from liploc_ros.mapping.keyframes import Keyframe, KeyframeSelector
 from liploc_ros.mapping.lidar_map import LidarMap
-from liploc_ros.mapping.manifest import Manifest
+from liploc_ros.mapping.manifest import Manifest, MapError
 from liploc_ros.mapping.place_index import Candidate, PlaceIndex
-from liploc_ros.mapping.storage import MapError
 
 __all__ = [
     "Candidate",
@@ -18,5 +17,5 @@ __all__ = [
     "MapError",
     "PlaceIndex",
     "build_map",
-    "build_map_from_drive",
+    "build_map_from_keyframes",
 ]

@@ -1,4 +1,4 @@
-"""Build a map: keyframes, places, panoramas, cells, index."""
+"""Build a map: keyframes, places, panoramas, features, index."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,47 +14,52 @@ from liploc_ros.geometry import Pose, ViewGrid
 from liploc_ros.mapping.config import MapConfig
 from liploc_ros.mapping.keyframes import Keyframe, KeyframeSelector
 from liploc_ros.mapping.lidar_map import KEYFRAME, POINT, POINT_RESOLUTION, LidarMap
-from liploc_ros.mapping.manifest import Manifest, Source
-from liploc_ros.mapping.place_index import Cells, PlaceIndex, stored_cells
-from liploc_ros.mapping.places import Places, arc_length, places_along
-from liploc_ros.mapping.storage import MapError
-from liploc_ros.views import Panorama, Scan, StillScans, draw_virtual_view
+from liploc_ros.mapping.manifest import Manifest, MapError, Source
+from liploc_ros.mapping.place_index import PlaceIndex, StoredFeatures, quantize_features
+from liploc_ros.mapping.places import Places, path_distance, places_along
+from liploc_ros.views import Panorama, Scan, StaticScans, draw_virtual_view
 
 Progress = Callable[[int, int], None]
-"""Called with places done and places in all."""
+"""Called with the number of items done and the total."""
 
 
-def build_map_from_drive(
+def build_map(
     drive: Drive,
     bundle: ModelBundle,
     config: MapConfig,
-    progress: Progress | None = None,
-    scans: Progress | None = None,
+    on_place: Progress | None = None,
+    on_frame: Progress | None = None,
     encoders: Encoders | None = None,
 ) -> LidarMap:
-    """Return the map of a recording; ``scans`` is told of frames read, ``progress`` of places drawn.
+    """Return the map of a recording.
 
-    Without ``encoders`` the bundle's run on ONNX Runtime.
+    Args:
+        drive: the recording.
+        bundle: the model whose features the map stores.
+        config: spacings and sizes.
+        on_place: called after each place that was drawn.
+        on_frame: called after each frame that was read.
+        encoders: of the bundle; on ONNX Runtime if left out.
 
     Raises:
-        MapError: the recording has no scan with a pose, or no LiDAR pose in the vehicle.
+        MapError: the recording has no scan with a pose, or the pose of the LiDAR on the vehicle is not known.
         LiplocError: a scan cannot be read.
     """
     if drive.T_base_lidar is None:
-        raise MapError(f"{drive.source}: where the LiDAR is mounted is not known: record /tf_static")
+        raise MapError(f"{drive.source}: the mount of the LiDAR is not known: record /tf_static")
     selector = KeyframeSelector(config.keyframe_spacing, drive.T_base_lidar)
-    looked_at = 0
+    scans = 0
     for number, frame in enumerate(drive.frames):
         if frame.T_map_base is not None and frame.read_points is not None:
-            looked_at += 1
-            selector.add(frame.stamp_ns, frame.T_map_base, frame.read_points)
+            scans += 1
+            selector.add_scan(frame.stamp_ns, frame.T_map_base, frame.read_points)
         elif frame.T_map_base is not None:
-            selector.pass_by(frame.T_map_base)
-        if scans is not None:
-            scans(number + 1, len(drive.frames))
+            selector.add_pose(frame.T_map_base)
+        if on_frame is not None:
+            on_frame(number + 1, len(drive.frames))
     if not selector.keyframes:
         raise MapError(f"{drive.source}: no scan with a pose in {len(drive.frames)} frames: record points and odometry")
-    return build_map(
+    return build_map_from_keyframes(
         selector.keyframes,
         bundle,
         config,
@@ -62,13 +67,13 @@ def build_map_from_drive(
         map_frame=drive.map_frame,
         base_frame=drive.base_frame,
         datum=drive.datum,
-        sources=(Source(name=drive.name, scans=looked_at, sha256=_points_hash(selector.keyframes)),),
-        progress=progress,
+        sources=(Source(name=drive.name, scans=scans, sha256=_points_hash(selector.keyframes)),),
+        on_place=on_place,
         encoders=encoders,
     )
 
 
-def build_map(
+def build_map_from_keyframes(
     keyframes: Sequence[Keyframe],
     bundle: ModelBundle,
     config: MapConfig,
@@ -78,39 +83,69 @@ def build_map(
     base_frame: str = "base_link",
     datum: str = "first pose of the recording",
     sources: tuple[Source, ...] = (),
-    progress: Progress | None = None,
+    on_place: Progress | None = None,
     encoders: Encoders | None = None,
 ) -> LidarMap:
     """Return the map drawn from keyframes.
 
     Args:
-        keyframes: in the order driven.
-        bundle: the model whose descriptors the map holds.
+        keyframes: in driving order.
+        bundle: the model whose features the map stores.
         config: spacings and sizes.
-        path: base poses between and at the keyframes, in the order driven; the keyframes' own when left out.
+        path: base poses between and at the keyframes, in driving order; the keyframes' own if left out.
         map_frame: frame of the poses.
         base_frame: vehicle frame of the poses.
         datum: what the origin of the map frame is.
         sources: what the keyframes come from.
-        progress: told of places drawn.
-        encoders: of the bundle; on ONNX Runtime when left out.
+        on_place: called after each place that was drawn.
+        encoders: of the bundle; on ONNX Runtime if left out.
 
     Raises:
         MapError: no keyframes, or none of them has a point on the grid.
     """
     if not keyframes:
         raise MapError("no keyframes to build a map from: drive with the LiDAR and odometry running")
-    poses = np.stack([k.T_map_base for k in keyframes])
-    driven = poses if path is None or not len(path) else np.stack(path)
-    places = places_along(driven, poses, config)
-    origin = tuple(map(float, keyframes[0].T_base_lidar[:3, 3])) if config.view_origin is None else config.view_origin
-    cells = _encode_places(keyframes, places, origin, encoders or bundle.encoders(), config.drop_moving, progress)
-    if not cells.any():
-        raise MapError(f"none of {len(keyframes)} scans has a point on the view grid: check the LiDAR's mounting")
+    keyframe_poses = np.stack([k.T_map_base for k in keyframes])
+    path_poses = keyframe_poses if path is None or not len(path) else np.stack(path)
+    places = places_along(path_poses, keyframe_poses, config)
+    x, y, z = keyframes[0].T_base_lidar[:3, 3] if config.view_origin is None else config.view_origin
+    origin = (float(x), float(y), float(z))
+    features = _encode_places(keyframes, places, origin, encoders or bundle.encoders(), config.remove_dynamic, on_place)
+    if not features.any():
+        raise MapError(f"none of {len(keyframes)} scans has a point on the view grid: check the LiDAR's mount")
     stored_keyframes, points = _store_points(keyframes, config.point_voxel)
+    manifest = describe_map(
+        bundle,
+        config,
+        map_frame=map_frame,
+        base_frame=base_frame,
+        datum=datum,
+        view_origin=origin,
+        sources=sources,
+        keyframes=len(keyframes),
+        places=len(features),
+        path_length=float(path_distance(path_poses)[-1]),
+    )
+    index = PlaceIndex.build(features, bundle.spec, config.index_size)
+    return LidarMap(manifest, places.T_map_base, features, stored_keyframes, points, index)
+
+
+def describe_map(
+    bundle: ModelBundle,
+    config: MapConfig,
+    *,
+    map_frame: str,
+    base_frame: str,
+    datum: str,
+    view_origin: tuple[float, float, float],
+    places: int,
+    path_length: float,
+    keyframes: int = 0,
+    sources: tuple[Source, ...] = (),
+) -> Manifest:
+    """Return the manifest of a new map that was not saved yet; see :class:`Manifest` for the arguments."""
     spec = bundle.spec
-    index = PlaceIndex.build(cells, spec.grid, spec.stride, spec.pool, config.index_size)
-    manifest = Manifest(
+    return Manifest(
         liploc_version=__version__,
         created_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         model_id=bundle.id,
@@ -122,62 +157,64 @@ def build_map(
         pool=spec.pool,
         channels=spec.channels,
         config=config,
-        calibration=spec.acceptance,
+        confidence_model=spec.confidence_model,
         map_frame=map_frame,
         base_frame=base_frame,
         datum=datum,
-        view_origin=origin,
+        view_origin=view_origin,
         sources=sources,
-        keyframes=len(keyframes),
-        places=len(cells),
-        headings=cells.shape[2] // spec.pool,
-        path_length=float(arc_length(driven)[-1]),
+        keyframes=keyframes,
+        places=places,
+        headings=spec.headings,
+        path_length=path_length,
         files={},
     )
-    return LidarMap(manifest, places.T_map_base, cells, stored_keyframes, points, index)
 
 
 def draw_places(
-    around: Iterable[Sequence[Scan]], T_map_base: NDArray[np.float64], origin: Iterable[float], grid: ViewGrid
+    scans: Iterable[Sequence[Scan]],
+    T_map_base: NDArray[np.float64],
+    view_origin: Sequence[float] | NDArray[np.float64],
+    grid: ViewGrid,
 ) -> Iterator[Panorama]:
     """Yield the panorama at each place.
 
     Args:
-        around: the scans that each place is drawn from.
+        scans: those that each place is drawn from.
         T_map_base: (P, 4, 4) places.
-        origin: of the views in the base frame [m]; they have the base's axes.
+        view_origin: of the views in the base frame [m]; their axes are those of the base.
         grid: of the views.
     """
     T_base_view = np.eye(4)
-    T_base_view[:3, 3] = tuple(origin)
-    for scans, T in zip(around, T_map_base, strict=True):
-        yield draw_virtual_view(scans, T @ T_base_view, grid)
+    T_base_view[:3, 3] = view_origin
+    for place_scans, T in zip(scans, T_map_base, strict=True):
+        yield draw_virtual_view(place_scans, T @ T_base_view, grid)
 
 
 def _encode_places(
     keyframes: Sequence[Keyframe],
     places: Places,
-    origin: Iterable[float],
+    view_origin: tuple[float, float, float],
     encoders: Encoders,
-    drop_moving: bool,
-    progress: Progress | None,
-) -> Cells:
-    """Return (P, h, around, D) cells."""
+    remove_dynamic: bool,
+    on_place: Progress | None,
+) -> StoredFeatures:
+    """Return (P, h, columns, D) features."""
     scans = [Scan(k.points, k.T_map_lidar) for k in keyframes]
-    if drop_moving:
-        still = StillScans(scans, np.stack([k.T_map_lidar[:3, 3] for k in keyframes]))
-        scans = [still.still(k) for k in range(len(scans))]
-    around = ([scans[k] for k in places.drawn_from(p)] for p in range(len(places.T_map_base)))
-    rows: list[Cells] = []
-    for panorama in draw_places(around, places.T_map_base, origin, encoders.bundle.spec.grid):
-        rows.append(stored_cells(encoders.encode_panorama(panorama)))
-        if progress is not None:
-            progress(len(rows), len(places.T_map_base))
-    return np.stack(rows)
+    if remove_dynamic:
+        static_scans = StaticScans(scans, np.stack([k.T_map_lidar[:3, 3] for k in keyframes]))
+        scans = [static_scans.static_scan(k) for k in range(len(scans))]
+    place_scans = ([scans[k] for k in places.drawn_from(p)] for p in range(len(places.T_map_base)))
+    features: list[StoredFeatures] = []
+    for panorama in draw_places(place_scans, places.T_map_base, view_origin, encoders.bundle.spec.grid):
+        features.append(quantize_features(encoders.encode_panorama(panorama)))
+        if on_place is not None:
+            on_place(len(features), len(places.T_map_base))
+    return np.stack(features)
 
 
 def _store_points(keyframes: Sequence[Keyframe], voxel: float) -> tuple[NDArray[np.void], NDArray[np.void]]:
-    """Return keyframe rows and their points, thinned to one a voxel and rounded to a centimetre."""
+    """Return keyframe rows and their points, thinned to one per voxel and rounded to a centimetre."""
     rows = np.zeros(len(keyframes), KEYFRAME)
     clouds = []
     first = 0
@@ -197,6 +234,7 @@ def _store_points(keyframes: Sequence[Keyframe], voxel: float) -> tuple[NDArray[
 
 
 def _first_of_each_voxel(xyz: NDArray[np.float32], voxel: float) -> NDArray[np.intp]:
+    """Return the sorted indices of the first point in each voxel."""
     corner = np.floor(xyz / voxel).astype(np.int64)
     key = (corner[:, 0] << 42) ^ ((corner[:, 1] & 0x1FFFFF) << 21) ^ (corner[:, 2] & 0x1FFFFF)
     return np.asarray(np.sort(np.unique(key, return_index=True)[1]))

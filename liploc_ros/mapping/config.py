@@ -1,24 +1,33 @@
 """Settings of a map."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, Field
+
+from liploc_ros.schema import FrozenModel
 
 
-class MapConfig(BaseModel):
-    """How a map is drawn. Lengths in metres."""
+class MapConfig(FrozenModel):
+    """How a map is built. Lengths in metres. Maps written before 2026-11-26 use the older key of a renamed field."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    keyframe_spacing: float = Field(10.0, gt=0, description="least distance between the scans that are kept")
-    place_spacing: float = Field(1.0, gt=0, description="distance along the path between places")
-    longest_gap: float = Field(40.0, gt=0, description="between keyframes farther apart than this no place is drawn")
-    scans_per_place: int = Field(
-        2, ge=1, le=20, description="keyframes nearest along the path that a place is drawn from"
+    keyframe_spacing: float = Field(10.0, gt=0, description="minimum distance between the scans that are kept [m]")
+    place_spacing: float = Field(1.0, gt=0, description="distance along the path between places [m]")
+    max_gap: float = Field(
+        40.0,
+        gt=0,
+        validation_alias=AliasChoices("max_gap", "longest_gap"),
+        description="no places between keyframes that are farther apart along the path [m]",
     )
-    drop_moving: bool = Field(True, description="leave out points that another keyframe saw through: moving things")
+    scans_per_place: int = Field(
+        2, ge=1, le=20, description="keyframes, nearest along the path, from which a place is drawn"
+    )
+    remove_dynamic: bool = Field(
+        True,
+        validation_alias=AliasChoices("remove_dynamic", "drop_moving"),
+        description="remove points that another keyframe saw through: moving objects",
+    )
     view_origin: tuple[float, float, float] | None = Field(
-        None, description="where in the base frame the views are drawn; the LiDAR's place when left out"
+        None, description="origin of the views in the base frame [m]; null: the position of the LiDAR"
     )
     point_voxel: float = Field(
-        0.1, ge=0, description="side of the voxels to which stored points are thinned; 0 keeps all"
+        0.1, ge=0, description="side of the voxels to which stored points are thinned [m]; 0 keeps all points"
     )
     index_size: int = Field(256, gt=0, description="numbers per descriptor in the search index")

@@ -25,7 +25,7 @@ class Keyframe:
 
 
 class KeyframeSelector:
-    """Keeps the scans that are at least ``spacing`` metres from the last one kept, and the path between."""
+    """Keeps the scans that are at least ``spacing`` metres from the last one kept, and the path between them."""
 
     def __init__(self, spacing: float, T_base_lidar: Pose) -> None:
         self._spacing = spacing
@@ -33,9 +33,9 @@ class KeyframeSelector:
         self.keyframes: list[Keyframe] = []
         self.path: list[Pose] = []
 
-    def add(self, stamp_ns: int, T_map_base: Pose, read_points: Callable[[], NDArray[np.float32]]) -> bool:
-        """Look at a scan; its points are read only if it is kept. Returns whether it is."""
-        self.pass_by(T_map_base)
+    def add_scan(self, stamp_ns: int, T_map_base: Pose, read_points: Callable[[], NDArray[np.float32]]) -> bool:
+        """Offer a scan; its points are read only if it is kept. Returns whether it was kept."""
+        self.add_pose(T_map_base)
         if self.keyframes:
             moved = T_map_base[:3, 3] - self.keyframes[-1].T_map_base[:3, 3]
             if np.linalg.norm(moved) < self._spacing:
@@ -43,7 +43,7 @@ class KeyframeSelector:
         self.keyframes.append(Keyframe(stamp_ns, T_map_base, self._T_base_lidar, read_points()))
         return True
 
-    def pass_by(self, T_map_base: Pose) -> None:
-        """Remember a pose without a scan: places lie on the path driven, not on chords between keyframes."""
+    def add_pose(self, T_map_base: Pose) -> None:
+        """Add a pose without a scan: places lie on the driven path, not on straight lines between keyframes."""
         if not self.path or np.linalg.norm(T_map_base[:3, 3] - self.path[-1][:3, 3]) > 0.1:
             self.path.append(T_map_base)

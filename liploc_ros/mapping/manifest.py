@@ -1,61 +1,109 @@
-"""``manifest.json``: what a map is, and the checksums of its files."""
+"""``manifest.json``: the description of a map, and the checksums of its files."""
 
+import json
+from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, Field, ValidationError
 
-from liploc_ros.encoders.spec import AcceptanceSpec
+from liploc_ros.encoders.spec import ConfidenceModel, FeatureLayout
+from liploc_ros.errors import LiplocError
+from liploc_ros.files import recover_folder
 from liploc_ros.geometry import ViewGrid
 from liploc_ros.mapping.config import MapConfig
+from liploc_ros.schema import FrozenModel, first_fault
 
 FORMAT_VERSION = 2
+MANIFEST = "manifest.json"
 
 
-class StoredFile(BaseModel):
+class MapError(LiplocError):
+    """A map that cannot be built, written or used."""
+
+
+class StoredFile(FrozenModel):
     """Size and checksum of a file of the map."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     sha256: str
     bytes: int
 
 
-class Source(BaseModel):
-    """What a map was made from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Source(FrozenModel):
+    """What a map was built from."""
 
     name: str
-    scans: int = Field(ge=0, description="scans looked at")
-    sha256: str = Field("", description="of the points kept, in order")
+    scans: int = Field(ge=0, description="scans received, kept or not")
+    sha256: str = Field("", description="of the points of the keyframes, in order")
 
 
-class Manifest(BaseModel):
-    """The map's own description. Lengths in metres, frames after REP-105."""
+class Manifest(FrozenModel):
+    """The description of a map. Lengths in metres, frames after REP-105.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Maps written before 2026-11-26 use the older key of a renamed field; both keys are read.
+    """
 
     format_version: int = FORMAT_VERSION
     liploc_version: str
     created_at: str = Field(description="UTC, ISO 8601")
-    model_id: str = Field(description="hash of the model bundle that drew the descriptors")
+    model_id: str = Field(description="hash of the model bundle that computed the features")
     model_name: str
     trained_on: tuple[str, ...] = Field((), description="drives the model was trained on")
     grid: ViewGrid
     stride: int
     method: Literal["aligned", "liploc"] = "aligned"
-    pool: int = Field(2, description="cells a side that are averaged in a descriptor")
+    pool: int = Field(2, description="cells per side that are averaged in a descriptor")
     channels: int
     metric: Literal["inner_product"] = "inner_product"
     config: MapConfig
-    calibration: AcceptanceSpec | None = Field(None, description="what similarities mean; the model's where left out")
+    confidence_model: ConfidenceModel | None = Field(
+        None,
+        validation_alias=AliasChoices("confidence_model", "calibration"),
+        description="fitted to this map; null: the model's",
+    )
     map_frame: str
     base_frame: str
     datum: str = Field(description="what the origin of the map frame is")
-    view_origin: tuple[float, float, float] = Field(description="where in the base frame the views were drawn")
+    view_origin: tuple[float, float, float] = Field(description="origin of the views in the base frame [m]")
     sources: tuple[Source, ...]
     keyframes: int
     places: int
-    headings: int
+    headings: int = Field(description="headings per place in the search index")
     path_length: float
     files: dict[str, StoredFile]
+
+    @cached_property
+    def layout(self) -> FeatureLayout:
+        """How the features of the map are arranged."""
+        return FeatureLayout(
+            grid=self.grid, method=self.method, stride=self.stride, pool=self.pool, channels=self.channels
+        )
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Return the manifest of the map in this folder.
+
+    Raises:
+        MapError: there is none, or one that this version cannot read.
+    """
+    recover_folder(path)
+    try:
+        text = (path / MANIFEST).read_bytes()
+    except OSError as error:
+        hint = "build one with `liploc map build SOURCE OUT`"
+        raise MapError(f"{path}: no map here ({MANIFEST}: {error.strerror}): check the path, or {hint}") from error
+    version = _format_version(text)  # before anything else: a newer format may look valid and mean something else
+    if version is not None and version > FORMAT_VERSION:
+        raise MapError(f"{path}: map of format {version}, this version reads up to {FORMAT_VERSION}: update liploc_ros")
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        raise MapError(f"{path / MANIFEST}: {first_fault(error)}: copy or build the map again") from error
+
+
+def _format_version(text: bytes) -> int | None:
+    try:
+        version = json.loads(text)["format_version"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return version if isinstance(version, int) else None

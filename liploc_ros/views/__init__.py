@@ -1,7 +1,7 @@
 """Camera images and LiDAR scans drawn on one angular grid."""
 
 from liploc_ros.views.camera_view import CameraView, CameraViewer, Viewer, ViewError, WholeImageViewer
-from liploc_ros.views.dynamic_removal import StillScans
+from liploc_ros.views.dynamic_removal import StaticScans
 from liploc_ros.views.image_file import ImageError, decode_image, read_image
 from liploc_ros.views.panorama import Panorama, PointsError, draw_panorama
 from liploc_ros.views.scan import Scan
@@ -14,7 +14,7 @@ __all__ = [
     "Panorama",
     "PointsError",
     "Scan",
-    "StillScans",
+    "StaticScans",
     "ViewError",
     "Viewer",
     "WholeImageViewer",

@@ -12,7 +12,7 @@ OBSERVERS = (5.0, 10.0, 16.0, 24.0)  # metres before and after a scan; what driv
 PAIRS_IN_MEMORY = 4096  # of 15 kB each
 
 
-class StillScans:
+class StaticScans:
     """Scans of one drive, in the order driven, without the points that scans some way off saw through.
 
     A car that drives ahead is in every scan, each time somewhere else; drawn together they wall up the road. A point is
@@ -27,7 +27,7 @@ class StillScans:
         self._places = places
         self._seen_through = lru_cache(PAIRS_IN_MEMORY)(self._pair)
 
-    def still(self, at: int, observers: NDArray[np.bool_] | None = None) -> Scan:
+    def static_scan(self, at: int, observers: NDArray[np.bool_] | None = None) -> Scan:
         """Return a scan without what moved; only ``observers`` (N,) are looked at, all scans when left out."""
         scan = self._scans[at]
         gone = np.zeros(len(scan.points), bool)

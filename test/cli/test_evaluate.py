@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from liploc_ros.cli.main import app
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.errors import LiplocError
-from liploc_ros.localization.calibration.samples import load_trials, save_trials
-from liploc_ros.localization.calibration.storage import read_acceptance
+from liploc_ros.localization.calibration.samples import load_samples, save_samples
+from liploc_ros.localization.calibration.storage import read_confidence_model
 from liploc_ros.mapping import LidarMap
 
 
@@ -87,10 +87,10 @@ def calibrated(tmp_path_factory, demo_bag):
 
 def test_a_calibration_is_fitted_to_a_drive_and_images_from_elsewhere(calibrated):
     folder, output = calibrated
-    found = read_acceptance(folder / "found.json")
-    trials, spacing = load_trials(folder / "run/trials.npz")
+    found = read_confidence_model(folder / "found.json")
+    trials, spacing = load_samples(folder / "run/trials.npz")
     assert spacing == 2 and sum(trial.truth is None for trial in trials) == 4
-    assert len(found.evidence) == 16 and "2011_09_26_drive_0013 held out" in found.source
+    assert len(found.score_weights) == 16 and "2011_09_26_drive_0013 held out" in found.source
     assert "SAW this drive" in output and "0 of 4 images from elsewhere accepted" in output
 
 
@@ -101,17 +101,17 @@ def test_trials_of_several_runs_are_fitted_to_without_a_drive(calibrated, demo_m
     for out in (tmp_path / "map", model):
         evaluate("nowhere", "--fit-only", "--trials", folder / "run/trials.npz", "--calibrate", out)
     assert "; run held out, " in (model / "README.md").read_text()
-    found = LidarMap.load(tmp_path / "map", ModelBundle.load()).manifest.calibration
-    assert found == read_acceptance(folder / "found.json").model_copy(update={"source": found.source})
+    found = LidarMap.load(tmp_path / "map", ModelBundle.load()).manifest.confidence_model
+    assert found == read_confidence_model(folder / "found.json").model_copy(update={"source": found.source})
     assert found.source.startswith("run held out, ")
 
 
 def test_a_calibration_that_cannot_be_made_is_refused_in_one_line(calibrated, demo_map, demo_bag, tmp_path):
     folder, _ = calibrated
     file = folder / "run/trials.npz"
-    trials, _ = load_trials(file)
-    save_trials(tmp_path / "finer.npz", trials, 1.0)
-    save_trials(tmp_path / "liploc.npz", [replace(trials[0], rows=trials[0].rows[:, :2])], 2.0)
+    trials, _ = load_samples(file)
+    save_samples(tmp_path / "finer.npz", trials, 1.0)
+    save_samples(tmp_path / "liploc.npz", [replace(trials[0], rows=trials[0].rows[:, :2])], 2.0)
     demo_map.save(tmp_path / "map")
     manifest = (tmp_path / "map/manifest.json").read_text()
     (tmp_path / "map/manifest.json").write_text(manifest.replace(demo_map.manifest.model_id, "0" * 64))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from liploc_ros.encoders import DEFAULT_BUNDLE, ModelBundle, ModelError, camera_input, lidar_input
-from liploc_ros.encoders.bundle import ADDED
+from liploc_ros.encoders.bundle import ADDED_FIELDS
 from liploc_ros.views import CameraViewer, Panorama, ViewError, WholeImageViewer, draw_panorama
 
 
@@ -30,9 +30,9 @@ def test_a_panorama_closes_all_round(bundle, demo_scan):
     """Turned by whole cells, a panorama gives the same cells, turned: there is no seam."""
     encoders, view = bundle.encoders(), draw_panorama(demo_scan, bundle.spec.grid)
     turned = Panorama(np.roll(view.range, 160, axis=1), np.roll(view.reflectance, 160, axis=1))
-    cells, cells_turned = encoders.encode_panorama(view), encoders.encode_panorama(turned)
-    cosine = (np.roll(cells, 20, axis=1) * cells_turned).sum(-1)[np.linalg.norm(cells_turned, axis=-1) > 0]
-    assert cells.shape == (8, 144, 32) and cosine.min() > 0.99
+    features, cells_turned = encoders.encode_panorama(view), encoders.encode_panorama(turned)
+    cosine = (np.roll(features, 20, axis=1) * cells_turned).sum(-1)[np.linalg.norm(cells_turned, axis=-1) > 0]
+    assert features.shape == (8, 144, 32) and cosine.min() > 0.99
 
 
 def test_inputs_follow_the_formulas_of_the_bundle(bundle, demo_scan, demo_image, demo_camera):
@@ -83,7 +83,7 @@ def test_maps_made_before_a_setting_was_added_stay_valid(bundle, tmp_path):
     path = shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle")
     spec = json.loads((path / "model.json").read_text())
     for part in ("grid", "inputs"):
-        spec[part] = {name: value for name, value in spec[part].items() if name not in ADDED}
+        spec[part] = {name: value for name, value in spec[part].items() if name not in ADDED_FIELDS}
     (path / "model.json").write_text(json.dumps(spec))
     assert len(spec["inputs"]) == 5 and ModelBundle.load(path).id == bundle.id
 

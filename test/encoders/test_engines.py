@@ -13,7 +13,7 @@ import pytest
 from liploc_ros.encoders import BackendSettings, Encoders, ModelError
 from liploc_ros.encoders.backends import open_encoder
 from liploc_ros.encoders.onnx import OnnxEncoder
-from liploc_ros.encoders.parity import check_parity, least_cosine
+from liploc_ros.encoders.parity import check_parity, min_cosine
 from liploc_ros.encoders.real_views import real_inputs
 from liploc_ros.encoders.tensorrt import engines, gpu, module
 from liploc_ros.encoders.tensorrt.engine_cache import EngineCache, default_folder
@@ -264,8 +264,8 @@ def test_the_real_views_are_those_of_the_bundle(bundle):
         views = real_inputs(spec, part)
         profile = profile_of(spec, part)
         assert len(views) == 2 and profile.holds(views.shape) and views.std() > 0.5
-        cells = OnnxEncoder(bundle.path / f"{part}.onnx").encode(views)
-        assert cells.shape[1] == spec.channels
+        features = OnnxEncoder(bundle.path / f"{part}.onnx").encode(views)
+        assert features.shape[1] == spec.channels
 
 
 def test_half_precision_agrees_with_single(bundle, tmp_path):
@@ -290,7 +290,7 @@ def test_a_backend_that_computes_something_else_is_refused(bundle):
 
     with pytest.raises(ModelError, match=r"least cosine .* is 0\.\d+, below 0\.999: take precision fp32"):
         check_parity(Off(bundle.path / "camera.onnx"), encoder, views)
-    assert least_cosine(np.full((1, 2, 1, 1), np.nan, np.float32), np.ones((1, 2, 1, 1), np.float32)) == -1
+    assert min_cosine(np.full((1, 2, 1, 1), np.nan, np.float32), np.ones((1, 2, 1, 1), np.float32)) == -1
 
 
 def test_several_cameras_go_through_the_encoder_together(bundle, demo_image, demo_camera):
@@ -298,8 +298,8 @@ def test_several_cameras_go_through_the_encoder_together(bundle, demo_image, dem
     view = encoders.viewer(demo_camera).draw(demo_image)
     dark = encoders.viewer(demo_camera).draw(demo_image // 2)
     both = encoders.encode_cameras([view, dark])
-    for cells, one in zip(both, (view, dark), strict=True):
-        assert np.allclose(cells, encoders.encode_camera(one), atol=1e-5)
+    for features, one in zip(both, (view, dark), strict=True):
+        assert np.allclose(features, encoders.encode_camera(one), atol=1e-5)
 
 
 def test_closed_encoders_encode_no_more(bundle):
@@ -404,8 +404,8 @@ def test_onnx_runtime_on_a_gpu_that_disagrees_is_left_for_the_cpu(bundle, monkey
             self.runtime = f"onnxruntime {device.upper()}"
 
         def encode(self, views):
-            cells = super().encode(views)
-            return cells[..., ::-1] if self.runtime.endswith("CUDA") else cells
+            features = super().encode(views)
+            return features[..., ::-1] if self.runtime.endswith("CUDA") else features
 
     monkeypatch.setattr("liploc_ros.encoders.backends.OnnxEncoder", Pretended)
     choice = open_encoder(bundle.path, bundle.spec, "camera", BackendSettings(backend, cache=tmp_path))

@@ -146,8 +146,8 @@ def test_an_engine_agrees_with_onnx_runtime_on_this_gpu(bundle, tmp_path, precis
     from liploc_ros.encoders import BackendSettings, Encoders
 
     encoders = Encoders(bundle, BackendSettings("tensorrt_rtx", precision, cache=tmp_path))
-    cells = encoders.camera.encode(real_inputs(bundle.spec, "camera"))  # opened only if cosines are at least 0.999
-    assert cells.shape == (2, 32, 8, 32)
+    features = encoders.camera.encode(real_inputs(bundle.spec, "camera"))  # opened only if cosines are at least 0.999
+    assert features.shape == (2, 32, 8, 32)
     encoders.close()
 
 

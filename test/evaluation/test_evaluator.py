@@ -9,11 +9,11 @@ import pytest
 
 from liploc_ros.datasets.drive import Drive, Frame
 from liploc_ros.evaluation import EvaluationError, EvaluationOptions, Evaluator, Protocol, evaluate
-from liploc_ros.evaluation.calibration_samples import gather_trials
+from liploc_ros.evaluation.calibration_samples import gather_samples
 from liploc_ros.evaluation.database import database_of
 from liploc_ros.evaluation.descriptors import StoredDescriptors
 from liploc_ros.evaluation.liploc_released_metric import released_positions
-from liploc_ros.evaluation.metrics import Truth, recalls
+from liploc_ros.evaluation.metrics import GroundTruth, recalls
 from liploc_ros.evaluation.provenance import dataset_of, drive_of, is_in_training
 from liploc_ros.evaluation.rates import acceptance_curve, chance_of, rate
 from liploc_ros.evaluation.retrieval import Ranking, rank
@@ -23,7 +23,7 @@ from liploc_ros.localization import Localizer, LocalizerConfig
 from liploc_ros.localization.calibration.fit import answer_of
 from liploc_ros.localization.feature_comparison import weights_of
 from liploc_ros.mapping.place_index import describe
-from liploc_ros.views import CameraViewer, Scan, StillScans, draw_virtual_view
+from liploc_ros.views import CameraViewer, Scan, StaticScans, draw_virtual_view
 
 SPARSE = EvaluationOptions(place_spacing=4.0, scans_per_place=2)
 
@@ -49,7 +49,7 @@ def test_recall_of_a_gap_is_that_of_a_slow_and_obvious_version(demo_drive, demo_
     at_images = np.array([f.T_map_base[:3, 3] for f in images])
     result = evaluate(demo_drive, bundle, "gap-8", SPARSE.model_copy(update={"refine": False}))
     places, views = result.database.T_map_base, []
-    still = StillScans(scans, at_scans)
+    still = StaticScans(scans, at_scans)
     T_base_view = np.eye(4)
     T_base_view[:3, 3] = demo_drive.T_base_lidar[:3, 3]
     for T in places:
@@ -59,10 +59,10 @@ def test_recall_of_a_gap_is_that_of_a_slow_and_obvious_version(demo_drive, demo_
             if np.linalg.norm(scan - T[:3, 3]) >= 8 and np.linalg.norm(scan - near_query) >= 8:
                 (ahead if (scan - T[:3, 3]) @ T[:3, 0] > 0 else behind).append(k)
         far = np.isin(np.arange(len(scans)), [*behind, *ahead])
-        around = [still.still(k, far) for k in [*behind[-1:], *ahead[:1]]]
-        cells = encoders.encode_panorama(draw_virtual_view(around, T @ T_base_view, grid))
+        around = [still.static_scan(k, far) for k in [*behind[-1:], *ahead[:1]]]
+        features = encoders.encode_panorama(draw_virtual_view(around, T @ T_base_view, grid))
         first = (grid.panorama_width - grid.width) // 2 // stride
-        views.append(describe(np.rint(cells[:, first : first + grid.width // stride] * 127), bundle.spec.pool))
+        views.append(describe(np.rint(features[:, first : first + grid.width // stride] * 127), bundle.spec.pool))
     viewer = CameraViewer(grid, demo_camera)
     errors = []
     for frame in images:
@@ -78,18 +78,18 @@ def test_recall_of_a_gap_is_that_of_a_slow_and_obvious_version(demo_drive, demo_
 def test_what_is_searched_is_what_a_saved_map_finds(demo_map, demo_drive, demo_camera, bundle):
     encoders, grid = bundle.encoders(), bundle.spec.grid
     frame = next(demo_drive.images())
-    cells = encoders.encode_camera(CameraViewer(grid, demo_camera).draw(frame.images[demo_camera.frame_id]()))
+    features = encoders.encode_camera(CameraViewer(grid, demo_camera).draw(frame.images[demo_camera.frame_id]()))
     stored = StoredDescriptors(demo_map.index, bundle.spec.pool)
-    ranking = rank(stored.of_views([cells]), stored, demo_map.index.places, None, None, 5)
-    best = demo_map.index.search(cells, 1)[0]
+    ranking = rank(stored.of_views([features]), stored, demo_map.index.places, None, None, 5)
+    best = demo_map.index.search(features, 1)[0]
     assert (ranking.places[0, 0], ranking.headings[0, 0]) == (best.place, best.heading)
     assert ranking.scores[0, 0] == pytest.approx(best.score, abs=1e-4) and stored.bytes == 256
 
 
 def test_a_trial_is_what_the_localizer_compares(demo_drive, demo_camera, bundle):
-    trials = gather_trials(demo_drive, [], bundle, SPARSE)
+    trials = gather_samples(demo_drive, [], bundle, SPARSE)
     localizer = Localizer(Evaluator(demo_drive, bundle, SPARSE).map_of("gap-8"), bundle)
-    weights = weights_of(bundle.spec.acceptance, 8)
+    weights = weights_of(bundle.spec.confidence_model, 8)
     frames = [frame for frame in demo_drive.images() if frame.T_map_base is not None]
     assert len(trials) == len(frames)
     for frame, trial in list(zip(frames, trials, strict=True))[::10]:
@@ -149,7 +149,7 @@ def test_a_drive_that_passes_no_place_twice_has_no_revisits(demo_drive, bundle):
 
 
 def test_queries_without_a_right_answer_are_not_counted():
-    truth = Truth(np.array([[0.0, 0], [100, 0]]), np.array([[1.0, 0], [5, 0]]), None, (2.0, 4.0), True)
+    truth = GroundTruth(np.array([[0.0, 0], [100, 0]]), np.array([[1.0, 0], [5, 0]]), None, (2.0, 4.0), True)
     ranking = Ranking(np.array([[1, 0], [1, 0]]), np.zeros((2, 2), int), np.ones((2, 2), np.float32))
     at_1, at_5, _ = recalls(truth, ranking)
     assert (at_1["2"].queries, at_1["2"].recall, at_1["2"].chance) == (1, 0.0, 0.5)

@@ -26,11 +26,13 @@ def samples(rng):
 def test_the_loss_is_least_where_cells_of_one_ray_agree():
     from liploc_ros.learning.aligned.loss import aligned_view_loss
 
-    cells = torch.nn.functional.normalize(torch.randn(4, 32, 8, 32, generator=torch.Generator().manual_seed(0)), dim=1)
+    features = torch.nn.functional.normalize(
+        torch.randn(4, 32, 8, 32, generator=torch.Generator().manual_seed(0)), dim=1
+    )
     mask, near, scale = torch.ones(4, 8, 32), torch.zeros(4, 4, dtype=torch.bool), torch.tensor(20.0)
-    right = aligned_view_loss(cells, cells, mask, near, scale)
-    assert right < aligned_view_loss(cells, cells.roll(1, 0), mask, near, scale)
-    assert right < aligned_view_loss(cells, cells.roll(1, 3), mask, near, scale)
+    right = aligned_view_loss(features, features, mask, near, scale)
+    assert right < aligned_view_loss(features, features.roll(1, 0), mask, near, scale)
+    assert right < aligned_view_loss(features, features.roll(1, 3), mask, near, scale)
 
 
 def test_the_parts_of_the_loss_count_as_their_weights_say():
@@ -51,12 +53,12 @@ def test_the_parts_of_the_loss_count_as_their_weights_say():
 def test_near_pairs_neither_attract_nor_repel():
     from liploc_ros.learning.aligned.loss import aligned_view_loss
 
-    cells = torch.nn.functional.normalize(torch.randn(2, 32, 8, 32), dim=1).requires_grad_()
+    features = torch.nn.functional.normalize(torch.randn(2, 32, 8, 32), dim=1).requires_grad_()
     other = torch.nn.functional.normalize(torch.randn(2, 32, 8, 32), dim=1)
     near = ~torch.eye(2, dtype=torch.bool)
-    loss = aligned_view_loss(cells[:1], other[:1], torch.ones(1, 8, 32), near[:1, :1], torch.tensor(10.0))
-    both = aligned_view_loss(cells, other, torch.ones(2, 8, 32), near, torch.tensor(10.0))
-    second = aligned_view_loss(cells[1:], other[1:], torch.ones(1, 8, 32), near[:1, :1], torch.tensor(10.0))
+    loss = aligned_view_loss(features[:1], other[:1], torch.ones(1, 8, 32), near[:1, :1], torch.tensor(10.0))
+    both = aligned_view_loss(features, other, torch.ones(2, 8, 32), near, torch.tensor(10.0))
+    second = aligned_view_loss(features[1:], other[1:], torch.ones(1, 8, 32), near[:1, :1], torch.tensor(10.0))
     assert both.item() == pytest.approx((loss + second).item() / 2, rel=1e-4)
 
 
@@ -128,16 +130,16 @@ def test_recipe_data_and_card_lie_in_the_bundle(trained):
 
 def test_acceptance_and_card_come_from_the_held_out_drive(trained):
     from liploc_ros.encoders import ModelBundle
-    from liploc_ros.localization.calibration.samples import load_trials
+    from liploc_ros.localization.calibration.samples import load_samples
 
     out, run, output = trained
-    acceptance = ModelBundle.load(out).spec.acceptance
-    assert acceptance.source == "2011_09_26_drive_0098 held out, 19 images on the map, 38 from elsewhere"
+    confidence_model = ModelBundle.load(out).spec.confidence_model
+    assert confidence_model.source == "2011_09_26_drive_0098 held out, 19 images on the map, 38 from elsewhere"
     card = (out / "README.md").read_text()
     for text in (output, card):
         assert "held out: 19 images on the map, all headings searched, recall@1 within 5 degrees and 1 m" in text
-    assert f"confidence {acceptance.min_confidence:g}, lead {acceptance.min_margin:g}; 2011" in card
-    trials, spacing = load_trials(run / "trials.npz")
+    assert f"confidence {confidence_model.min_confidence:g}, lead {confidence_model.min_margin:g}; 2011" in card
+    trials, spacing = load_samples(run / "trials.npz")
     assert len(trials) == 57 and spacing == 1
 
 
@@ -149,7 +151,7 @@ def test_a_held_out_drive_that_calibrates_nothing_does_not_lose_the_model(traine
     from liploc_ros.learning.confidence import calibrate_on
 
     found = calibrate_on(open_drive(make_drive(tmp_path, frames=4)), [], ModelBundle.load(trained[0]), tmp_path)
-    assert found.acceptance.source == found.summary
+    assert found.confidence_model.source == found.summary
     assert found.summary.startswith("not calibrated on 2011_09_26_drive_0099: no scan is 8 m away")
 
 
@@ -245,12 +247,12 @@ def test_a_deployed_camera_encoder_takes_off_what_all_images_have_in_common():
 
     encoder = CameraCellEncoder(64, 256, 0.75, RANDOM)
     views = torch.randn(4, 3, 64, 256)
-    cells = encoder.train()(views).detach()
+    features = encoder.train()(views).detach()
     for _ in range(200):
-        encoder.remember(cells)
+        encoder.remember(features)
     encoder.trunk.eval(), encoder.head.eval()
     plain = encoder(views).detach()
-    assert torch.allclose(encoder.common, cells.mean(0), atol=1e-3)
+    assert torch.allclose(encoder.common, features.mean(0), atol=1e-3)
     assert torch.allclose(encoder.eval()(views), plain - 0.75 * encoder.common, atol=1e-5)
 
 

@@ -19,7 +19,7 @@ from liploc_ros.learning.trainer import Trainer  # noqa: E402
 NAMES = ("aligned", "toy")
 
 
-class Cells(AlignedMethod):
+class StoredFeatures(AlignedMethod):
     """Aligned views of noise."""
 
     def batch(self, samples, rng):
@@ -34,7 +34,7 @@ def step(name, processes):
     torch.set_num_threads(1)
     exact = {"batch": 4, "steps": 2, "precision": "float32"}
     recipe = read_recipe("aligned", {**exact, "micro_batch": 1 if name == "toy" else 0})
-    method = ToyMethod() if name == "toy" else Cells(recipe)
+    method = ToyMethod() if name == "toy" else StoredFeatures(recipe)
     trainer = Trainer(method, recipe, RANDOM, processes)
     whole = method.batch(toy_samples(4), None)
     loss = trainer.learn(split(whole, 4 // processes.size)[processes.rank])

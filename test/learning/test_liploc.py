@@ -7,13 +7,12 @@ import pytest
 
 from liploc_ros.datasets import open_drive
 from liploc_ros.encoders import lidar_input
-from liploc_ros.evaluation.calibration_samples import gather_trials
+from liploc_ros.evaluation.calibration_samples import gather_samples
 from liploc_ros.geometry import inverse
 from liploc_ros.geometry.se2 import difference
 from liploc_ros.localization import Localizer
 from liploc_ros.localization.calibration.fit import calibrate
-from liploc_ros.mapping import LidarMap, MapConfig, build_map_from_drive
-from liploc_ros.mapping.place_index import heading_yaw
+from liploc_ros.mapping import LidarMap, MapConfig, build_map
 from liploc_ros.views import draw_panorama
 
 torch = pytest.importorskip("torch", reason="torch is not installed: make train installs it")
@@ -197,9 +196,9 @@ def test_embeddings_are_unit_vectors_unless_as_released():
     for normalised in (True, False):
         encoder = ImageEncoder("test_resnet", RANDOM, 224, scaled_by="nearest", normalised=normalised).eval()
         with torch.inference_mode():
-            cells = encoder(views)
-        length = cells.norm(dim=1)
-        assert cells.shape == (2, 256, 1, 1) and torch.allclose(length, torch.ones(2, 1, 1), atol=1e-3)
+            features = encoder(views)
+        length = features.norm(dim=1)
+        assert features.shape == (2, 256, 1, 1) and torch.allclose(length, torch.ones(2, 1, 1), atol=1e-3)
         encoder.norm.weight.data *= 2
         with torch.inference_mode():
             assert torch.allclose(
@@ -271,7 +270,7 @@ def trained(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained_map(trained):
     drive, bundle = trained
-    return build_map_from_drive(drive, bundle, MapConfig(keyframe_spacing=0.5))
+    return build_map(drive, bundle, MapConfig(keyframe_spacing=0.5))
 
 
 def test_a_bundle_says_that_it_embeds_whole_images(trained):
@@ -284,11 +283,11 @@ def test_each_heading_of_a_map_is_the_embedding_of_what_lies_there(trained):
     drive, bundle = trained
     encoders, spec = bundle.encoders(), bundle.spec
     panorama = draw_panorama(drive.frames[0].read_points(), spec.grid)
-    cells = encoders.encode_panorama(panorama)
-    assert cells.shape == (1, 9, 256)
-    for heading, yaw in enumerate(heading_yaw(np.arange(9), spec.grid, spec.stride, spec.pool)):
+    features = encoders.encode_panorama(panorama)
+    assert features.shape == (1, 9, 256)
+    for heading, yaw in enumerate(spec.heading_yaw(np.arange(9))):
         view = lidar_input(panorama.facing(spec.grid, yaw), spec.grid, spec.inputs)
-        assert np.allclose(cells[0, heading], encoders.lidar.encode(view[None])[0, :, 0, 0], atol=1e-4)
+        assert np.allclose(features[0, heading], encoders.lidar.encode(view[None])[0, :, 0, 0], atol=1e-4)
 
 
 def test_an_image_is_localized_on_a_map_of_whole_embeddings(trained, trained_map):
@@ -299,7 +298,7 @@ def test_an_image_is_localized_on_a_map_of_whole_embeddings(trained, trained_map
     result = Localizer(trained_map, bundle).localize(read(), drive.cameras[name], 7)
     encoders = bundle.encoders()
     query = encoders.encode_camera(encoders.viewer(drive.cameras[name]).draw(read()))[0, 0]
-    scores = trained_map.cells[:, 0].astype(np.float32) @ query / 32767
+    scores = trained_map.features[:, 0].astype(np.float32) @ query / 32767
     place = np.unravel_index(scores.argmax(), scores.shape)[0]
     there = inverse(trained_map.T_map_base[place]) @ result.best.T_map_base
     assert np.linalg.norm(there[:2, 3]) < 2.5 and result.best.score >= scores.max() - 1e-3
@@ -308,11 +307,11 @@ def test_an_image_is_localized_on_a_map_of_whole_embeddings(trained, trained_map
 def test_whole_embeddings_are_calibrated_by_their_similarity_alone(trained, tmp_path):
     """Chance finds too few on noise: here each view's own row says where it was taken."""
     drive = open_drive(make_drive(tmp_path, frames=20))
-    trials = gather_trials(drive, [replace(trained[0], name="elsewhere")], trained[1])
+    trials = gather_samples(drive, [replace(trained[0], name="elsewhere")], trained[1])
     assert len(trials) == 26 and all(trial.rows.shape[1] == 2 and not trial.rows[:, 1].any() for trial in trials)
     told = [replace(trial, rows=told_rows(trial)) for trial in trials]
     found = calibrate([replace(trial, similarity=trial.rows[:, 0].astype(float)) for trial in told], 1.0, "made")
-    assert found.evidence[0] > 0 and found.evidence[1] == 0
+    assert found.score_weights[0] > 0 and found.score_weights[1] == 0
 
 
 def told_rows(trial):
@@ -326,17 +325,17 @@ def told_rows(trial):
 
 def test_a_saved_map_of_whole_embeddings_is_the_same_when_loaded(trained, trained_map, tmp_path):
     loaded = LidarMap.load(trained_map.save(tmp_path / "map").path, trained[1])
-    assert np.array_equal(loaded.cells, trained_map.cells) and loaded.manifest.pool == 1
-    assert loaded.index.search(loaded.cells[2][:, 4:5] / np.float32(32767), 1)[0].place == 2
+    assert np.array_equal(loaded.features, trained_map.features) and loaded.manifest.pool == 1
+    assert loaded.index.search(loaded.features[2][:, 4:5] / np.float32(32767), 1)[0].place == 2
 
 
 def test_a_map_is_found_in_by_its_own_embeddings(trained, trained_map):
     """Embeddings of any length keep it in the search: products decide, as released."""
-    cells = np.array(trained_map.cells)
-    cells[3] //= 2
+    features = np.array(trained_map.features)
+    features[3] //= 2
     shorter = replace(
-        trained_map, cells=cells, index=type(trained_map.index).build(cells, trained[1].spec.grid, 100, 1, 256)
+        trained_map, features=features, index=type(trained_map.index).build(features, trained[1].spec.grid, 100, 1, 256)
     )
-    best = shorter.index.search(cells[3][:, 4:5] / np.float32(32767), 60)
+    best = shorter.index.search(features[3][:, 4:5] / np.float32(32767), 60)
     scores = {(c.place, c.heading): c.score for c in best}
-    assert scores[3, 4] == pytest.approx(np.square(cells[3, 0, 4] / 32767).sum(), rel=1e-3)
+    assert scores[3, 4] == pytest.approx(np.square(features[3, 0, 4] / 32767).sum(), rel=1e-3)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.localization.calibration.fit import CalibrationError, calibrate, coverage, fit_evidence, summary
-from liploc_ros.localization.calibration.samples import Trial, TrialError, load_trials, save_trials
-from liploc_ros.localization.calibration.storage import kind_of, read_acceptance, write_acceptance
+from liploc_ros.localization.calibration.samples import ConfidenceSample, SampleError, load_samples, save_samples
+from liploc_ros.localization.calibration.storage import kind_of, read_confidence_model, write_confidence_model
 from liploc_ros.localization.confidence import log_odds_of
 
 SIGMA = 0.5  # metres along the path by which the made answers are off
@@ -29,7 +29,7 @@ def made_trials(rng, count=150, elsewhere=80):
         seen_at = true[0] + rng.normal(0, SIGMA)
         if number < count:
             rows[:, 0] += 0.8 * np.exp(-(((x - seen_at) / 0.7) ** 2)) * (poses[:, 2] == 0)
-        trials.append(Trial(poses, rows, rows[:, 0].astype(float), true if number < count else None, 60.0))
+        trials.append(ConfidenceSample(poses, rows, rows[:, 0].astype(float), true if number < count else None, 60.0))
     return trials
 
 
@@ -62,8 +62,8 @@ def test_nothing_is_learnt_without_images_on_the_map(trials):
 
 
 def test_trials_come_back_from_a_file(trials, tmp_path):
-    save_trials(tmp_path / "trials.npz", trials[-100:], 0.5)
-    found, spacing = load_trials(tmp_path / "trials.npz")
+    save_samples(tmp_path / "trials.npz", trials[-100:], 0.5)
+    found, spacing = load_samples(tmp_path / "trials.npz")
     assert spacing == 0.5 and len(found) == 100
     for ours, theirs in zip(trials[-100:], found, strict=True):
         assert np.array_equal(ours.poses, theirs.poses) and np.array_equal(ours.rows, theirs.rows)
@@ -74,13 +74,13 @@ def test_trials_come_back_from_a_file(trials, tmp_path):
 @given(data=st.data())
 def test_a_damaged_file_of_trials_is_named(tmp_path_factory, trials, data):
     path = tmp_path_factory.getbasetemp() / "damaged.npz"
-    save_trials(path, trials[:2], 1.0)
+    save_samples(path, trials[:2], 1.0)
     content = bytearray(path.read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
-    with suppress(TrialError):  # a flipped bit may be one that is not looked at
-        assert load_trials(path)
+    with suppress(SampleError):  # a flipped bit may be one that is not looked at
+        assert load_samples(path)
 
 
 @pytest.mark.parametrize(
@@ -94,14 +94,14 @@ def test_a_damaged_file_of_trials_is_named(tmp_path_factory, trials, data):
     ],
 )
 def test_arrays_that_contradict_one_another_are_named(trials, tmp_path, change, why):
-    save_trials(tmp_path / "trials.npz", trials[:1], 1.0)
+    save_samples(tmp_path / "trials.npz", trials[:1], 1.0)
     with np.load(tmp_path / "trials.npz") as stored:
         arrays = dict(stored) | change
     file = io.BytesIO()
     np.savez(file, **arrays)
     (tmp_path / "trials.npz").write_bytes(file.getvalue())
-    with pytest.raises(TrialError, match=why):
-        load_trials(tmp_path / "trials.npz")
+    with pytest.raises(SampleError, match=why):
+        load_samples(tmp_path / "trials.npz")
 
 
 def test_a_calibration_is_kept_in_bundle_map_or_file(fitted, bundle, demo_map, tmp_path):
@@ -109,13 +109,13 @@ def test_a_calibration_is_kept_in_bundle_map_or_file(fitted, bundle, demo_map, t
     demo_map.save(tmp_path / "map")
     for place, kind in ((model, "bundle"), (tmp_path / "map", "map"), (tmp_path / "new/found.json", "file")):
         assert kind_of(place) == kind
-        write_acceptance(place, fitted)
-        assert read_acceptance(place) == fitted
+        write_confidence_model(place, fitted)
+        assert read_confidence_model(place) == fitted
     assert ModelBundle.load(model).id == bundle.id
     for content in (b"", b"{}", b"\xff"):
         (tmp_path / "found.json").write_bytes(content)
         with pytest.raises(CalibrationError, match="fit it again"):
-            read_acceptance(tmp_path / "found.json")
+            read_confidence_model(tmp_path / "found.json")
     with pytest.raises(CalibrationError, match=r"ends in \.json"):
         kind_of(tmp_path / "nothing")
 

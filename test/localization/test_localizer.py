@@ -76,7 +76,9 @@ def test_an_image_of_the_wrong_size_is_refused(localizer, demo_camera):
 
 def test_a_map_of_another_model_is_refused(demo_map, bundle):
     other = demo_map.manifest.model_copy(update={"model_id": "0" * 64})
-    foreign = LidarMap(other, demo_map.T_map_base, demo_map.cells, demo_map.keyframes, demo_map.points, demo_map.index)
+    foreign = LidarMap(
+        other, demo_map.T_map_base, demo_map.features, demo_map.keyframes, demo_map.points, demo_map.index
+    )
     with pytest.raises(MapError, match="made by model 000000000000"):
         Localizer(foreign, bundle)
 
@@ -88,11 +90,11 @@ def test_two_places_that_look_alike_are_ambiguous_and_both_are_kept(demo_map, bu
     twice = LidarMap(
         demo_map.manifest,
         np.concatenate([demo_map.T_map_base, there]),
-        np.concatenate([demo_map.cells, demo_map.cells]),
+        np.concatenate([demo_map.features, demo_map.features]),
         demo_map.keyframes,
         demo_map.points,
         type(demo_map.index).build(
-            np.concatenate([demo_map.cells, demo_map.cells]),
+            np.concatenate([demo_map.features, demo_map.features]),
             bundle.spec.grid,
             bundle.spec.stride,
             bundle.spec.pool,
@@ -126,17 +128,17 @@ def test_matches_that_agree_are_one_group_and_every_match_is_in_at_most_one(rng)
 
 def test_comparing_counts_similarity_and_distinctness_of_each_row_at_each_shift(rng):
     """Against the formula, cell by cell."""
-    cells, windows = rng.normal(size=(4, 6, 3)).astype(np.float32), rng.normal(size=(2, 4, 10, 3)).astype(np.float32)
-    cells /= np.linalg.norm(cells, axis=-1, keepdims=True)
+    features, windows = rng.normal(size=(4, 6, 3)).astype(np.float32), rng.normal(size=(2, 4, 10, 3)).astype(np.float32)
+    features /= np.linalg.norm(features, axis=-1, keepdims=True)
     windows /= np.linalg.norm(windows, axis=-1, keepdims=True)
-    cells[:, 0], windows[1, 2, :5] = 0, 0
-    compared = compare(cells, windows, 2)
+    features[:, 0], windows[1, 2, :5] = 0, 0
+    compared = compare(features, windows, 2)
     for m, s, row in np.ndindex(2, 5, 4):
         window = windows[m, row, s : s + 6]
         returned = window[window.any(axis=1)]
-        both = [i for i in range(6) if window[i].any() and cells[row, i].any()]
-        own = [float(cells[row, i] @ window[i]) for i in both]
-        shares = [1 / np.exp(SHARPNESS * (returned - window[i]) @ cells[row, i]).sum() for i in both]
+        both = [i for i in range(6) if window[i].any() and features[row, i].any()]
+        own = [float(features[row, i] @ window[i]) for i in both]
+        shares = [1 / np.exp(SHARPNESS * (returned - window[i]) @ features[row, i]).sum() for i in both]
         distinct = [max(0.0, np.log(len(returned) * share)) for share in shares]
         assert compared.rows[m, s, row] == pytest.approx(np.mean(own or [0]), abs=1e-5)
         assert compared.rows[m, s, 4 + row] == pytest.approx(np.mean(distinct or [0]), abs=1e-4)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from liploc_ros.geometry import pose_from_yaw
-from liploc_ros.geometry.se2 import compose, planar_of
+from liploc_ros.geometry.se2 import compose, se2_of
 from liploc_ros.localization import Localizer, LocalizerConfig
 from liploc_ros.localization.tracking.config import TrackingConfig
 from liploc_ros.localization.tracking.measurement import Sighting
 from liploc_ros.localization.tracking.mixture_filter import Belief
 from liploc_ros.localization.tracking.motion import Motion, motion_between
-from liploc_ros.localization.tracking.result import PASSED_OVER, State
+from liploc_ros.localization.tracking.result import PASSED_OVER, TrackingState
 
 SECOND = 1_000_000_000
 NOTHING = Sighting(np.zeros((0, 3)), np.zeros(0), np.zeros(0), np.ones(3))  # an image that matches nowhere
@@ -45,8 +45,10 @@ def drive(localizer, camera, frames, with_odometry=True):
 
 def test_a_drive_from_an_unknown_start_ends_localized_where_the_vehicle_is(localizer, demo_camera, frames):
     tracked = drive(localizer, demo_camera, frames[:12])
-    assert tracked[-1].state is State.LOCALIZED and away(tracked[-1], frames[11][2]) < 1
-    assert all(t.state is not State.LOCALIZED or away(t, T) < 2 for t, (_, _, T) in zip(tracked, frames, strict=False))
+    assert tracked[-1].state is TrackingState.LOCALIZED and away(tracked[-1], frames[11][2]) < 1
+    assert all(
+        t.state is not TrackingState.LOCALIZED or away(t, T) < 2 for t, (_, _, T) in zip(tracked, frames, strict=False)
+    )
 
 
 def test_it_is_localized_without_odometry_too_but_less_sure(localizer, demo_camera, frames):
@@ -107,7 +109,7 @@ def test_a_vehicle_that_parks_stays_localized(localizer, demo_camera, frames):
     image, stamp, T = drive(localizer, demo_camera, frames[:12]) and frames[11]
     for minute in range(10):
         parked = localizer.track(image, demo_camera, stamp + (minute + 1) * 60 * SECOND, T)
-    assert parked.state is State.LOCALIZED and away(parked, T) < 1
+    assert parked.state is TrackingState.LOCALIZED and away(parked, T) < 1
 
 
 def test_what_an_image_tells_by_itself_does_not_hang_on_what_was_tracked(demo_map, bundle, demo_camera, frames):
@@ -123,9 +125,9 @@ def test_a_clock_that_is_set_back_begins_tracking_anew(localizer, demo_camera, f
     drive(localizer, demo_camera, frames[:10])
     image, stamp, T = frames[3]
     again = localizer.track(image, demo_camera, stamp - 3600 * SECOND, T)
-    assert "the clock went back by" in again.message and again.state is not State.LOCALIZED
+    assert "the clock went back by" in again.message and again.state is not TrackingState.LOCALIZED
     rest = drive(localizer, demo_camera, [(i, t - 3600 * SECOND, T) for i, t, T in frames[4:16]])
-    assert rest[-1].state is State.LOCALIZED and away(rest[-1], frames[15][2]) < 1
+    assert rest[-1].state is TrackingState.LOCALIZED and away(rest[-1], frames[15][2]) < 1
 
 
 def test_odometry_that_jumps_begins_tracking_anew(localizer, demo_camera, frames):
@@ -142,7 +144,7 @@ def test_a_kidnapped_vehicle_finds_itself_again(localizer, demo_camera, frames):
     moved = drive(localizer, demo_camera, [(i, t + later, T_odom_odom @ T) for i, t, T in frames[25:36]])
     assert away(moved[-1], frames[35][2]) < 1
     wrong = [t for t, (_, _, T) in zip(moved[3:], frames[28:36], strict=True) if away(t, T) > 5]
-    assert not any(t.state is State.LOCALIZED for t in wrong)
+    assert not any(t.state is TrackingState.LOCALIZED for t in wrong)
 
 
 def test_two_cameras_weigh_one_belief_though_their_images_come_in_any_order(localizer, demo_camera, frames):
@@ -152,7 +154,7 @@ def test_two_cameras_weigh_one_belief_though_their_images_come_in_any_order(loca
         shift = (stamp - earlier) - SECOND // 2  # as if the frames were half a second apart
         localizer.track(image, demo_camera, stamp, T)
         last = localizer.track(old, other, earlier + shift, T_earlier)
-    assert last.localization is not None and away(last, frames[9][2]) < 1 and last.state is State.LOCALIZED
+    assert last.localization is not None and away(last, frames[9][2]) < 1 and last.state is TrackingState.LOCALIZED
     way = np.linalg.norm(frames[9][2][:2, 3] - frames[8][2][:2, 3])
     assert localizer.tracker._seen["other"].way == 0 and localizer.tracker._seen[demo_camera.frame_id].way < 2 * way
 
@@ -160,13 +162,13 @@ def test_two_cameras_weigh_one_belief_though_their_images_come_in_any_order(loca
 def test_places_that_are_not_on_the_map_never_end_localized(demo_map, bundle, demo_camera, frames):
     """The first 70 m of the street are the map; the vehicle drives on the rest of it."""
     part = slice(0, 70)
-    cells = np.asarray(demo_map.cells)[part]
-    index = type(demo_map.index).build(cells, bundle.spec.grid, bundle.spec.stride, bundle.spec.pool, 256)
-    begun = replace(demo_map, T_map_base=demo_map.T_map_base[part], cells=cells, index=index)
+    features = np.asarray(demo_map.features)[part]
+    index = type(demo_map.index).build(features, bundle.spec.grid, bundle.spec.stride, bundle.spec.pool, 256)
+    begun = replace(demo_map, T_map_base=demo_map.T_map_base[part], features=features, index=index)
     beyond = [f for f in frames if np.linalg.norm(begun.T_map_base[:, :2, 3] - f[2][:2, 3], axis=1).min() > 15]
     assert len(beyond) > 10
     tracked = drive(Localizer(begun, bundle), demo_camera, beyond)
-    assert not any(t.state is State.LOCALIZED for t in tracked)
+    assert not any(t.state is TrackingState.LOCALIZED for t in tracked)
 
 
 def test_hypotheses_come_most_probable_first_and_add_up_with_being_lost(localizer, demo_camera, frames):
@@ -239,4 +241,4 @@ def test_an_image_draws_a_hypothesis_to_where_it_matches():
 def test_planar_poses_of_one_another_are_those_of_matrices(rng):
     a, b = rng.uniform(-3, 3, (2, 3))
     T = pose_from_yaw(a[0], a[1], 0, a[2]) @ pose_from_yaw(b[0], b[1], 0, b[2])
-    assert compose(a, b) == pytest.approx(planar_of(T))
+    assert compose(a, b) == pytest.approx(se2_of(T))

@@ -8,9 +8,10 @@ import textwrap
 import numpy as np
 import pytest
 
+from liploc_ros.encoders.spec import FeatureLayout
 from liploc_ros.geometry import ViewGrid, pose_from_yaw
-from liploc_ros.mapping import KeyframeSelector, LidarMap, MapConfig, MapError, build_map
-from liploc_ros.mapping.place_index import PlaceIndex, describe, describe_headings, heading_yaw, stored_cells
+from liploc_ros.mapping import KeyframeSelector, LidarMap, MapConfig, MapError, build_map_from_keyframes
+from liploc_ros.mapping.place_index import PlaceIndex, describe, describe_headings, quantize_features
 from liploc_ros.mapping.places import places_along
 
 
@@ -23,7 +24,7 @@ def circle(radius=30.0, steps=200):
 def test_keyframes_are_at_least_their_spacing_apart():
     selector = KeyframeSelector(10, np.eye(4))
     for pose in circle():
-        selector.add(0, pose, lambda: np.zeros((1, 4), np.float32))
+        selector.add_scan(0, pose, lambda: np.zeros((1, 4), np.float32))
     places = np.stack([k.T_map_base[:3, 3] for k in selector.keyframes])
     apart = np.linalg.norm(np.diff(places, axis=0), axis=1)
     assert apart.min() >= 10 and apart.max() < 11 and len(selector.path) == 200
@@ -51,43 +52,47 @@ def test_no_places_are_drawn_across_a_gap():
 
 
 def test_a_heading_is_a_window_of_the_panorama(rng):
-    cells = rng.integers(-127, 128, (1, 8, 144, 32)).astype(np.int8)
-    grid = ViewGrid()
-    described = describe_headings(cells, grid, 8, 2)
+    features = rng.integers(-127, 128, (1, 8, 144, 32)).astype(np.int8)
+    layout = FeatureLayout(grid=ViewGrid(), stride=8, pool=2, channels=32)
+    described = describe_headings(features, layout)
     for heading in (0, 5, 70):
         columns = (np.arange(32) + 2 * heading) % 144
-        assert np.allclose(described[heading], describe(cells[0][:, columns].astype(np.float32), 2), atol=1e-6)
-    straight = np.flatnonzero(np.isclose(heading_yaw(np.arange(72), grid, 8, 2), 0))
-    assert straight.tolist() == [(grid.panorama_width - grid.width) // 2 // 16]
+        assert np.allclose(described[heading], describe(features[0][:, columns].astype(np.float32), 2), atol=1e-6)
+    straight = np.flatnonzero(np.isclose(layout.heading_yaws, 0))
+    assert straight.tolist() == [(layout.grid.panorama_width - layout.grid.width) // 2 // 16]
 
 
 def test_a_heading_of_whole_image_embeddings_is_one_of_them_at_its_length(rng):
     grid = ViewGrid(azimuth_deg=120, width=300, height=32, far=50)
+    layout = FeatureLayout(grid=grid, method="liploc", stride=25, pool=1, channels=16)
     embeddings = rng.normal(0, 0.1, (2, 1, 36, 16)).astype(np.float32)
-    described = describe_headings(np.stack([stored_cells(e) for e in embeddings]), grid, 25, 1)
+    described = describe_headings(np.stack([quantize_features(e) for e in embeddings]), layout)
     assert np.allclose(described, embeddings.reshape(72, 16), atol=1e-4)
     assert np.allclose(describe(embeddings[1][:, 3:4], 1), described[36 + 3], atol=1e-4)
-    assert heading_yaw(np.array([12, 21]), grid, 25, 1) == pytest.approx([0, -np.pi / 2])
+    assert layout.heading_yaw(np.array([12, 21])) == pytest.approx([0, -np.pi / 2])
 
 
 def test_search_finds_what_comparing_with_everything_finds(demo_map):
-    cells = np.asarray(demo_map.cells[60][:, 56:88], np.float32)
-    descriptors = describe_headings(np.asarray(demo_map.cells), demo_map.manifest.grid, demo_map.manifest.stride, 1)
-    best = int(np.argmax(descriptors @ describe(cells, 1)))
-    found = demo_map.index.search(cells, 5)
+    features = np.asarray(demo_map.features[60][:, 56:88], np.float32)
+    descriptors = describe_headings(np.asarray(demo_map.features), demo_map.manifest.layout)
+    best = int(np.argmax(descriptors @ describe(features, 1)))
+    found = demo_map.index.search(features, 5)
     assert (found[0].place, found[0].heading) == divmod(best, 144) == (60, 56)
 
 
 def test_few_descriptors_are_indexed_uncompressed(rng):
-    cells = rng.integers(-127, 128, (2, 8, 144, 32)).astype(np.int8)
-    found = PlaceIndex.build(cells, ViewGrid(), 8, 2, 256).search(cells[1][:, 20:52].astype(np.float32), 1)
+    features = rng.integers(-127, 128, (2, 8, 144, 32)).astype(np.int8)
+    layout = FeatureLayout(grid=ViewGrid(), stride=8, pool=2, channels=32)
+    found = PlaceIndex.build(features, layout, 256).search(features[1][:, 20:52].astype(np.float32), 1)
     assert (found[0].place, found[0].heading) == (1, 10) and found[0].score == pytest.approx(1)
 
 
 def test_a_saved_map_is_the_same_when_loaded(saved_map, demo_map, bundle):
     loaded = LidarMap.load(saved_map, bundle)
-    assert np.array_equal(loaded.cells, demo_map.cells) and np.array_equal(loaded.T_map_base, demo_map.T_map_base)
-    assert loaded.manifest.places == len(loaded.cells) and loaded.manifest.calibration == bundle.spec.acceptance
+    assert np.array_equal(loaded.features, demo_map.features) and np.array_equal(loaded.T_map_base, demo_map.T_map_base)
+    assert (
+        loaded.manifest.places == len(loaded.features) and loaded.manifest.calibration == bundle.spec.confidence_model
+    )
 
 
 def test_stored_points_are_the_scans_to_a_centimetre(demo_map, demo_scan):
@@ -112,8 +117,8 @@ def test_a_flipped_byte_is_found_and_the_file_named(saved_map, name):
 
 def test_a_lost_index_is_made_again(saved_map, demo_map):
     (saved_map / "index.faiss").unlink()
-    cells = np.asarray(demo_map.cells[30][:, 10:42], np.float32)
-    assert LidarMap.load(saved_map).index.search(cells, 1)[0].place == 30
+    features = np.asarray(demo_map.features[30][:, 10:42], np.float32)
+    assert LidarMap.load(saved_map).index.search(features, 1)[0].place == 30
 
 
 def test_a_map_of_another_model_is_refused_with_both_names(saved_map, bundle):
@@ -137,7 +142,7 @@ def test_a_folder_that_is_no_map_is_not_replaced(tmp_path, demo_map):
 
 def test_no_keyframes_make_no_map(bundle):
     with pytest.raises(MapError, match="no keyframes"):
-        build_map([], bundle, MapConfig())
+        build_map_from_keyframes([], bundle, MapConfig())
 
 
 def test_killing_a_save_leaves_the_previous_map_whole(saved_map):
@@ -216,9 +221,9 @@ def change_manifest(path, **changes):
 def test_compressed_descriptors_rank_as_their_products_do(demo_map):
     """Descriptors of a map have much in common; a compression that took it off would rank by another product."""
     manifest = demo_map.manifest
-    cells = np.asarray(demo_map.cells)
-    descriptors = describe_headings(cells, manifest.grid, manifest.stride, manifest.pool)
-    views = [cells[place][:, 56:88].astype(np.float32) + 40 for place in range(5, len(cells), 20)]
+    features = np.asarray(demo_map.features)
+    descriptors = describe_headings(features, manifest.layout)
+    views = [features[place][:, 56:88].astype(np.float32) + 40 for place in range(5, len(features), 20)]
     for view in views:
         products = descriptors @ describe(view, manifest.pool)
         found = demo_map.index.search(view, 1)[0]

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("rclpy")
 
 from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
-from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.msg import TrackingState, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
@@ -327,7 +327,8 @@ def test_a_lifecycle_manager_can_start_stop_and_start_again(bench, settings, ima
         transition = Transition(id=getattr(Transition, f"TRANSITION_{step}"))
         assert bench.call(ChangeState, "/localizer/change_state", ChangeState.Request(transition=transition)).success
     assert (
-        bench.call(GetState, "/localizer/get_state", GetState.Request()).current_state.id == State.PRIMARY_STATE_ACTIVE
+        bench.call(GetState, "/localizer/get_state", GetState.Request()).current_state.id
+        == TrackingState.PRIMARY_STATE_ACTIVE
     )
     bench.publish(INFO, info)
     bench.publish(IMAGE, image)

@@ -13,7 +13,7 @@ from support.ros_bench import BEST_EFFORT, LATCHED, messages_of, run_process
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import pose_from_yaw
 from liploc_ros.mapping import LidarMap
-from liploc_ros.mapping.places import arc_length
+from liploc_ros.mapping.places import path_distance
 from liploc_ros.msg import MapProgress
 from liploc_ros.nodes.common.conversions import stamp_ns_of
 from liploc_ros.nodes.common.mounts import MountError, format_mount
@@ -128,7 +128,7 @@ def test_the_running_length_is_that_of_the_path(collector):
         collector.add_odometry(second * SECOND, pose_from_yaw(float(second), second % 3, 0, 0))
         collector.add_scan(second * SECOND, lambda: np.eye(4), no_points)
     collected = collector.collected()
-    assert collector.path_length == pytest.approx(arc_length(np.stack(collected.path))[-1])
+    assert collector.path_length == pytest.approx(path_distance(np.stack(collected.path))[-1])
     assert collector.keyframes == len(collected.keyframes) > 1
 
 

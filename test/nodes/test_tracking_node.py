@@ -13,7 +13,7 @@ from nav_msgs.msg import Odometry
 from support.ros_bench import IMAGE, INFO, messages_of
 
 from liploc_ros.geometry import pose_from_yaw
-from liploc_ros.localization import Hypothesis, Localization, Localizer, State, Status, Tracking
+from liploc_ros.localization import Hypothesis, Localization, Localizer, Status, TrackingResult, TrackingState
 from liploc_ros.msg import Belief, PoseHypothesisArray
 from liploc_ros.nodes.common.conversions import header_at, stamp_ns_of
 from liploc_ros.nodes.common.mounts import format_mount
@@ -124,7 +124,7 @@ def test_an_accepted_image_gives_no_pose_where_what_was_seen_before_speaks_for_a
     here = Hypothesis(np.eye(4), np.eye(6), 0.7, 0.9, 0, "camera", 0.9)
     believed = replace(here, T_map_base=pose_from_yaw(ahead, 0, 0, 0))
     alone = Localization(Status.SUCCESS, "", (here,), 0, 1.0)
-    tracking = Tracking(State.CONVERGING, "", 0.4, (believed,), alone, 0, 1.0)
+    tracking = TrackingResult(TrackingState.CONVERGING, "", 0.4, (believed,), alone, 0, 1.0)
     attempt = Attempt(alone, tracking, LocalizerEngine(Localizer(demo_map, bundle), "", ""))
     assert attempt.certainty is certainty and (attempt.pose is None) == (certainty is Certainty.NO_POSE)
 

@@ -14,7 +14,7 @@ from liploc_ros.views import (
     ImageError,
     PointsError,
     Scan,
-    StillScans,
+    StaticScans,
     ViewError,
     decode_image,
     draw_panorama,
@@ -189,12 +189,12 @@ def test_what_another_scan_saw_through_is_dropped_and_what_stands_still_is_kept(
     T_later = pose_from_yaw(6.0, 0.0, 0.0, 0.0)
     first = Scan(np.concatenate([wall(25.0), parked, car]), np.eye(4))  # the car ahead is gone in the second scan
     second = Scan(np.concatenate([wall(19.0), parked - np.float32([6, 0, 0, 0])]), T_later)
-    scans = StillScans([first, second], np.array([[0, 0, 0], [6.0, 0, 0]]))
-    cleaned, other = scans.still(0), scans.still(1)
+    scans = StaticScans([first, second], np.array([[0, 0, 0], [6.0, 0, 0]]))
+    cleaned, other = scans.static_scan(0), scans.static_scan(1)
     assert len(cleaned.points) == len(first.points) - len(car) and not (cleaned.points[:, 0] == 14).any()
     assert len(other.points) == len(second.points)
-    assert len(scans.still(0, observers=np.array([True, False])).points) == len(first.points)  # none may tell
+    assert len(scans.static_scan(0, observers=np.array([True, False])).points) == len(first.points)  # none may tell
 
 
 def test_a_single_scan_has_nothing_that_another_saw_through(demo_scan):
-    assert len(StillScans([Scan(demo_scan, np.eye(4))], np.zeros((1, 3))).still(0).points) == len(demo_scan)
+    assert len(StaticScans([Scan(demo_scan, np.eye(4))], np.zeros((1, 3))).static_scan(0).points) == len(demo_scan)

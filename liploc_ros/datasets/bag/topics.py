@@ -3,10 +3,11 @@
 from collections.abc import Collection
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from liploc_ros.datasets.bag.file import BagFile
 from liploc_ros.datasets.drive import DatasetError
+from liploc_ros.schema import FrozenModel
 
 POINT_TYPES = ("sensor_msgs/msg/PointCloud2",)
 ODOMETRY_TYPES = ("nav_msgs/msg/Odometry",)
@@ -17,10 +18,8 @@ Kind = Literal["points", "odometry", "images"]
 """What can be asked of a bag."""
 
 
-class BagTopics(BaseModel):
+class BagTopics(FrozenModel):
     """Topics to read; what is left out is found by its type."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     points: str | None = Field(None, description="sensor_msgs/PointCloud2 of the LiDAR")
     odometry: str | None = Field(None, description="nav_msgs/Odometry of the vehicle")

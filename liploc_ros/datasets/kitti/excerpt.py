@@ -6,16 +6,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from liploc_ros.datasets.drive import DatasetError, Drive
 from liploc_ros.datasets.kitti.to_bag import KittiBagOptions, KittiSelection, write_kitti_bag
+from liploc_ros.schema import FrozenModel
 
 
-class ExcerptOptions(BaseModel):
+class ExcerptOptions(FrozenModel):
     """What goes into an excerpt, and how finely."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     scan_spacing: float = Field(10.0, gt=0, description="way between scans [m]")
     images: int = Field(40, gt=0, description="how many images, spread evenly over the way")

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from liploc_ros.datasets.bag import messages
 from liploc_ros.datasets.bag.writer import BagWriter
 from liploc_ros.datasets.drive import DatasetError, Drive, Frame
 from liploc_ros.datasets.kitti.oxts import OxtsRecord, read_oxts, read_timestamps, stamp_of
+from liploc_ros.schema import FrozenModel
 
 ODOMETRY_FRAME = "odom"
 
@@ -23,10 +24,8 @@ TILT_SIGMA, HEADING_SIGMA, RATE_SIGMA = np.deg2rad([0.03, 0.1, 0.1])
 HEIGHT_FACTOR = 2.0
 
 
-class KittiBagOptions(BaseModel):
+class KittiBagOptions(FrozenModel):
     """What of a drive goes into a bag, and how."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     compressed: bool = Field(False, description="JPEG images (CompressedImage) rather than raw ones")
     quality: int = Field(95, ge=1, le=100, description="quality of the JPEG images")

@@ -8,11 +8,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from liploc_ros.encoders.encoder import ModelError
 from liploc_ros.encoders.tensorrt.engine_key import EngineKey
 from liploc_ros.encoders.tensorrt.file_lock import locked
+from liploc_ros.schema import FrozenModel
 
 LOG = logging.getLogger(__name__)
 WAIT = 3600.0  # s; longer than any build may take
@@ -26,10 +27,8 @@ def default_folder() -> Path:
     return (Path(root) if Path(root).is_absolute() else Path.home() / ".cache") / "liploc_ros" / "engines"
 
 
-class EngineRecord(BaseModel):
+class EngineRecord(FrozenModel):
     """What lies beside an engine."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     key: EngineKey
     model: str = Field("", description="the ONNX file that it was built from")

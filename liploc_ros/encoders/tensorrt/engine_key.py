@@ -4,12 +4,13 @@ import hashlib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from liploc_ros.encoders.encoder import ModelError
-from liploc_ros.encoders.spec import HEADINGS_AT_ONCE, ModelSpec, Part
+from liploc_ros.encoders.spec import HEADINGS_PER_BATCH, ModelSpec, Part
 from liploc_ros.encoders.tensorrt.fp16 import SCHEME
 from liploc_ros.encoders.tensorrt.module import Flavour, FlavourName
+from liploc_ros.schema import FrozenModel
 
 Precision = Literal["fp32", "fp16"]
 Shape = tuple[int, int, int, int]
@@ -19,10 +20,8 @@ PANORAMAS_AT_ONCE = 4
 WORKSPACE = 1 << 30
 
 
-class Profile(BaseModel):
+class Profile(FrozenModel):
     """Shapes (N, 3, H, W) of the input that an engine takes; it is quickest at ``usual``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     least: Shape
     usual: Shape
@@ -35,10 +34,8 @@ class Profile(BaseModel):
         )
 
 
-class EngineKey(BaseModel):
+class EngineKey(FrozenModel):
     """All that an engine depends on; its digest names the engine's files."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     onnx: str = Field(description="sha256 of the ONNX file")
     flavour: FlavourName
@@ -71,7 +68,7 @@ def profile_of(spec: ModelSpec, part: Part) -> Profile:
         )
     if spec.method == "liploc":
         size = (3, grid.height, grid.width)
-        return Profile(least=(1, *size), usual=(HEADINGS_AT_ONCE, *size), most=(HEADINGS_AT_ONCE, *size))
+        return Profile(least=(1, *size), usual=(HEADINGS_PER_BATCH, *size), most=(HEADINGS_PER_BATCH, *size))
     around = grid.panorama_width + 2 * inputs.panorama_margin
     return Profile(
         least=(1, 3, grid.height, grid.width),

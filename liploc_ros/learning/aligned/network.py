@@ -57,16 +57,16 @@ class CameraCellEncoder(CellEncoder):
         self.share = share
         self.register_buffer("common", torch.zeros(CHANNELS, height // STRIDE, width // STRIDE))
 
-    def remember(self, cells: torch.Tensor) -> None:
+    def remember(self, features: torch.Tensor) -> None:
         """Move what is common towards the mean of a batch's cells (B, D, h, w)."""
         with torch.no_grad():
-            self.common.lerp_(cells.mean(dim=0), FORGETTING)
+            self.common.lerp_(features.mean(dim=0), FORGETTING)
 
-    def without_common(self, cells: torch.Tensor) -> torch.Tensor:
+    def without_common(self, features: torch.Tensor) -> torch.Tensor:
         """Return cells less what is common."""
-        return cells - self.share * self.common
+        return features - self.share * self.common
 
     def forward(self, views: torch.Tensor) -> torch.Tensor:
         """Return unit cell vectors while training, and without what is common when deployed."""
-        cells = super().forward(views)
-        return cells if self.training else self.without_common(cells)
+        features = super().forward(views)
+        return features if self.training else self.without_common(features)

@@ -2,16 +2,15 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from liploc_ros.geometry import ViewGrid
 from liploc_ros.learning.recipe import BaseRecipe
+from liploc_ros.schema import FrozenModel
 
 
-class VirtualViews(BaseModel):
+class VirtualViews(FrozenModel):
     """LiDAR views that are drawn at a frame's place from the scans of other frames. Lengths in metres."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     views: int = Field(6, ge=0, description="drawn for each frame, besides that of its own scan")
     nearest: float = Field(1.0, ge=0, description="least distance to the scans that a view is drawn from ...")

@@ -12,7 +12,7 @@ from liploc_ros.geometry import Pose, ViewGrid
 from liploc_ros.learning.aligned.recipe import VirtualViews
 from liploc_ros.learning.sampling import pose_of, scans_around, view_pose
 from liploc_ros.mapping.drive_scans import DriveScans
-from liploc_ros.views import CameraView, CameraViewer, Panorama, Scan, StillScans, draw_virtual_view
+from liploc_ros.views import CameraView, CameraViewer, Panorama, Scan, StaticScans, draw_virtual_view
 
 CONTEXT = 32  # columns of LiDAR view beyond the camera's on both sides: a window of a panorama has them too
 STILL_SCANS_AT_HAND = 100  # of a drive, 2 MB each
@@ -45,7 +45,7 @@ def samples_of(
     viewers = {name: CameraViewer(grid, mounted) for name, mounted in drive.cameras.items()}
     places = np.array([pose_of(frame)[:3, 3] for frame in frames])
     scans = DriveScans(frames, drive.T_base_lidar)
-    still = lru_cache(STILL_SCANS_AT_HAND)(StillScans(scans, places).still)
+    still = lru_cache(STILL_SCANS_AT_HAND)(StaticScans(scans, places).static_scan)
     samples = []
     for i, frame in enumerate(tqdm(frames, desc=f"views of {drive.name}", disable=not progress)):
         virtual = []

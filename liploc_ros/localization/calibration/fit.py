@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, log_expit, logsumexp
 
-from liploc_ros.encoders.spec import AcceptanceSpec
+from liploc_ros.encoders.spec import ConfidenceModel
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import angle_difference
-from liploc_ros.geometry.se2 import Planar, difference
-from liploc_ros.localization.calibration.samples import Trial
+from liploc_ros.geometry.se2 import PoseSE2, difference
+from liploc_ros.localization.calibration.samples import ConfidenceSample
 from liploc_ros.localization.clustering import groups_of
 from liploc_ros.localization.confidence import log_odds_of, log_times_longer, signs_of
 from liploc_ros.localization.config import LocalizerConfig
@@ -58,11 +58,11 @@ class Answer:
 
 
 def calibrate(
-    trials: Sequence[Trial],
+    trials: Sequence[ConfidenceSample],
     spacing: float,
     source: str,
     config: LocalizerConfig = LocalizerConfig(),  # noqa: B008  frozen
-) -> AcceptanceSpec:
+) -> ConfidenceModel:
     """Return the calibration that fits trials of images on the map, and of images from elsewhere.
 
     Args:
@@ -83,16 +83,16 @@ def calibrate(
         )
     signs, lengths = np.stack([a.signs for a in answers]), np.array([a.path_length for a in answers])
     usual = float(lengths.min())
-    acceptance = AcceptanceSpec(
+    confidence_model = ConfidenceModel(
         min_score=round(_least(signs[:, 1], answers, FALSE_ACCEPTS), 4),
         min_margin=LEAST_MARGIN,
         temperature=round(max(0.005, float(signs[right, 1].std()) / 2), 4),
-        evidence=tuple(round(float(w), 4) for w in weights),
-        confidence=_fit_confidence(signs, right, log_times_longer(lengths, usual)),
-        path_length=round(usual, 1),
+        score_weights=tuple(round(float(w), 4) for w in weights),
+        confidence_weights=_fit_confidence(signs, right, log_times_longer(lengths, usual)),
+        reference_length=round(usual, 1),
         source=source,
     )
-    odds = log_odds_of(signs, acceptance, lengths)
+    odds = log_odds_of(signs, confidence_model, lengths)
     min_confidence = float(expit(_least(odds, answers, FALSE_ACCEPTS)))
     confidence = expit(odds)
     accepted = [a for a, c in zip(answers, confidence, strict=True) if c >= min_confidence and not a.is_elsewhere]
@@ -100,7 +100,7 @@ def calibrate(
     between_places = spacing**2 / 12
     along = _fit_error([a.ahead for a in found], [a.spread[0] + between_places for a in found])
     turned = _fit_error([a.turned for a in found], [a.spread[1] for a in found])
-    return acceptance.model_copy(
+    return confidence_model.model_copy(
         update={
             "min_confidence": round(min_confidence, 4),
             "min_margin": round(max(LEAST_MARGIN, _margin(accepted)), 4),
@@ -112,7 +112,7 @@ def calibrate(
     )
 
 
-def fit_evidence(trials: Sequence[Trial]) -> NDArray[np.float64]:
+def fit_evidence(trials: Sequence[ConfidenceSample]) -> NDArray[np.float64]:
     """Return (2 h,) weights with which views choose right matches among all of theirs (conditional logit).
 
     The loss is the mean over views of minus the log of the probability of all matches within 2 m and 4 degrees.
@@ -140,7 +140,7 @@ def fit_evidence(trials: Sequence[Trial]) -> NDArray[np.float64]:
     return np.asarray(found.x / scale)
 
 
-def answer_of(trial: Trial, weights: NDArray[np.float64], config: LocalizerConfig) -> Answer | None:
+def answer_of(trial: ConfidenceSample, weights: NDArray[np.float64], config: LocalizerConfig) -> Answer | None:
     """Return what the localizer answers; None if nothing of the map was compared."""
     evidence = trial.rows.astype(np.float64) @ weights
     groups = groups_of(trial.poses, evidence, config)
@@ -164,19 +164,19 @@ def answer_of(trial: Trial, weights: NDArray[np.float64], config: LocalizerConfi
     )
 
 
-def summary(trials: Sequence[Trial], acceptance: AcceptanceSpec, spacing: float) -> str:
+def summary(trials: Sequence[ConfidenceSample], confidence_model: ConfidenceModel, spacing: float) -> str:
     """Return in words what trials show of a calibration; of those it was fitted to, that is no independent measure."""
-    config, weights = LocalizerConfig(), np.array(acceptance.evidence)
+    config, weights = LocalizerConfig(), np.array(confidence_model.score_weights)
     answers = [answer for trial in trials if (answer := answer_of(trial, weights, config)) is not None]
     inside, outside = [a for a in answers if not a.is_elsewhere], [a for a in answers if a.is_elsewhere]
-    accepted = [a for a in inside if is_accepted(a, acceptance)]
+    accepted = [a for a in inside if is_accepted(a, confidence_model)]
     recall = ", ".join(
         f"{limit:g} m {np.mean([a.away < limit and abs(a.turned) < RIGHT_TURN for a in inside]):.1%}"
         for limit in (1, 2, 5)
     )
     precision = np.mean([a.is_right for a in accepted]) if accepted else 0.0
-    false_accepts = sum(is_accepted(a, acceptance) for a in outside)
-    along, turned = coverage(accepted, acceptance, spacing)
+    false_accepts = sum(is_accepted(a, confidence_model) for a in outside)
+    along, turned = coverage(accepted, confidence_model, spacing)
     return (
         f"{len(inside)} images on the map, all headings searched, recall@1 within 5 degrees and {recall}; accepted "
         f"{len(accepted) / max(1, len(inside)):.1%}, {precision:.1%} of them right, along the path "
@@ -185,22 +185,22 @@ def summary(trials: Sequence[Trial], acceptance: AcceptanceSpec, spacing: float)
     )
 
 
-def is_accepted(answer: Answer, acceptance: AcceptanceSpec) -> bool:
+def is_accepted(answer: Answer, confidence_model: ConfidenceModel) -> bool:
     """Say whether the localizer would take it for true."""
-    confidence = expit(log_odds_of(answer.signs, acceptance, answer.path_length))
-    return bool(confidence >= acceptance.min_confidence and answer.lead >= acceptance.min_margin)
+    confidence = expit(log_odds_of(answer.signs, confidence_model, answer.path_length))
+    return bool(confidence >= confidence_model.min_confidence and answer.lead >= confidence_model.min_margin)
 
 
 def coverage(
-    answers: Sequence[Answer], acceptance: AcceptanceSpec, spacing: float
+    answers: Sequence[Answer], confidence_model: ConfidenceModel, spacing: float
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return the shares of answers within 1 and 2 sigma, along the heading and in heading."""
     if not answers:
         return (0.0, 0.0), (0.0, 0.0)
     between_places = np.array([spacing**2 / 12, 0.0])
     variance = np.array([a.spread for a in answers]) + between_places
-    variance *= [acceptance.spread_position, acceptance.spread_heading]
-    variance += np.square([acceptance.sigma_position, acceptance.sigma_heading])
+    variance *= [confidence_model.spread_position, confidence_model.spread_heading]
+    variance += np.square([confidence_model.sigma_position, confidence_model.sigma_heading])
     ratios = np.abs([[a.ahead, a.turned] for a in answers]) / np.sqrt(variance)
     return _shares(ratios[:, 0]), _shares(ratios[:, 1])
 
@@ -209,7 +209,7 @@ def _shares(ratios: NDArray[np.float64]) -> tuple[float, float]:
     return float(np.mean(ratios < 1)), float(np.mean(ratios < 2))
 
 
-def _labelled(trial: Trial, truth: Planar) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def _labelled(trial: ConfidenceSample, truth: PoseSE2) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Return the rows (M, 2 h) about their mean, and which are of the place (M,)."""
     apart = trial.poses - truth
     near = np.hypot(apart[:, 0], apart[:, 1]) < NEAR

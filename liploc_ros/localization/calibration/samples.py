@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.errors import LiplocError
-from liploc_ros.geometry.se2 import Planar
+from liploc_ros.geometry.se2 import PoseSE2
 
 FORMAT = 2
-TRIALS_FILE = "trials.npz"
+SAMPLES_FILE = "trials.npz"
 DAMAGED = (
     *(ValueError, KeyError, EOFError, AttributeError, TypeError, NotImplementedError, RuntimeError, MemoryError),
     *(struct.error, zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError, OverflowError, IndexError),
@@ -24,12 +24,12 @@ DAMAGED = (
 NAMES = ("format", "spacing", "lengths", "counts", "truths", "poses", "rows", "similarity")
 
 
-class TrialError(LiplocError):
+class SampleError(LiplocError):
     """A file of trials that cannot be read."""
 
 
 @dataclass(frozen=True)
-class Trial:
+class ConfidenceSample:
     """A view that was compared with a map.
 
     Attributes:
@@ -40,18 +40,18 @@ class Trial:
         path_length: of the map [m].
     """
 
-    poses: Planar
+    poses: PoseSE2
     rows: NDArray[np.float32]
     similarity: NDArray[np.float64]
-    truth: Planar | None
+    truth: PoseSE2 | None
     path_length: float
 
 
-def save_trials(path: Path, trials: Sequence[Trial], spacing: float) -> None:
+def save_samples(path: Path, trials: Sequence[ConfidenceSample], spacing: float) -> None:
     """Write trials to a file; ``spacing`` [m] is that of the map's places.
 
     Raises:
-        TrialError: it cannot be written.
+        SampleError: it cannot be written.
     """
     arrays: dict[str, Any] = {
         "format": np.array(FORMAT),
@@ -67,29 +67,31 @@ def save_trials(path: Path, trials: Sequence[Trial], spacing: float) -> None:
         with path.open("wb") as file:
             np.savez_compressed(file, **arrays)
     except OSError as error:
-        raise TrialError(f"{path}: cannot be written ({error.strerror}): choose another folder") from error
+        raise SampleError(f"{path}: cannot be written ({error.strerror}): choose another folder") from error
 
 
-def load_trials(path: Path) -> tuple[list[Trial], float]:
+def load_samples(path: Path) -> tuple[list[ConfidenceSample], float]:
     """Return the trials of a file, and the spacing [m] of the places.
 
     Raises:
-        TrialError: it is not one of :func:`save_trials`.
+        SampleError: it is not one of :func:`save_samples`.
     """
     hint = "give trials.npz of `liploc evaluate --calibrate`"
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: np.asarray(stored[name]) for name in NAMES}
     except OSError as error:
-        raise TrialError(f"{path}: {error.strerror or error}: {hint}") from error
+        raise SampleError(f"{path}: {error.strerror or error}: {hint}") from error
     except DAMAGED as error:
-        raise TrialError(f"{path}: no trials: {hint}") from error
+        raise SampleError(f"{path}: no trials: {hint}") from error
     if why := _contradiction(arrays):
-        raise TrialError(f"{path}: {why}: {hint}")
+        raise SampleError(f"{path}: {why}: {hint}")
     ends = np.cumsum(arrays["counts"])[:-1]
     parts = [np.split(arrays[name], ends) for name in ("poses", "rows", "similarity")]
     trials = [
-        Trial(poses, rows, similarity.astype(np.float64), None if np.isnan(truth).any() else truth, float(length))
+        ConfidenceSample(
+            poses, rows, similarity.astype(np.float64), None if np.isnan(truth).any() else truth, float(length)
+        )
         for poses, rows, similarity, truth, length in zip(*parts, arrays["truths"], arrays["lengths"], strict=True)
     ]
     return trials, float(arrays["spacing"])

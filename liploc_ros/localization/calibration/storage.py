@@ -7,9 +7,9 @@ from pydantic import ValidationError
 
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.encoders.bundle import SPEC_FILE
-from liploc_ros.encoders.spec import AcceptanceSpec
+from liploc_ros.encoders.spec import ConfidenceModel
 from liploc_ros.localization.calibration.fit import CalibrationError
-from liploc_ros.mapping.lidar_map import MANIFEST, read_manifest
+from liploc_ros.mapping.manifest import MANIFEST, Manifest, read_manifest
 
 Kind = Literal["bundle", "map", "file"]
 
@@ -56,10 +56,10 @@ def rows_of(path: Path) -> int | None:
     if kind == "file":
         return None
     described = read_manifest(path) if kind == "map" else ModelBundle.load(path).spec
-    return 2 if described.method == "liploc" else 2 * (described.grid.height // described.stride)
+    return 2 * (described.layout if isinstance(described, Manifest) else described).rows
 
 
-def write_acceptance(path: Path, acceptance: AcceptanceSpec) -> None:
+def write_confidence_model(path: Path, confidence_model: ConfidenceModel) -> None:
     """Put a calibration into a bundle's model.json, a map's manifest, or a file; maps and bundles stay valid.
 
     Raises:
@@ -68,13 +68,13 @@ def write_acceptance(path: Path, acceptance: AcceptanceSpec) -> None:
     """
     kind = kind_of(path)
     if kind == "bundle":
-        spec = ModelBundle.load(path).spec.model_copy(update={"acceptance": acceptance})
+        spec = ModelBundle.load(path).spec.model_copy(update={"confidence_model": confidence_model})
         path, text = path / SPEC_FILE, spec.model_dump_json(indent=2)
     elif kind == "map":
-        manifest = read_manifest(path).model_copy(update={"calibration": acceptance})
+        manifest = read_manifest(path).model_copy(update={"confidence_model": confidence_model})
         path, text = path / MANIFEST, manifest.model_dump_json(indent=2)
     else:
-        text = acceptance.model_dump_json(indent=2)
+        text = confidence_model.model_dump_json(indent=2)
     draft = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +84,7 @@ def write_acceptance(path: Path, acceptance: AcceptanceSpec) -> None:
         raise CalibrationError(f"{path}: cannot be written ({error.strerror}): choose another place") from error
 
 
-def read_acceptance(path: Path) -> AcceptanceSpec | None:
+def read_confidence_model(path: Path) -> ConfidenceModel | None:
     """Return the calibration of a bundle, a map or a file; None if the map has none of its own.
 
     Raises:
@@ -93,11 +93,11 @@ def read_acceptance(path: Path) -> AcceptanceSpec | None:
     """
     kind = kind_of(path)
     if kind == "bundle":
-        return ModelBundle.load(path).spec.acceptance
+        return ModelBundle.load(path).spec.confidence_model
     if kind == "map":
-        return read_manifest(path).calibration
+        return read_manifest(path).confidence_model
     try:
-        return AcceptanceSpec.model_validate_json(path.read_bytes())
+        return ConfidenceModel.model_validate_json(path.read_bytes())
     except OSError as error:
         raise CalibrationError(f"{path}: {error.strerror}: fit one with `liploc evaluate --calibrate`") from error
     except ValidationError as error:

@@ -1,45 +1,69 @@
 """Settings of tracking."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from liploc_ros.schema import FrozenModel
 
 
-class TrackingConfig(BaseModel):
-    """How belief is carried along, grows and fades."""
+class TrackingConfig(FrozenModel):
+    """How hypotheses are predicted, updated, merged and pruned over time."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    independence_distance: float = Field(
-        3.0, gt=0, description="way after which an image of the same camera tells as much as the first one [m]"
+    correlation_distance: float = Field(
+        3.0,
+        gt=0,
+        description="distance between two images of a camera beyond which their errors are taken as independent [m]",
     )
-    trust_leak: float = Field(0.003, ge=0, le=1, description="share of the trust in a hypothesis that is lost a metre")
-    most_trust: float = Field(6.0, gt=0, description="log-odds that no hypothesis gets beyond")
-    strongest_vote: float = Field(4.0, gt=0, description="log-odds that a single image can add to it or take")
-    tracking_sharpness: float = Field(
-        0.7, gt=0, description="how much the resemblance of a single image tells, for its support"
+    max_images: int = Field(30, ge=1, le=1000, description="recent images whose likelihoods are kept per hypothesis")
+    min_image_spacing: float = Field(
+        0.5, ge=0, description="minimum distance between images of a camera that update the probabilities [m]"
     )
-    strongest_support: float = Field(20.0, gt=0, description="log-odds that a single image can add to the support")
-    tracked_images: int = Field(30, ge=1, le=1000, description="images that hypotheses are supported by")
-    tracked_image_spacing: float = Field(0.5, ge=0, description="way between images of a camera that are weighed [m]")
-    kidnapping_odds: float = Field(
-        2.0, ge=0, description="log-odds, at each image, against having been moved without odometry telling"
+    likelihood_sharpness: float = Field(
+        0.7, gt=0, description="exponent on the likelihood of a view; below 1 because neighbouring cells are correlated"
     )
-    tracking_gate: float = Field(
-        3.0, gt=0, description="standard deviations within which a match belongs to a hypothesis"
+    max_log_likelihood: float = Field(20.0, gt=0, description="limit on the log-likelihood ratio of a single image")
+    kidnap_log_odds: float = Field(
+        2.0, ge=0, description="log-odds at each image against a move that odometry did not measure"
     )
-    tracked_hypotheses: int = Field(30, ge=1, le=1000, description="most hypotheses that are carried along")
-    least_support: float = Field(20.0, gt=0, description="log-odds behind the best at which a hypothesis is dropped")
-    merge_distance: float = Field(2.5, gt=0, description="tracked hypotheses closer than this are one [m]")
-    merge_angle: float = Field(0.2, gt=0, description="and turned less than this against each other [rad]")
-    odometry_noise: float = Field(0.03, gt=0, description="standard deviation of odometry, as share of the way")
-    odometry_turn_noise: float = Field(0.003, gt=0, description="standard deviation of its heading [rad/m]")
-    acceleration: float = Field(3.0, gt=0, description="change of speed a second without odometry, 1 sigma [m/s]")
-    turn_rate: float = Field(0.15, gt=0, description="turning without odometry, 1 sigma after a second [rad]")
-    longest_image_gap: float = Field(
-        5.0, gt=0, description="without odometry and images for longer, tracking starts anew [s]"
+    existence_decay: float = Field(
+        0.003, ge=0, le=1, description="share of the existence log-odds that is lost per metre driven"
     )
-    clock_jump: float = Field(1.0, gt=0, description="stamps that go back by more are of a clock that was set back [s]")
-    highest_speed: float = Field(70.0, gt=0, description="odometry that goes faster has jumped [m/s]")
-    assumed_speed: float = Field(5.0, gt=0, description="while lost and without odometry [m/s]")
-    lost_probability: float = Field(0.5, gt=0, le=1, description="of being lost, from which the vehicle counts as lost")
-    localized_probability: float = Field(0.95, gt=0, lt=1, description="from which the vehicle counts as localized")
-    localized_sigma: float = Field(2.0, gt=0, description="and largest standard deviation of its position then [m]")
+    max_existence_log_odds: float = Field(6.0, gt=0, description="limit on the existence log-odds of a hypothesis")
+    max_existence_update: float = Field(4.0, gt=0, description="limit on their change by a single image")
+    gate_sigma: float = Field(
+        3.0, gt=0, description="standard deviations within which a match is associated with a hypothesis"
+    )
+    max_hypotheses: int = Field(30, ge=1, le=1000, description="hypotheses that are tracked at most")
+    prune_log_odds: float = Field(
+        20.0, gt=0, description="log-likelihood behind the best hypothesis at which one is removed"
+    )
+    merge_distance: float = Field(2.5, gt=0, description="tracked hypotheses closer than this are merged [m]")
+    merge_angle: float = Field(0.2, gt=0, description="if their headings differ by less than this [rad]")
+    odometry_noise: float = Field(
+        0.03, gt=0, description="standard deviation of odometry, as a share of the distance driven"
+    )
+    odometry_heading_noise: float = Field(
+        0.003, gt=0, description="standard deviation of the heading of odometry [rad/m]"
+    )
+    acceleration_sigma: float = Field(
+        3.0, gt=0, description="standard deviation of the acceleration, used without odometry [m/s^2]"
+    )
+    turn_rate_sigma: float = Field(
+        0.15, gt=0, description="standard deviation of the heading change after one second without odometry [rad]"
+    )
+    max_image_gap: float = Field(
+        5.0, gt=0, description="without odometry, tracking restarts after this time without a new image [s]"
+    )
+    clock_jump: float = Field(
+        1.0, gt=0, description="a stamp that is older than the last one by more than this means the clock was reset [s]"
+    )
+    max_speed: float = Field(70.0, gt=0, description="odometry that moves faster has jumped, and tracking restarts [m/s]")
+    default_speed: float = Field(5.0, gt=0, description="assumed without odometry while no hypothesis exists [m/s]")
+    lost_probability: float = Field(
+        0.5, gt=0, le=1, description="probability of being at no hypothesis, from which the state is LOST"
+    )
+    localized_probability: float = Field(
+        0.95, gt=0, lt=1, description="probability of the first hypothesis, from which the state may be LOCALIZED"
+    )
+    localized_sigma: float = Field(
+        2.0, gt=0, description="maximum standard deviation of its position for LOCALIZED [m]"
+    )

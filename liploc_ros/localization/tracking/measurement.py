@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 
-from liploc_ros.encoders.spec import AcceptanceSpec
-from liploc_ros.geometry.se2 import Planar, planar_of
+from liploc_ros.encoders.spec import ConfidenceModel
+from liploc_ros.geometry.se2 import PoseSE2, se2_of
 from liploc_ros.localization.confidence import log_times_longer
 from liploc_ros.localization.config import LocalizerConfig
 from liploc_ros.localization.hypotheses import Hypothesis
@@ -28,7 +28,7 @@ class Sighting:
         error: (3,) standard deviations ahead, to the left [m] and of the yaw [rad] of a pose found exactly there.
     """
 
-    poses: Planar
+    poses: PoseSE2
     evidence: NDArray[np.float64]
     log_odds: NDArray[np.float64]
     error: NDArray[np.float64]
@@ -38,7 +38,7 @@ def sighting_of(
     poses: NDArray[np.float64],
     matches: Matches,
     hypotheses: Sequence[Hypothesis],
-    acceptance: AcceptanceSpec,
+    confidence_model: ConfidenceModel,
     config: LocalizerConfig,
     path_length: float,
     strongest: float,
@@ -51,8 +51,8 @@ def sighting_of(
     there are.
     """
     confidence = np.clip(hypotheses[0].confidence, NEVER_SURE, 1 - NEVER_SURE) if hypotheses else 0.5
-    here = float(logit(confidence) + log_times_longer(path_length, acceptance.path_length))
+    here = float(logit(confidence) + log_times_longer(path_length, confidence_model.reference_length))
     log_odds = here + matches.evidence - strongest
-    along = acceptance.sigma_position if config.sigma_position is None else config.sigma_position
-    heading = acceptance.sigma_heading if config.sigma_heading is None else config.sigma_heading
-    return Sighting(planar_of(poses), matches.evidence, log_odds, np.array([along, config.sigma_lateral, heading]))
+    along = confidence_model.sigma_position if config.sigma_position is None else config.sigma_position
+    heading = confidence_model.sigma_heading if config.sigma_heading is None else config.sigma_heading
+    return Sighting(se2_of(poses), matches.evidence, log_odds, np.array([along, config.sigma_lateral, heading]))

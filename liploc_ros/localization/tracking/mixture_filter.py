@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from liploc_ros.geometry import angle_difference
-from liploc_ros.geometry.se2 import Planar
+from liploc_ros.geometry.se2 import PoseSE2
 from liploc_ros.localization.tracking.config import TrackingConfig
 from liploc_ros.localization.tracking.measurement import Sighting
 from liploc_ros.localization.tracking.motion import Motion
@@ -142,7 +142,7 @@ class Belief:
 
     def add(
         self,
-        poses: Planar,
+        poses: PoseSE2,
         covariance: NDArray[np.float64],
         votes: NDArray[np.float64],
         trust: NDArray[np.float64],
@@ -176,11 +176,11 @@ class Belief:
         self.state, self.covariance = self.state[kept], self.covariance[kept]
         self.votes, self.trust = self.votes[kept], self.trust[kept]
 
-    def near(self, poses: Planar) -> NDArray[np.bool_]:
+    def near(self, poses: PoseSE2) -> NDArray[np.bool_]:
         """Return which of poses (K, 3) agree with a hypothesis: (K,)."""
         return np.asarray(self._near(poses[:, None]).any(axis=1))
 
-    def _near(self, poses: Planar) -> NDArray[np.bool_]:
+    def _near(self, poses: PoseSE2) -> NDArray[np.bool_]:
         apart = np.asarray(poses - self.state[:, :3])
         close = apart[..., X] ** 2 + apart[..., Y] ** 2 < self.config.merge_distance**2
         return np.asarray(close & (np.abs(angle_difference(apart[..., YAW], 0.0)) < self.config.merge_angle))
@@ -214,7 +214,7 @@ class Belief:
         return squared < self.config.tracking_gate**2, apart, squared
 
     def _draw(
-        self, near: NDArray[np.bool_], apart: Planar, evidence: NDArray[np.float64], R: NDArray[np.float64]
+        self, near: NDArray[np.bool_], apart: PoseSE2, evidence: NDArray[np.float64], R: NDArray[np.float64]
     ) -> None:
         """Update hypotheses by the mean of the matches (N, M) near them, (N, M, 3) apart (Kalman)."""
         drawn = np.flatnonzero(near.any(axis=1))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.geometry import Pose, inverse
-from liploc_ros.geometry.se2 import Planar, planar_of
+from liploc_ros.geometry.se2 import PoseSE2, se2_of
 from liploc_ros.localization.tracking.config import TrackingConfig
 
 ERRORS_LAST = 10.0  # metres over which odometry errs alike, such as by a wrong wheel size
@@ -25,10 +25,10 @@ class Motion:
     """
 
     seconds: float
-    step: Planar | None
+    step: PoseSE2 | None
     noise: NDArray[np.float64]
 
-    def usual_step(self, speed: float) -> Planar:
+    def usual_step(self, speed: float) -> PoseSE2:
         """Return the step (3,) of a vehicle that drives ahead at a speed [m/s], where odometry does not tell it."""
         return np.array([speed * self.seconds, 0.0, 0.0]) if self.step is None else self.step
 
@@ -48,7 +48,7 @@ def motion_between(
         config: how much odometry errs, and vehicles change their speed and heading.
     """
     if T_odom_before is not None and T_odom_now is not None:
-        step = planar_of(inverse(T_odom_before) @ T_odom_now)
+        step = se2_of(inverse(T_odom_before) @ T_odom_now)
         lasting = float(np.sqrt(np.hypot(step[0], step[1]) * ERRORS_LAST))
         noise = np.array([config.odometry_noise, config.odometry_noise, config.odometry_turn_noise]) * lasting
         return Motion(seconds, step, noise)

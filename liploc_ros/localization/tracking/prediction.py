@@ -3,7 +3,7 @@
 import numpy as np
 
 from liploc_ros.geometry import angle_difference
-from liploc_ros.geometry.se2 import Planar, compose
+from liploc_ros.geometry.se2 import PoseSE2, compose
 from liploc_ros.localization.tracking.mixture_filter import YAW, Belief
 from liploc_ros.localization.tracking.view_likelihood import Resemblance
 from liploc_ros.mapping import Candidate, LidarMap
@@ -13,7 +13,7 @@ MOST_PLACES = 4  # around each
 
 
 def expected_candidates(
-    belief: Belief, T_base_view: Planar, resemblance: Resemblance, lidar_map: LidarMap
+    belief: Belief, T_base_view: PoseSE2, resemblance: Resemblance, lidar_map: LidarMap
 ) -> list[Candidate]:
     """Return places and headings near where the most probable hypotheses expect a view.
 

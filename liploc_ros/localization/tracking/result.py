@@ -6,7 +6,7 @@ from enum import IntEnum
 import numpy as np
 
 from liploc_ros.geometry import MountedCamera, Pose
-from liploc_ros.geometry.se2 import PLANE, lifted
+from liploc_ros.geometry.se2 import SE2_AXES, lift_to_se3
 from liploc_ros.localization.config import LocalizerConfig
 from liploc_ros.localization.hypotheses import Hypothesis, agree
 from liploc_ros.localization.result import Localization
@@ -18,7 +18,7 @@ from liploc_ros.mapping import LidarMap
 PASSED_OVER = "the image is not newer than the last one of its camera"
 
 
-class State(IntEnum):
+class TrackingState(IntEnum):
     """How much is known; the numbers are those of ``liploc_ros/msg/Belief``."""
 
     LOST = 0
@@ -27,7 +27,7 @@ class State(IntEnum):
 
 
 @dataclass(frozen=True)
-class Tracking:
+class TrackingResult:
     """Where the vehicle is after all images and all motion.
 
     Attributes:
@@ -40,7 +40,7 @@ class Tracking:
         latency_ms: from image to hypotheses.
     """
 
-    state: State
+    state: TrackingState
     message: str
     lost: float
     hypotheses: tuple[Hypothesis, ...]
@@ -61,7 +61,7 @@ def tracking_of(
     mounted: MountedCamera,
     localization: Localization | None,
     clock: StepClock,
-) -> Tracking:
+) -> TrackingResult:
     """Return what is held true after an image; ``localization`` is None if it was passed over."""
     belief = tracker.belief
     hypotheses = _hypotheses(tracker, lidar_map, config, mounted, localization)
@@ -71,19 +71,19 @@ def tracking_of(
     elif tracker.note:
         message = f"{message}; {tracker.note}: tracking began anew"
     clock.finish("summary")
-    return Tracking(state, message, belief.lost, hypotheses, localization, tracker.stamp_ns, clock.total)
+    return TrackingResult(state, message, belief.lost, hypotheses, localization, tracker.stamp_ns, clock.total)
 
 
-def _state(belief: Belief, hypotheses: tuple[Hypothesis, ...]) -> tuple[State, str]:
+def _state(belief: Belief, hypotheses: tuple[Hypothesis, ...]) -> tuple[TrackingState, str]:
     config = belief.config
     if not hypotheses or belief.lost >= config.lost_probability:
-        return State.LOST, f"lost with probability {belief.lost:.3f}"
+        return TrackingState.LOST, f"lost with probability {belief.lost:.3f}"
     best = hypotheses[0]
     sigma = float(np.sqrt(np.linalg.eigvalsh(best.covariance[:2, :2])[-1]))
     where = f"place {best.place_id} with probability {best.probability:.3f}, sigma {sigma:.1f} m"
     if best.probability >= config.localized_probability and sigma <= config.localized_sigma:
-        return State.LOCALIZED, f"localized at {where}"
-    return State.CONVERGING, f"most probable is {where}"
+        return TrackingState.LOCALIZED, f"localized at {where}"
+    return TrackingState.CONVERGING, f"most probable is {where}"
 
 
 def _hypotheses(
@@ -99,11 +99,11 @@ def _hypotheses(
     hypotheses = []
     for i in belief.order[: config.max_hypotheses]:
         pose, covariance = belief.state[i, :3], beside.copy()
-        covariance[PLANE[:, None], PLANE] = belief.covariance[i, :3, :3]
+        covariance[SE2_AXES[:, None], SE2_AXES] = belief.covariance[i, :3, :3]
         ahead = tracker.lasting_error * np.array([np.cos(pose[2]), np.sin(pose[2])])
         covariance[:2, :2] += np.outer(ahead, ahead)  # the filter takes errors for independent: these never average out
         place = int(np.argmin(((lidar_map.T_map_base[:, :2, 3] - pose[:2]) ** 2).sum(axis=1)))
-        T_map_base = lifted(pose, lidar_map.T_map_base[place])
+        T_map_base = lift_to_se3(pose, lidar_map.T_map_base[place])
         hypotheses.append(
             Hypothesis(
                 T_map_base,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from liploc_ros.geometry import Pose
-from liploc_ros.geometry.se2 import PLANE, Planar, compose, planar_of, reverse_of
+from liploc_ros.geometry.se2 import SE2_AXES, PoseSE2, compose, inverse_step, se2_of
 from liploc_ros.localization.hypotheses import Hypothesis
 from liploc_ros.localization.tracking.config import TrackingConfig
 from liploc_ros.localization.tracking.history import History, Remembered
@@ -26,8 +26,8 @@ class _Seen:
     """The last image of a camera: its stamp, what it showed, and (3,) the base when one was weighed, in that of now."""
 
     stamp_ns: int
-    cells: NDArray[np.float32]
-    T_now_weighed: Planar
+    features: NDArray[np.float32]
+    T_now_weighed: PoseSE2
 
     @property
     def way(self) -> float:
@@ -97,7 +97,7 @@ class Tracker:
             self.forget()
             self.note, self._now = note, now
             return
-        back = reverse_of(motion.usual_step(speed))
+        back = inverse_step(motion.usual_step(speed))
         for camera, seen in self._seen.items():
             self._seen[camera] = replace(seen, T_now_weighed=compose(back, seen.T_now_weighed))
         self._history.carry(back)
@@ -106,8 +106,8 @@ class Tracker:
     def weigh(
         self,
         camera: str,
-        cells: NDArray[np.float32],
-        T_base_view: Planar,
+        features: NDArray[np.float32],
+        T_base_view: PoseSE2,
         sighting: Sighting,
         hypotheses: Sequence[Hypothesis],
     ) -> None:
@@ -118,16 +118,16 @@ class Tracker:
 
         Args:
             camera: frame of the camera.
-            cells: (h, w, D) of the image.
+            features: (h, w, D) of the image.
             T_base_view: (3,) where the camera is in the base frame, and the yaw along which its view was drawn.
             sighting: what it tells of poses.
             hypotheses: what it tells by itself.
         """
         last = self._seen.get(camera)
-        is_repeated = last is not None and np.array_equal(last.cells, cells)
+        is_repeated = last is not None and np.array_equal(last.features, features)
         is_same_view = last is not None and last.way < self.config.tracked_image_spacing
         weighed = last.T_now_weighed if last is not None and (is_repeated or is_same_view) else np.zeros(3)
-        self._seen[camera] = _Seen(self.stamp_ns, cells, weighed)
+        self._seen[camera] = _Seen(self.stamp_ns, features, weighed)
         if is_repeated:
             return
         self._informed_ns = self.stamp_ns
@@ -135,12 +135,12 @@ class Tracker:
             self.belief.hold(sighting)
             return
         independence = 1.0 if last is None else min(1.0, last.way / self.config.independence_distance)
-        level = self._resemblance.level(cells)
+        level = self._resemblance.level(features)
         views = compose(self.belief.state[:, :3], T_base_view)
-        seen = np.asarray(cells.any(axis=-1))
-        likelihood = self._resemblance.of(cells[None], seen[None], views[None], np.array([level]))[0]
+        seen = np.asarray(features.any(axis=-1))
+        likelihood = self._resemblance.of(features[None], seen[None], views[None], np.array([level]))[0]
         self.belief.weigh(sighting, likelihood, independence)
-        self._history.add(Remembered(cells, seen, level, T_base_view, independence))
+        self._history.add(Remembered(features, seen, level, T_base_view, independence))
         self._take_up(hypotheses, independence)
         self.belief.tidy()
 
@@ -148,11 +148,11 @@ class Tracker:
         """Add what is not in the belief yet, with what the remembered images say of it."""
         if not hypotheses:
             return
-        poses = planar_of(np.array([h.T_map_base for h in hypotheses]))
+        poses = se2_of(np.array([h.T_map_base for h in hypotheses]))
         new = ~self.belief.near(poses)
         if not new.any():
             return
-        covariance = np.array([h.covariance for h in hypotheses])[new][:, PLANE[:, None], PLANE]
+        covariance = np.array([h.covariance for h in hypotheses])[new][:, SE2_AXES[:, None], SE2_AXES]
         confidence = np.clip([h.confidence for h in hypotheses], NEVER_SURE, 1 - NEVER_SURE)[new]
         votes = self._history.votes(poses[new], self._resemblance, self.config.strongest_support)
         self.belief.add(poses[new], covariance, votes, independence * logit(confidence))

@@ -8,9 +8,9 @@ from scipy.spatial import cKDTree
 from scipy.special import logsumexp
 
 from liploc_ros.geometry import angle_difference
-from liploc_ros.geometry.se2 import Planar, compose, planar_of
+from liploc_ros.geometry.se2 import PoseSE2, compose, se2_of
 from liploc_ros.mapping import LidarMap
-from liploc_ros.mapping.place_index import heading_yaw, scale_of
+from liploc_ros.mapping.place_index import feature_scale
 
 SAMPLE = 96  # windows that stand for the whole map
 FARTHEST = 2.0  # spacings of places; beyond, a pose is not on the map
@@ -35,28 +35,28 @@ class Resemblance:
             width: cells of a view, from left to right.
         """
         manifest = lidar_map.manifest
-        self._cells, self._scale = lidar_map.cells, np.float32(scale_of(lidar_map.cells))
+        self._features, self._scale = lidar_map.features, np.float32(feature_scale(lidar_map.features))
         self._temperature, self._width = temperature, width
         self._spacing = manifest.config.place_spacing
-        self.drawn_at = compose(planar_of(lidar_map.T_map_base), np.array([*manifest.view_origin[:2], 0.0]))
+        self.drawn_at = compose(se2_of(lidar_map.T_map_base), np.array([*manifest.view_origin[:2], 0.0]))
         self._tree = cKDTree(self.drawn_at[:, :2])
-        self._yaw = heading_yaw(np.arange(2.0), manifest.grid, manifest.stride, pool=1)
+        self._yaw = manifest.layout.column_yaw(np.arange(2.0))
         indexed = np.arange(lidar_map.index.headings)
-        self.headings = heading_yaw(indexed, manifest.grid, manifest.stride, manifest.pool)
-        self._returned: NDArray[np.bool_] = np.any(self._cells, axis=-1)
+        self.headings = manifest.layout.heading_yaw(indexed)
+        self._returned: NDArray[np.bool_] = np.any(self._features, axis=-1)
         rng = np.random.default_rng(0)
-        columns = rng.integers(0, self._cells.shape[2], SAMPLE)
-        windows, returned = self._windows(rng.integers(0, len(self._cells), SAMPLE), columns)
+        columns = rng.integers(0, self._features.shape[2], SAMPLE)
+        windows, returned = self._windows(rng.integers(0, len(self._features), SAMPLE), columns)
         self._sample = windows.astype(np.float32) / self._scale
         self._sample_returned = returned.astype(np.float32)
 
     def of(
-        self, cells: NDArray[np.float32], seen: NDArray[np.bool_], cameras: Planar, levels: NDArray[np.float64]
+        self, features: NDArray[np.float32], seen: NDArray[np.bool_], cameras: PoseSE2, levels: NDArray[np.float64]
     ) -> NDArray[np.float64]:
         """Return (H, N) log-likelihoods of views at poses of their cameras; off the map that of a pose drawn at random.
 
         Args:
-            cells: (H, h, w, D) of the views.
+            features: (H, h, w, D) of the views.
             seen: (H, h, w) which of them the camera sees.
             cameras: (H, N, 3) x, y and the yaw that the view was drawn along.
             levels: (H,) of the views, see :meth:`level`.
@@ -71,18 +71,20 @@ class Resemblance:
         column = np.rint(turn / angle_difference(self._yaw[1], self._yaw[0])).astype(np.intp)
         windows, returned = self._windows(place, column)
         # Row by row of windows it is a product of a vector with a vector, for which BLAS needs no more than one pass.
-        total = np.matmul(windows.astype(np.float32)[:, None], cells.reshape(len(cells), -1)[view][..., None])[:, 0, 0]
+        total = np.matmul(windows.astype(np.float32)[:, None], features.reshape(len(features), -1)[view][..., None])[
+            :, 0, 0
+        ]
         both = np.count_nonzero(returned & seen.reshape(len(seen), -1)[view], axis=1)
         likely[view, pose] = total / self._scale / np.maximum(both, 1) / self._temperature - levels[view]
         return likely
 
-    def level(self, cells: NDArray[np.float32]) -> float:
+    def level(self, features: NDArray[np.float32]) -> float:
         """Return the log of the mean likelihood of a view (h, w, D) at poses drawn at random, on the same scale."""
-        both = self._sample_returned @ cells.any(axis=-1).ravel().astype(np.float32)
-        similar = self._sample @ cells.ravel() / np.maximum(both, 1) / self._temperature
+        both = self._sample_returned @ features.any(axis=-1).ravel().astype(np.float32)
+        similar = self._sample @ features.ravel() / np.maximum(both, 1) / self._temperature
         return float(logsumexp(similar) - np.log(SAMPLE))
 
-    def nearest(self, cameras: Planar, count: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    def nearest(self, cameras: PoseSE2, count: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """Return distances [m] and rows (N, count) of the places nearest to cameras (N, 3), nearest first.
 
         Where the map has fewer, their distance is infinite.
@@ -92,7 +94,7 @@ class Resemblance:
 
     def _windows(self, places: NDArray[np.intp], first: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return what views at places (N,) see from columns (N,) on: cells (N, h w D) and masks (N, h w)."""
-        columns = (first[:, None] + np.arange(self._width)) % self._cells.shape[2]
-        cells = self._cells[places[:, None], :, columns].transpose(0, 2, 1, 3)
+        columns = (first[:, None] + np.arange(self._width)) % self._features.shape[2]
+        features = self._features[places[:, None], :, columns].transpose(0, 2, 1, 3)
         returned = self._returned[places[:, None], :, columns].transpose(0, 2, 1)
-        return np.asarray(cells.reshape(len(places), -1)), np.asarray(returned.reshape(len(places), -1))
+        return np.asarray(features.reshape(len(places), -1)), np.asarray(returned.reshape(len(places), -1))

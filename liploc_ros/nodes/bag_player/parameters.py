@@ -1,12 +1,12 @@
 """Parameters of the bag player."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from liploc_ros.schema import FrozenModel
 
 
-class BagPlayerParameters(BaseModel):
+class BagPlayerParameters(FrozenModel):
     """How a bag is played."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     bag: str = Field("", description="rosbag2 folder, .mcap or .db3 file")
     rate: float = Field(1.0, gt=0, le=1000, description="how many times as fast as it was recorded")

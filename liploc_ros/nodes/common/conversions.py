@@ -13,7 +13,7 @@ from std_msgs.msg import Header
 
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import Pose, pose_from, quaternion_of
-from liploc_ros.localization import Hypothesis, Localization, Tracking
+from liploc_ros.localization import Hypothesis, Localization, TrackingResult
 from liploc_ros.mapping import LidarMap
 from liploc_ros.msg import Belief, MapInfo, PoseHypothesis, PoseHypothesisArray
 
@@ -86,7 +86,7 @@ def hypotheses_to_message(result: Localization, map_frame: str, base_frame: str)
     )
 
 
-def belief_to_message(tracking: Tracking, map_frame: str, base_frame: str) -> Belief:
+def belief_to_message(tracking: TrackingResult, map_frame: str, base_frame: str) -> Belief:
     """Return liploc_ros/Belief."""
     return Belief(
         header=header_at(tracking.stamp_ns, map_frame),

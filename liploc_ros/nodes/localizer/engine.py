@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from liploc_ros.encoders import Encoders, ModelBundle
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import MountedCamera, Pose
-from liploc_ros.localization import Localization, Localizer, Tracking
+from liploc_ros.localization import Localization, Localizer, TrackingResult
 from liploc_ros.mapping import LidarMap, MapError
 from liploc_ros.nodes.localizer.parameters import LocalizerParameters
 
@@ -60,7 +60,7 @@ class LocalizerEngine:
 
     def track(
         self, image: NDArray[np.uint8], mounted: MountedCamera, stamp_ns: int, T_odom_base: Pose | None
-    ) -> Tracking:
+    ) -> TrackingResult:
         """See :meth:`liploc_ros.localization.Localizer.track`."""
         with self._lock:
             try:

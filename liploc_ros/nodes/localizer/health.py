@@ -3,7 +3,7 @@
 import threading
 from collections import Counter, deque
 
-from liploc_ros.localization import Localization, State, Status, Tracking
+from liploc_ros.localization import Localization, Status, TrackingResult, TrackingState
 from liploc_ros.nodes.common.diagnostics import Health, Level
 from liploc_ros.nodes.localizer.engine import LocalizerEngine
 from liploc_ros.nodes.localizer.outcome import Attempt
@@ -26,7 +26,7 @@ class AttemptLog:
             self._recent: deque[Localization] = deque(maxlen=RECENT)
             self._internal_error = ""
             self._tracked = 0
-            self._beliefs: deque[Tracking] = deque(maxlen=RECENT)
+            self._beliefs: deque[TrackingResult] = deque(maxlen=RECENT)
 
     def add(self, attempt: Attempt) -> None:
         """Count an attempt."""
@@ -79,7 +79,7 @@ class AttemptLog:
             "hypotheses": str(len(last.hypotheses)),
             "probability of being lost": f"{last.lost:.3f}",
         }
-        if len(beliefs) == RECENT and all(belief.state is State.LOST for belief in beliefs):
+        if len(beliefs) == RECENT and all(belief.state is TrackingState.LOST for belief in beliefs):
             health.find(Level.WARN, f"lost after each of the last {RECENT} images: {last.message}")
         return health
 

@@ -7,7 +7,7 @@ from std_msgs.msg import ColorRGBA, Header
 from visualization_msgs.msg import Marker, MarkerArray
 
 from liploc_ros.geometry import pose_from_yaw, transform_points
-from liploc_ros.localization import Hypothesis, Localization, Status, Tracking
+from liploc_ros.localization import Hypothesis, Localization, Status, TrackingResult
 from liploc_ros.mapping import LidarMap
 from liploc_ros.nodes.common.conversions import header_at, point_to_message, pose_to_message
 from liploc_ros.nodes.localizer.outcome import Attempt
@@ -60,7 +60,7 @@ def hypothesis_markers(result: Localization, header: Header) -> list[Marker]:
     return markers
 
 
-def belief_markers(tracking: Tracking, header: Header) -> list[Marker]:
+def belief_markers(tracking: TrackingResult, header: Header) -> list[Marker]:
     """Return a blue arrow for each tracked hypothesis, the fainter the less probable, on its ellipse of 2 sigma."""
     markers = []
     for rank, hypothesis in enumerate(tracking.hypotheses):

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from liploc_ros.localization import Hypothesis, Localization, State, Status, Tracking
+from liploc_ros.localization import Hypothesis, Localization, Status, TrackingResult, TrackingState
 from liploc_ros.localization.hypotheses import contradict
 from liploc_ros.localization.timer import StepClock
 from liploc_ros.nodes.localizer.engine import LocalizerEngine
@@ -28,18 +28,18 @@ class Attempt:
     """
 
     localization: Localization
-    tracking: Tracking | None
+    tracking: TrackingResult | None
     engine: LocalizerEngine
 
     @property
-    def belief(self) -> Tracking | None:
+    def belief(self) -> TrackingResult | None:
         """What is held true, if tracking used the image and did not pass it over."""
         return self.tracking if self.tracking is not None and self.tracking.localization is not None else None
 
     @property
     def certainty(self) -> Certainty:
         """What :attr:`pose` rests on."""
-        if self.tracking is not None and self.tracking.state is State.LOCALIZED:
+        if self.tracking is not None and self.tracking.state is TrackingState.LOCALIZED:
             # Of the time of an image that was passed over no pose is held true, and what it says alone is not needed.
             return Certainty.NO_POSE if self.belief is None else Certainty.TRACKED
         if self.localization.status is not Status.SUCCESS or not self._is_believed(self.localization.best):

@@ -16,9 +16,9 @@ from sensor_msgs.msg import PointCloud2
 from liploc_ros.datasets.point_cloud import points_from_cloud2
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.errors import LiplocError
-from liploc_ros.mapping import LidarMap, MapError, build_map
-from liploc_ros.mapping.manifest import Source
-from liploc_ros.mapping.storage import check_replaceable
+from liploc_ros.files import check_replaceable
+from liploc_ros.mapping import LidarMap, MapError, build_map_from_keyframes
+from liploc_ros.mapping.manifest import MANIFEST, Source
 from liploc_ros.msg import MapProgress
 from liploc_ros.nodes.common.conversions import header_at, path_to_message, pose_of, stamp_ns_of
 from liploc_ros.nodes.common.diagnostics import STEADY_CLOCK, Diagnostics, Health
@@ -50,7 +50,7 @@ class MapBuilderNode(Node):
         self.settings = declare(self, MapBuilderParameters)
         guard(self, MapBuilderParameters, lambda: "the map builder's parameters are fixed at its start: start it anew")
         if self.settings.map_path:
-            check_replaceable(Path(self.settings.map_path))
+            check_replaceable(Path(self.settings.map_path), MANIFEST)
         self._bundle = ModelBundle.load(Path(self.settings.model) if self.settings.model else None)
         log = ThrottledLog(self.get_logger())
         self._mounts = Mounts(self.settings.sensor_mounts, log)
@@ -100,7 +100,7 @@ class MapBuilderNode(Node):
         path = path or self.settings.map_path
         if not path:
             raise MapError("nowhere to write the map: set the parameter map_path, or give a path to ~/save_map")
-        check_replaceable(Path(path))
+        check_replaceable(Path(path), MANIFEST)
         with self._saving:
             self.collector.settle()
             collected = self.collector.collected()
@@ -109,7 +109,7 @@ class MapBuilderNode(Node):
                     f"no scan with a pose to build a map from: {self.collector.received} scans received on "
                     f"{self._points_topic}, {self.collector.dropped} dropped; {self._reason_in_words()}"
                 )
-            lidar_map = build_map(
+            lidar_map = build_map_from_keyframes(
                 collected.keyframes,
                 self._bundle,
                 self.settings.config(),
@@ -118,7 +118,7 @@ class MapBuilderNode(Node):
                 base_frame=self._base_frame,
                 datum=self.settings.datum or f"origin of the frame {self._odometry_frame!r} of {self._odometry_topic}",
                 sources=(Source(name=self._points_topic, scans=collected.scans),),
-                progress=self._on_places,
+                on_place=self._on_places,
             ).save(Path(path))
             self._saved_keyframes = len(collected.keyframes)
         self._places = lidar_map.manifest.places

@@ -13,7 +13,7 @@ from liploc_ros.datasets.trajectory import Trajectory
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import Pose
 from liploc_ros.mapping import Keyframe, KeyframeSelector
-from liploc_ros.mapping.places import arc_length
+from liploc_ros.mapping.places import path_distance
 
 MOST_WAITING = 50
 MEMORY_NS = 60_000_000_000
@@ -167,9 +167,9 @@ class ScanCollector:
         # Places lie on the path that was driven; it must not run ahead of the scans.
         known = max(0, len(self._selector.path) - 1)
         while self._path_ahead and self._path_ahead[0][0] <= scan.stamp_ns:
-            self._selector.pass_by(self._path_ahead.popleft()[1])
-        self._selector.add(scan.stamp_ns, T_map_base, scan.read_points)
-        self.path_length += float(arc_length(np.stack(self._selector.path[known:]))[-1])
+            self._selector.add_pose(self._path_ahead.popleft()[1])
+        self._selector.add_scan(scan.stamp_ns, T_map_base, scan.read_points)
+        self.path_length += float(path_distance(np.stack(self._selector.path[known:]))[-1])
         self._last_ns = scan.stamp_ns
 
     def _odometry_away(self, scan: _WaitingScan) -> str:
