@@ -52,7 +52,7 @@ def evaluate(
     points_topic: PointsTopicOption = "",
     odometry_topic: OdometryTopicOption = "",
 ) -> None:
-    """Measure how well a model finds the images of a drive among its scans.
+    """Measure how well a model finds the images of a drive.
 
     `same-frame` is the protocol of the LIP-Loc paper. It is easy: the scan of each image's own instant is in the map.
     `gap-8` is closer to real use: every place is drawn from scans at least 8 m away.

@@ -35,8 +35,9 @@ def localize(
 ) -> None:
     """Print the pose at which each image was taken, and its status.
 
-    The pose is that of the vehicle's base in the map. The probability compares a pose with all other places of the map. The confidence is the estimated rate at which
-    results that look like this one are correct. SUCCESS needs both to be high.
+    The pose is that of the vehicle's base in the map. The probability compares it with all other places of the map.
+    The confidence is the estimated rate at which results that look like this one are correct. SUCCESS needs both to be
+    high.
 
     An image that cannot be used is reported in its row, and the exit status is 1.
     """
