@@ -134,7 +134,7 @@ def _run_cmake(build_folder: Path, stage: Path) -> None:
 
 
 def _tool(package: str, attribute: str) -> Path:
-    """Find the program of a PyPI package such as cmake, whose wrapper script need not be on the PATH."""
+    """Find the program of a PyPI package such as cmake. Its wrapper script may not be on the PATH."""
     try:
         return Path(getattr(__import__(package), attribute)) / package
     except ImportError:
@@ -145,7 +145,7 @@ def _tool(package: str, attribute: str) -> Path:
 
 
 def _cmake_environment() -> dict[str, str]:
-    """Name the prefixes that hold the ROS 2 wheels, for CMake and for the Python programs that it starts."""
+    """Return environment variables with which CMake and its Python programs find the ROS 2 wheels."""
     prefixes = _ros_prefixes()
     environment = dict(os.environ)
     for variable in ("AMENT_PREFIX_PATH", "CMAKE_PREFIX_PATH"):
@@ -155,7 +155,7 @@ def _cmake_environment() -> dict[str, str]:
 
 
 def _ros_prefixes() -> list[str]:
-    """Find the prefixes of the installed ROS 2 packages: pip's build environment has one that is not sys.prefix."""
+    """Find the prefixes of the installed ROS 2 packages. In pip's build environment, one of them is not sys.prefix."""
     prefixes: dict[str, None] = {}
     for distribution in metadata.distributions():
         for file in distribution.files or ():
@@ -170,7 +170,7 @@ def _ros_prefixes() -> list[str]:
 def _copy_generated_modules(source: Path, package: Path) -> list[Path]:
     """Copy the generated part of the staged package, and return the copies.
 
-    Extension modules get the suffix of this Python: editable installs for several Pythons can then share a source tree.
+    Extension modules get the suffix of this Python, so that editable installs of several Pythons can share a source tree.
     """
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     copies = []
@@ -178,7 +178,7 @@ def _copy_generated_modules(source: Path, package: Path) -> list[Path]:
         name = path.name.split(".")[0] + suffix if path.suffix == ".so" else path.name
         target = package / path.relative_to(source).parent / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        # A module that a running process has mapped must not be written over in place.
+        # Do not overwrite a module in place: a running process may have mapped it.
         temporary = Path(tempfile.mkdtemp(dir=target.parent)) / name
         shutil.copy(path, temporary)
         temporary.replace(target)

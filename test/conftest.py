@@ -1,4 +1,4 @@
-"""Real data for all tests: the demo's excerpt of a KITTI drive, and a map of it."""
+"""Real data for all tests: the demo's excerpt of a KITTI drive, and its map. Marks slow tests."""
 
 import shutil
 from pathlib import Path
@@ -63,7 +63,7 @@ def demo_map(demo_drive, bundle):
 
 @pytest.fixture(scope="session")
 def demo_map_folder(demo_map, tmp_path_factory):
-    """Read only by agreement: tests that damage a map take `saved_map`."""
+    """Do not write to this folder: tests that change a map use `saved_map`."""
     return demo_map.save(tmp_path_factory.mktemp("maps") / "demo").path
 
 
@@ -74,7 +74,7 @@ def saved_map(demo_map_folder, tmp_path):
 
 @pytest.fixture(scope="module")
 def whole_bench():
-    from support.ros_bench import RosBench  # needs rclpy, which only the tests of the nodes do
+    from support.ros_bench import RosBench  # needs rclpy, which only tests of the nodes use
 
     bench = RosBench()
     yield bench
