@@ -14,6 +14,23 @@ from liploc_ros.mapping import MapConfig, build_map
 REPOSITORY = Path(__file__).parent.parent
 DEMO_BAG = REPOSITORY / "demo" / "kitti_0013_excerpt.mcap"
 
+# `make test-fast` leaves these out: training, node processes. Single slow tests have the marker themselves.
+SLOW_FOLDERS = {"benchmark", "learning"}
+SLOW_FIXTURES = {"bench"}
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Do not import the tests of slow folders, which import torch, if they are not run."""
+    if config.getoption("markexpr") == "not slow" and collection_path.parent.name in SLOW_FOLDERS:
+        return True
+    return None
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.parent.name in SLOW_FOLDERS or SLOW_FIXTURES & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture
 def rng():

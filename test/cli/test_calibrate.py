@@ -14,6 +14,8 @@ from liploc_ros.localization.calibration.samples import SAMPLES_FILE, load_sampl
 from liploc_ros.localization.calibration.storage import read_confidence_model
 from liploc_ros.mapping import LidarMap
 
+pytestmark = pytest.mark.slow
+
 
 def calibrate(*arguments):
     return CliRunner().invoke(app, ["calibrate", *map(str, arguments)], catch_exceptions=False)

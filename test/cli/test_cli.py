@@ -10,6 +10,8 @@ import pytest
 
 from liploc_ros.datasets import open_drive
 
+pytestmark = pytest.mark.slow
+
 
 def liploc(*arguments):
     command = [sys.executable, "-m", "liploc_ros.cli.main", *map(str, arguments)]

@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 from liploc_ros.cli.main import app
 from liploc_ros.errors import LiplocError
 
+pytestmark = pytest.mark.slow
+
 
 def evaluate(*arguments):
     return CliRunner().invoke(app, ["evaluate", *map(str, arguments)], catch_exceptions=False)
