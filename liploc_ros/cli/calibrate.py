@@ -52,24 +52,24 @@ def calibrate(
     from liploc_ros.cli.inputs.samples import SampleSet, record_samples
     from liploc_ros.datasets import BagTopics, open_drive, open_sources
     from liploc_ros.encoders import ModelBundle
-    from liploc_ros.evaluation.calibration_samples import source_of
+    from liploc_ros.evaluation.confidence_samples import describe_samples
     from liploc_ros.evaluation.provenance import is_in_training
     from liploc_ros.learning.model_card import renew_confidence_model
-    from liploc_ros.localization.calibration.fit import calibrate as fit
-    from liploc_ros.localization.calibration.fit import summary
+    from liploc_ros.localization.calibration.fit import fit_confidence_model
+    from liploc_ros.localization.calibration.outcomes import summarize
     from liploc_ros.localization.calibration.samples import SampleError
-    from liploc_ros.localization.calibration.storage import check_writable, kind_of, rows_of, write_confidence_model
+    from liploc_ros.localization.calibration.storage import check_target, kind_of, row_scores_of, write_confidence_model
 
     options = evaluation_options(place_spacing=place_spacing, scans_per_place=scans_per_place, camera=camera)
     bundle = ModelBundle.load(model)
-    check_writable(target, bundle)
+    check_target(target, bundle)
     if drive is None and not samples:
         raise SampleError("nothing to fit to: give a DRIVE, or --samples of an earlier `liploc calibrate`")
     if drive is None and elsewhere:
         raise SampleError("--elsewhere needs a DRIVE, on whose map its images are tried: give a DRIVE")
     gathered = SampleSet()
     for file in samples or []:
-        gathered.add_file(file, rows_of(target), str(target))
+        gathered.add_file(file, row_scores_of(target), str(target))
     if drive is not None:
         recording = open_drive(drive, BagTopics(points=points_topic or None, odometry=odometry_topic or None))
         others = [other for path in elsewhere or [] for other in open_sources(path)]
@@ -80,12 +80,12 @@ def calibrate(
                 f"{recording.name}: the model was TRAINED on this drive: its confidence will be too high elsewhere"
             )
     spacing = gathered.spacing or options.place_spacing
-    source = source_of(", ".join(gathered.names), gathered.samples)
-    confidence_model = fit(gathered.samples, spacing, source)
+    source = describe_samples(", ".join(gathered.names), gathered.samples)
+    confidence_model = fit_confidence_model(gathered.samples, spacing, source)
     write_confidence_model(target, confidence_model)
     if kind_of(target) == "bundle":
         renew_confidence_model(target, confidence_model)
-    typer.echo(summary(gathered.samples, confidence_model, spacing))
+    typer.echo(summarize(gathered.samples, confidence_model, spacing))
     typer.echo(
         f"{target}: accepts from confidence {confidence_model.min_confidence:g} and margin "
         f"{confidence_model.min_margin:g}; fitted to {confidence_model.source}"

@@ -35,7 +35,7 @@ def test_a_confidence_model_is_fitted_to_a_drive_and_images_of_other_places(cali
     folder, output = calibrated
     found = read_confidence_model(folder / "found.json")
     samples, spacing = load_samples(folder / "run" / SAMPLES_FILE)
-    assert spacing == 2 and sum(sample.truth is None for sample in samples) == 4
+    assert spacing == 2 and sum(not sample.is_on_map for sample in samples) == 4
     assert len(found.score_weights) == 16 and "2011_09_26_drive_0013 held out" in found.source
     assert "TRAINED on this drive" in output and "0 of 4 images from elsewhere accepted" in output
 
@@ -57,7 +57,7 @@ def test_a_calibration_that_is_not_possible_is_refused_in_one_line(calibrated, d
     file = folder / "run" / SAMPLES_FILE
     samples, _ = load_samples(file)
     save_samples(tmp_path / "finer.npz", samples, 1.0)
-    save_samples(tmp_path / "liploc.npz", [replace(samples[0], rows=samples[0].rows[:, :2])], 2.0)
+    save_samples(tmp_path / "liploc.npz", [replace(samples[0], row_scores=samples[0].row_scores[:, :2])], 2.0)
     demo_map.save(tmp_path / "map")
     manifest = (tmp_path / "map/manifest.json").read_text()
     (tmp_path / "map/manifest.json").write_text(manifest.replace(demo_map.manifest.model_id, "0" * 64))
@@ -66,7 +66,7 @@ def test_a_calibration_that_is_not_possible_is_refused_in_one_line(calibrated, d
         ([tmp_path, *fit], r"model bundle or of a map, or a name that ends in \.json"),
         ([tmp_path / "map", *fit], "made by model 000000000000"),
         ([out, *fit, "--samples", tmp_path / "finer.npz"], "places every 1 m, others every 2 m"),
-        ([out, *fit, "--samples", tmp_path / "liploc.npz"], "rows of 2 numbers, others of 16"),
+        ([out, *fit, "--samples", tmp_path / "liploc.npz"], "2 row scores, others of 16"),
         ([out], "nothing to fit to"),
         ([out, *fit, "--elsewhere", demo_bag], "--elsewhere needs a DRIVE"),
         ([out, demo_bag, "--elsewhere", demo_bag], "given as elsewhere too"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from liploc_ros.datasets import Drive
 from liploc_ros.encoders import ModelBundle
-from liploc_ros.evaluation.calibration_samples import gather_samples
+from liploc_ros.evaluation.confidence_samples import gather_samples
 from liploc_ros.evaluation.options import EvaluationOptions
 from liploc_ros.evaluation.provenance import drive_of
 from liploc_ros.files import unwritable
@@ -44,7 +44,7 @@ class SampleSet:
                 f"{path}: places every {spacing:g} m, others every {self.spacing:g} m: give samples of equal spacing"
             )
         if self.samples:
-            _check_rows(path, samples, self.samples[0].rows.shape[1], "others")
+            _check_rows(path, samples, self.samples[0].row_scores.shape[1], "others")
         self.spacing = spacing
         self.samples += samples
         self.names.append(name)
@@ -94,5 +94,5 @@ def record_samples(
 
 
 def _check_rows(path: Path, samples: Sequence[ConfidenceSample], length: int, others: str) -> None:
-    if (own := samples[0].rows.shape[1]) != length:
-        raise SampleError(f"{path}: rows of {own} numbers, {others} of {length}: give samples of one kind of model")
+    if (own := samples[0].row_scores.shape[1]) != length:
+        raise SampleError(f"{path}: {own} row scores, {others} of {length}: give samples of one kind of model")

@@ -4,7 +4,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from liploc_ros.evaluation.metrics import RateByThreshold, RetrievalMetrics
-from liploc_ros.evaluation.plots import searches
+from liploc_ros.evaluation.plots import all_searches
 from liploc_ros.evaluation.result import ProtocolMetrics
 
 
@@ -20,7 +20,7 @@ def evaluation_table(metrics: ProtocolMetrics) -> Table:
     table.add_row("   95 % interval", *intervals)
     _add_row(table, "@5", metrics.recall_at_5)
     _add_row(table, f"@1 % (of {metrics.one_percent})", metrics.recall_at_1_percent)
-    for search in searches(metrics)[1:]:
+    for search in all_searches(metrics)[1:]:
         _add_row(table, f"@1 {search.search}", search.recall_at_1, search)
     _add_row(table, "@1, LIP-Loc's released metric", metrics.released_recall_at_1)
     table.add_row("@1 chance", *(f"{100 * rate.chance:.1f}" for rate in metrics.recall_at_1.values()))
