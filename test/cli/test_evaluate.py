@@ -41,7 +41,7 @@ def test_recall_falls_with_the_gap(report):
 def test_the_figures_of_the_page_are_in_its_folder_and_small(report):
     page = (report[0] / "index.html").read_text()
     shown = re.findall(r'(?:src|href)="([^"]+)"', page)
-    assert {"recall_over_gap.png", "trajectory.png", "hardest.jpg", "metrics.json"} <= set(shown)
+    assert {"recall_over_gap.png", "trajectory.png", "worst_queries.jpg", "metrics.json"} <= set(shown)
     assert all((report[0] / name).stat().st_size > 1000 for name in shown)
     assert sum(file.stat().st_size for file in report[0].iterdir()) < 3e6
 
