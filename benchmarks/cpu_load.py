@@ -1,4 +1,4 @@
-"""How long an encoder takes between pauses while other processes want the cores."""
+"""Encoder times with pauses between the views, while other processes load the CPU."""
 
 import multiprocessing
 import time
@@ -8,43 +8,49 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import NDArray
 
-CALLS, PAUSE = 200, 0.02  # s
+CALLS = 200
+PAUSE = 0.02  # s, between two views
+START_UP = 2.0  # s, until the other processes run
+MAX_PROCESSES = 2
 Views = NDArray[np.float32]
 
 
-def beside_others(encoders: Mapping[str, Callable[[Views], Views]], view: Views) -> str:
-    """Return a table: median and 99th percentile of a view every 20 ms beside 0, 1 and 2 processes that compute."""
-    rows = ["| processes that compute beside it | " + " | ".join(encoders) + " |", "|---|" + "---|" * len(encoders)]
-    for others in range(3):
-        with _computing(others):
-            features = [_times(encode, view) for encode in encoders.values()]
-        rows.append(f"| {others} | {' | '.join(features)} |")
+def times_under_load(encoders: Mapping[str, Callable[[Views], Views]], view: Views) -> str:
+    """Return a table: median and 99th percentile of the time of one view, with 0 to 2 processes that load the CPU."""
+    rows = ["| processes that load the CPU | " + " | ".join(encoders) + " |", "|---|" + "---|" * len(encoders)]
+    for processes in range(MAX_PROCESSES + 1):
+        with _load(processes):
+            times = [_time(encode, view) for encode in encoders.values()]
+        rows.append(f"| {processes} | {' | '.join(times)} |")
     return "\n".join(rows)
 
 
-def _times(encode: Callable[[Views], Views], view: Views) -> str:
-    taken = []
+def _time(encode: Callable[[Views], Views], view: Views) -> str:
+    times = []
     for _ in range(CALLS):
         start = time.perf_counter()
         encode(view)
-        taken.append(1e3 * (time.perf_counter() - start))
+        times.append(1e3 * (time.perf_counter() - start))
         time.sleep(PAUSE)
-    return f"{np.median(taken):.2f} ms, p99 {np.quantile(taken, 0.99):.2f} ms"
+    return f"{np.median(times):.2f} ms, p99 {np.quantile(times, 0.99):.2f} ms"
 
 
 @contextmanager
-def _computing(count: int) -> Iterator[None]:
-    others = [multiprocessing.get_context("spawn").Process(target=_compute, daemon=True) for _ in range(count)]
-    for process in others:
+def _load(count: int) -> Iterator[None]:
+    """Run processes that keep a core busy each."""
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_loop, daemon=True) for _ in range(count)]
+    for process in processes:
         process.start()
-    time.sleep(2.0 * bool(count))
+    if processes:
+        time.sleep(START_UP)
     try:
         yield
     finally:
-        for process in others:
+        for process in processes:
             process.kill()
 
 
-def _compute() -> None:
+def _loop() -> None:
     while True:
         pass

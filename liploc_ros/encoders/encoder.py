@@ -13,16 +13,16 @@ class ModelError(LiplocError):
 
 
 class Encoder(Protocol):
-    """A fully convolutional network that turns drawn views into features: one unit vector per cell."""
+    """A fully convolutional network that turns drawn views into features: one vector per cell."""
 
     @property
     def runtime(self) -> str:
         """Short name of the runtime for logs and diagnostics, for instance ``onnxruntime CPU``."""
 
     def encode(self, views: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return features (N, D, H / s, W / s), unit length over D, of normalized views (N, 3, H, W).
+        """Return features (N, D, H / s, W / s) of normalized views (N, 3, H, W); s is the stride of the model.
 
-        s is the stride of the model.
+        Features have unit length over D. Those of a camera may deviate, if a part of their mean was subtracted.
         """
 
     def close(self) -> None:

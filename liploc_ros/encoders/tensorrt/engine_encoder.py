@@ -29,8 +29,9 @@ LOCK_TIMEOUT = 5.0  # s
 class EngineEncoder:
     """Runs one engine; see :class:`~liploc_ros.encoders.encoder.Encoder`. It may be used by several threads.
 
-    The encoder owns a CUDA stream and its memory, which is allocated once. Views are copied to pinned memory and then to
-    the GPU, features are copied back. TensorRT-RTX records a CUDA graph itself; for TensorRT one is recorded per shape.
+    The encoder owns a CUDA stream and its memory, which is allocated once. Views are copied to pinned memory and then
+    to the GPU; features are copied back. TensorRT-RTX records a CUDA graph itself; for TensorRT one is recorded per
+    shape.
     """
 
     def __init__(
