@@ -49,10 +49,9 @@ def build(
     start_work(logging.INFO)
     from liploc_ros.encoders import ModelBundle, ModelError
     from liploc_ros.encoders.spec import FILES
-    from liploc_ros.encoders.tensorrt.engine_builder import Limits
+    from liploc_ros.encoders.tensorrt.bundle_engines import get_engine, keys_for_target
     from liploc_ros.encoders.tensorrt.engine_cache import EngineCache
-    from liploc_ros.encoders.tensorrt.engines import get_engine, keys_for_target
-    from liploc_ros.encoders.tensorrt.module import is_installed, load_flavour
+    from liploc_ros.encoders.tensorrt.flavour import is_installed, load_flavour
 
     bundle, store = ModelBundle.load(model), EngineCache(cache)
     flavour = load_flavour(backend or ("tensorrt" if is_installed("tensorrt") else "tensorrt_rtx"))
@@ -62,7 +61,7 @@ def build(
     for capability in targets:
         for part, key in keys_for_target(bundle.path, bundle.spec, flavour, capability, precision).items():
             start = time.monotonic()
-            size = get_engine(bundle.path / FILES[part], key, flavour, store, len, Limits(time_limit))
+            size = get_engine(bundle.path / FILES[part], key, flavour, store, len, time_limit)
             seconds = time.monotonic() - start
             typer.echo(f"{key.digest[:12]} {part:6} {key}: {size / 1e6:.2f} MB, {seconds:.1f} s")
     typer.echo(f"{store.folder}")
@@ -72,17 +71,17 @@ def build(
 def list_engines(model: ModelsOption = None, cache: CacheOption = None) -> None:
     """Show the engines of the cache and which of them are stale."""
     from liploc_ros.encoders.tensorrt.engine_cache import EngineCache
-    from liploc_ros.encoders.tensorrt.stale import why_stale
+    from liploc_ros.encoders.tensorrt.stale import stale_reason
 
     store, models = EngineCache(cache), _model_hashes(model)
     entries = store.entries()
     for entry in entries:
-        reason = why_stale(entry, models)
+        reason = stale_reason(entry, models)
         description = "unknown"
         if entry.record is not None:
             key, path = entry.record.key, Path(entry.record.model)
             description = (
-                f"{path.parent.name}/{path.name}  {key}  {entry.record.bytes / 1e6:.2f} MB  "
+                f"{path.parent.name}/{path.name}  {key}  {entry.record.size / 1e6:.2f} MB  "
                 f"{_age(entry.record.created_at)} old"
             )
         typer.echo(f"{entry.digest[:12]}  {description}  {f'stale: {reason}' if reason else 'good'}")
@@ -97,12 +96,12 @@ def clean(
 ) -> None:
     """Remove stale engines."""
     from liploc_ros.encoders.tensorrt.engine_cache import EngineCache
-    from liploc_ros.encoders.tensorrt.stale import why_stale
+    from liploc_ros.encoders.tensorrt.stale import stale_reason
 
     store, models = EngineCache(cache), _model_hashes(model)
     removed = kept = 0
     for entry in store.entries():
-        reason = why_stale(entry, models)
+        reason = stale_reason(entry, models)
         if not (reason or everything):
             kept += 1
         elif store.remove(entry.digest):

@@ -37,7 +37,7 @@ def test_a_confidence_model_is_fitted_to_a_drive_and_images_of_other_places(cali
     samples, spacing = load_samples(folder / "run" / SAMPLES_FILE)
     assert spacing == 2 and sum(not sample.is_on_map for sample in samples) == 4
     assert len(found.score_weights) == 16 and "2011_09_26_drive_0013 held out" in found.source
-    assert "TRAINED on this drive" in output and "0 of 4 images from elsewhere accepted" in output
+    assert "TRAINED on this drive" in output and "0 of 4 off-map images accepted" in output
 
 
 def test_samples_of_an_earlier_run_are_fitted_without_a_drive(calibrated, demo_map, tmp_path):

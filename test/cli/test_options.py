@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from liploc_ros.cli import evaluate, main, map, options
 from liploc_ros.encoders import Backend, Precision
-from liploc_ros.encoders.tensorrt.module import FlavourName
+from liploc_ros.encoders.tensorrt.flavour import FlavourName
 from liploc_ros.evaluation import EvaluationOptions
 from liploc_ros.mapping import MapConfig
 

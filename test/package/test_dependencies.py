@@ -59,7 +59,7 @@ INSTALLED_SEPARATELY = {
 # Declared although no import statement names them.
 NEEDED_AT_RUN_TIME = {
     "train": {"onnx", "tensorboard"},  # torch.onnx and torch.utils.tensorboard import them
-    "rtx": {"tensorrt-rtx-cu12"},  # imported by name: encoders/tensorrt/module.py
+    "rtx": {"tensorrt-rtx-cu12"},  # imported by name: encoders/tensorrt/flavour.py
     "test": {"pytest-timeout"},  # a plugin of pytest
     "": {"ros-rosidl-default-runtime"},  # libraries of the generated messages
 }

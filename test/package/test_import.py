@@ -63,6 +63,7 @@ def test_no_heavy_module_is_loaded_by_liploc(arguments: str) -> None:
     assert heavy_modules_after(LIPLOC.format(arguments=["liploc", *arguments.split()])) == []
 
 
+@pytest.mark.slow
 def test_importing_every_module_changes_neither_the_backend_of_matplotlib_nor_thread_counts() -> None:
     before, after, imported = json.loads(python(IMPORT_ALL))
     assert before == after
@@ -80,6 +81,7 @@ def test_an_unknown_name_of_the_top_level_api_is_an_attribute_error() -> None:
         _ = liploc_ros.Localiser
 
 
+@pytest.mark.slow
 def test_the_example_of_the_readme_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     example = re.search(r"```python\n(.*?)```", (SOURCE / "README.md").read_text(), flags=re.DOTALL)
     assert example is not None
