@@ -170,7 +170,8 @@ def _ros_prefixes() -> list[str]:
 def _copy_generated_modules(source: Path, package: Path) -> list[Path]:
     """Copy the generated part of the staged package, and return the copies.
 
-    Extension modules get the suffix of this Python, so that editable installs of several Pythons can share a source tree.
+    Extension modules get the suffix of this Python, so that editable installs for several Pythons can share a
+    source tree.
     """
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     copies = []
