@@ -17,7 +17,7 @@ from liploc_ros.cli.log import show_log
 from liploc_ros.datasets import BAG_SUFFIXES, BagTopics, DatasetError, Drive, open_drive
 from liploc_ros.datasets.bag.topics import Kind
 from liploc_ros.datasets.camera_file import read_camera_file
-from liploc_ros.datasets.kitti.calibration import OPTICAL_FRAMES
+from liploc_ros.datasets.kitti.rectified_camera import OPTICAL_FRAMES
 from liploc_ros.encoders import Backend, ModelBundle
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import MountedCamera, yaw_of
