@@ -193,9 +193,8 @@ def test_moved_objects_are_removed_and_static_ones_are_kept():
     cleaned, other = scans.static_scan(0), scans.static_scan(1)
     assert len(cleaned.points) == len(first.points) - len(car) and not (cleaned.points[:, 0] == 14).any()
     assert len(other.points) == len(second.points)
-    assert len(scans.static_scan(0, observers=np.array([True, False])).points) == len(
-        first.points
-    )  # no other scan may be used
+    no_observers = np.array([True, False])
+    assert len(scans.static_scan(0, no_observers).points) == len(first.points)
 
 
 def test_nothing_is_removed_from_a_single_scan(demo_scan):
