@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from liploc_ros.datasets.bag.reader import read_bag
-from liploc_ros.datasets.bag.topics import BagTopics, Kind
+from liploc_ros.datasets.bag.topics import BagTopics, DataKind
 from liploc_ros.datasets.drive import DatasetError, Drive
 from liploc_ros.datasets.kitti.kitti_360 import FOLDERS as KITTI_360_FOLDERS
 from liploc_ros.datasets.kitti.kitti_360 import read_kitti_360
@@ -33,7 +33,7 @@ MAX_SUGGESTIONS = 3
 Reader = Callable[[Path], Drive]
 
 
-def open_drive(path: Path, topics: BagTopics | None = None, *, needs: Collection[Kind] = ()) -> Drive:
+def open_drive(path: Path, topics: BagTopics | None = None, *, needs: Collection[DataKind] = ()) -> Drive:
     """Return the drive of a bag (rosbag2 folder, ``.mcap``, ``.db3``) or of the folder of a KITTI drive.
 
     Supported are KITTI raw, KITTI odometry and KITTI-360 drives in their published layouts.

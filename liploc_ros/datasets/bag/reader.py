@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.datasets.bag.file import BagFile, MessageKey
-from liploc_ros.datasets.bag.topics import BagTopics, Kind, camera_info_topic, choose_topics
+from liploc_ros.datasets.bag.topics import BagTopics, DataKind, camera_info_topic, choose_topics
 from liploc_ros.datasets.camera_info import mounted_camera_from_info
 from liploc_ros.datasets.drive import DatasetError, Drive, Frame
 from liploc_ros.datasets.image_message import image_from_message
@@ -45,7 +45,7 @@ def read_bag(
     path: Path,
     topics: BagTopics = BagTopics(),  # noqa: B008  frozen
     *,
-    needs: Collection[Kind] = (),
+    needs: Collection[DataKind] = (),
     pose_tolerance_ns: int = DEFAULT_TOLERANCE_NS,
     progress: Progress = lambda _: None,
 ) -> Drive:

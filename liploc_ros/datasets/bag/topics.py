@@ -14,7 +14,7 @@ ODOMETRY_TYPES = ("nav_msgs/msg/Odometry",)
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 CAMERA_INFO_TYPES = ("sensor_msgs/msg/CameraInfo",)
 
-Kind = Literal["points", "odometry", "images"]
+DataKind = Literal["points", "odometry", "images"]
 """A kind of data in a bag."""
 
 
@@ -29,7 +29,7 @@ class BagTopics(FrozenModel):
     tf_static: str = Field("/tf_static", description="tf2_msgs/TFMessage with the poses of the sensors")
 
 
-def choose_topics(bag: BagFile, wanted: BagTopics, needs: Collection[Kind]) -> BagTopics:
+def choose_topics(bag: BagFile, wanted: BagTopics, needs: Collection[DataKind]) -> BagTopics:
     """Return the topics of the bag to read.
 
     Given topics must exist. Each kind of data in ``needs`` must exist; points and odometry on exactly one topic. If
@@ -57,7 +57,9 @@ def camera_info_topic(image_topic: str) -> str:
     return image_topic.removesuffix("/compressed").rpartition("/")[0] + "/camera_info"
 
 
-def _choose(bag: BagFile, name: str | None, types: tuple[str, ...], kind: Kind, needs: Collection[Kind]) -> str | None:
+def _choose(
+    bag: BagFile, name: str | None, types: tuple[str, ...], kind: DataKind, needs: Collection[DataKind]
+) -> str | None:
     if name is not None:
         return _checked(bag, name, types, kind)
     if needs and kind not in needs:
