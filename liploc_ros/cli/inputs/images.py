@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.datasets import BAG_SUFFIXES, BagTopics, DatasetError, Drive, open_drive
-from liploc_ros.datasets.bag.topics import Kind
+from liploc_ros.datasets.bag.topics import DataKind
 from liploc_ros.datasets.camera_file import read_camera_file
-from liploc_ros.datasets.kitti.calibration import OPTICAL_FRAMES
+from liploc_ros.datasets.kitti.rectified_camera import OPTICAL_FRAMES
 from liploc_ros.geometry import MountedCamera
 from liploc_ros.views import read_image
 
-IMAGES: tuple[Kind, ...] = ("images",)
+IMAGES: tuple[DataKind, ...] = ("images",)
 
 
 class ImageInput(NamedTuple):
