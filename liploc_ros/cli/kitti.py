@@ -69,7 +69,7 @@ def excerpt(
         result = write_excerpt(read_kitti_raw(drive), out, options, force=force, progress=progress)
     quartiles = np.percentile(result.nearest_scan_distances, [0, 25, 50, 75, 100])
     typer.echo(
-        f"{out}: {result.scans} scans, {len(result.nearest_scan_distances)} images, {out.stat().st_size / 1e6:.2f} MB; distance "
-        f"from an image to the nearest scan along the path [m]: {', '.join(f'{q:.1f}' for q in quartiles)} "
+        f"{out}: {result.scans} scans, {len(result.nearest_scan_distances)} images, {out.stat().st_size / 1e6:.2f} MB; "
+        f"distance from an image to the nearest scan along the path [m]: {', '.join(f'{q:.1f}' for q in quartiles)} "
         "(minimum, quartiles, maximum)"
     )
