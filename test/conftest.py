@@ -14,8 +14,9 @@ from liploc_ros.mapping import MapConfig, build_map
 REPOSITORY = Path(__file__).parent.parent
 DEMO_BAG = REPOSITORY / "demo" / "kitti_0013_excerpt.mcap"
 
-# `make test-fast` leaves these out: training, node processes. Single slow tests have the marker themselves.
+# `make test-fast` leaves these out: training, evaluation, TensorRT, node processes. Single slow tests have the marker themselves.
 SLOW_FOLDERS = {"benchmark", "learning"}
+SLOW_FILES = {"test_evaluator.py", "test_rtx.py"}
 SLOW_FIXTURES = {"bench"}
 
 
@@ -28,7 +29,8 @@ def pytest_ignore_collect(collection_path, config):
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.path.parent.name in SLOW_FOLDERS or SLOW_FIXTURES & set(item.fixturenames):
+        in_slow_group = item.path.parent.name in SLOW_FOLDERS or item.path.name in SLOW_FILES
+        if in_slow_group or SLOW_FIXTURES & set(item.fixturenames):
             item.add_marker(pytest.mark.slow)
 
 

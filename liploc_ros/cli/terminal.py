@@ -18,7 +18,9 @@ _HANDLER = _StandardErrorHandler()
 def show_log(level: int = logging.WARNING) -> None:
     """Write the library's log to standard error, from this level on. Repeated calls only change the level."""
     logger = logging.getLogger("liploc_ros")
-    logger.setLevel(level)
+    _HANDLER.setLevel(level)
+    if logger.getEffectiveLevel() > level:
+        logger.setLevel(level)
     logger.addHandler(_HANDLER)  # has no effect if it was added before
 
 
