@@ -14,7 +14,7 @@ from liploc_ros.mapping import MapConfig, build_map
 REPOSITORY = Path(__file__).parent.parent
 DEMO_BAG = REPOSITORY / "demo" / "kitti_0013_excerpt.mcap"
 
-# `make test-fast` leaves these out: training, evaluation, TensorRT, node processes. Single slow tests have the marker themselves.
+# `make test-fast` leaves these groups out. Other slow tests have the marker themselves.
 SLOW_FOLDERS = {"benchmark", "learning"}
 SLOW_FILES = {"test_evaluator.py", "test_rtx.py"}
 SLOW_FIXTURES = {"bench"}
