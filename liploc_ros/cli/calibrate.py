@@ -12,7 +12,7 @@ from liploc_ros.encoders import ModelBundle
 from liploc_ros.evaluation.calibration_samples import gather_samples, source_of
 from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
 from liploc_ros.evaluation.provenance import drive_of, is_in_training
-from liploc_ros.learning.model_card import renew_confidence_model
+from liploc_ros.learning.model_card import update_model_card
 from liploc_ros.localization.calibration.fit import calibrate, summary
 from liploc_ros.localization.calibration.samples import (
     SAMPLES_FILE,
@@ -102,7 +102,7 @@ def calibrate_on(
     confidence_model = calibrate(gathered.trials, spacing, source_of(", ".join(gathered.names), gathered.trials))
     write_confidence_model(wanted.target, confidence_model)
     if kind_of(wanted.target) == "bundle":
-        renew_confidence_model(wanted.target, confidence_model)
+        update_model_card(wanted.target, confidence_model)
     typer.echo(summary(gathered.trials, confidence_model, spacing))
     typer.echo(
         f"{wanted.target}: accepts from confidence {confidence_model.min_confidence:g} and margin "
