@@ -57,8 +57,9 @@ def model_card(spec: ModelSpec, held_out: str) -> str:
     table = "\n".join(_row(key, value) for key, value in rows.items())
     return (
         f"# {spec.name}\n"
-        "Two encoders for `liploc_ros`, one for camera images and one for LiDAR scans. They localize a camera image on a "
-        "LiDAR map. To use them, pass this folder to `--model`. The ONNX files agree with torch (cosine >= 0.9999).\n"
+        "Two encoders for `liploc_ros`, one for camera images and one for LiDAR scans. They localize a camera image "
+        "on a LiDAR map. To use them, pass this folder to `--model`. The ONNX files agree with torch: cosine >= "
+        "0.9999.\n"
         f"\n| | |\n|---|---|\n{table}\n"
     )
 

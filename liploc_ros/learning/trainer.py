@@ -192,7 +192,7 @@ class Trainer(Generic[S]):
         recall: float = recall_at_1(self.method, self._evaluated_model().eval(), held_out, self.processes.device)
         if self.processes.is_first:
             tqdm.write(
-                f"step {self.step}: recall@1 within {MAX_DISTANCE:g} m between views at the held-out frames {recall:.1%}"
+                f"step {self.step}: recall@1 within {MAX_DISTANCE:g} m of the held-out frames' views {recall:.1%}"
             )
         return recall
 
