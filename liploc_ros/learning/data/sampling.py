@@ -1,4 +1,4 @@
-"""Poses of a drive's frames, and the neighbouring scans from which LiDAR views are drawn."""
+"""Poses of a drive's frames, and the neighboring scans from which LiDAR views are drawn."""
 
 import numpy as np
 from numpy.typing import NDArray
