@@ -7,9 +7,10 @@ from pathlib import Path
 from liploc_ros.datasets.drive import Drive
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.encoders.spec import ConfidenceModel
-from liploc_ros.evaluation.calibration_samples import gather_samples, source_of
+from liploc_ros.evaluation.confidence_samples import describe_samples, gather_samples
 from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
-from liploc_ros.localization.calibration.fit import CalibrationError, calibrate, summary
+from liploc_ros.localization.calibration.fit import CalibrationError, fit_confidence_model
+from liploc_ros.localization.calibration.outcomes import summarize
 from liploc_ros.localization.calibration.samples import SAMPLES_FILE, save_samples
 from liploc_ros.localization.calibration.storage import read_confidence_model
 
@@ -29,9 +30,7 @@ class HeldOutResult:
     summary: str
 
 
-def fit_confidence_model(
-    held_out: Drive, other_places: Sequence[Drive], bundle: ModelBundle, folder: Path
-) -> HeldOutResult:
+def fit_on_held_out(held_out: Drive, other_places: Sequence[Drive], bundle: ModelBundle, folder: Path) -> HeldOutResult:
     """Return the confidence model of a bundle, and save the samples to which it was fitted in ``folder``.
 
     If the drive is too short, or too few images are localized, nothing is fitted: the bundle keeps its confidence
@@ -50,11 +49,13 @@ def fit_confidence_model(
     try:
         samples = gather_samples(held_out, other_places, bundle, options, progress=True)
         save_samples(folder / SAMPLES_FILE, samples, options.place_spacing)
-        confidence_model = calibrate(samples, options.place_spacing, source_of(held_out.name, samples))
+        confidence_model = fit_confidence_model(
+            samples, options.place_spacing, describe_samples(held_out.name, samples)
+        )
     except (EvaluationError, CalibrationError) as error:
         reason = f"not fitted on {held_out.name}: {str(error).removeprefix(f'{held_out.source}: ')}"
         return HeldOutResult(bundle.spec.confidence_model.model_copy(update={"source": reason}), reason)
-    result = summary(samples, confidence_model, options.place_spacing)
+    result = summarize(samples, confidence_model, options.place_spacing)
     return HeldOutResult(
         confidence_model, f"held out: {result} (fitted to the same images, so not an independent measurement)"
     )

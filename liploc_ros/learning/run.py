@@ -17,7 +17,7 @@ from liploc_ros.evaluation.provenance import is_in_training
 from liploc_ros.files import check_replaceable, unwritable, write_file
 from liploc_ros.learning.bundle_writer import documents, write_bundle
 from liploc_ros.learning.checkpoint import CHECKPOINT_FILE, load_checkpoint
-from liploc_ros.learning.confidence import UNFITTED, confidence_model_at, fit_confidence_model
+from liploc_ros.learning.confidence import UNFITTED, confidence_model_at, fit_on_held_out
 from liploc_ros.learning.data.dataset_checks import make_samples, readable_frames
 from liploc_ros.learning.distributed import Processes
 from liploc_ros.learning.method import RANDOM, Sample
@@ -147,7 +147,7 @@ class TrainingRun:
         return trainer.fit(self.samples, folder, facts, validation)
 
     def _fit_confidence_model(self, out: Path, held_out: Drive, folder: Path) -> str:
-        result = fit_confidence_model(held_out, self.drives, ModelBundle.load(out), folder)
+        result = fit_on_held_out(held_out, self.drives, ModelBundle.load(out), folder)
         write_confidence_model(out, result.confidence_model)
         write_model_card(out, ModelBundle.load(out).spec, result.summary)
         content = {"confidence_model": result.confidence_model.model_dump(mode="json"), "summary": result.summary}

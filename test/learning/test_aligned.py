@@ -21,7 +21,7 @@ from liploc_ros.learning.aligned.loss import aligned_view_loss  # noqa: E402
 from liploc_ros.learning.aligned.network import CameraCellEncoder, CellEncoder  # noqa: E402
 from liploc_ros.learning.aligned.recipe import VirtualViews  # noqa: E402
 from liploc_ros.learning.aligned.samples import AlignedSample, samples_of  # noqa: E402
-from liploc_ros.learning.confidence import fit_confidence_model  # noqa: E402
+from liploc_ros.learning.confidence import fit_on_held_out  # noqa: E402
 from liploc_ros.learning.data.batches import batches  # noqa: E402
 from liploc_ros.learning.export import export_onnx  # noqa: E402
 from liploc_ros.learning.method import RANDOM, InputSize  # noqa: E402
@@ -143,9 +143,7 @@ def test_confidence_model_and_card_come_from_the_held_out_drive(trained):
 
 
 def test_a_held_out_drive_that_is_too_short_does_not_lose_the_model(trained, tmp_path):
-    result = fit_confidence_model(
-        open_drive(make_drive(tmp_path, frames=4)), [], ModelBundle.load(trained[0]), tmp_path
-    )
+    result = fit_on_held_out(open_drive(make_drive(tmp_path, frames=4)), [], ModelBundle.load(trained[0]), tmp_path)
     assert result.confidence_model.source == result.summary
     assert result.summary.startswith("not fitted on 2011_09_26_drive_0099: no scan is 8 m away")
 
