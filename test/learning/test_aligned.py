@@ -145,7 +145,9 @@ def test_confidence_model_and_card_come_from_the_held_out_drive(trained):
 def test_a_held_out_drive_that_is_too_short_does_not_lose_the_model(trained, tmp_path):
     result = fit_on_held_out(open_drive(make_drive(tmp_path, frames=4)), [], ModelBundle.load(trained[0]), tmp_path)
     assert result.confidence_model.source == result.summary
-    assert result.summary.startswith("not fitted on 2011_09_26_drive_0099: no scan is 8 m away")
+    assert result.summary.startswith(
+        "not fitted on 2011_09_26_drive_0099: no place of the 3 m has a scan at least 8 m away"
+    )
 
 
 def test_a_drive_that_is_both_held_out_and_trained_on_is_refused(tmp_path):

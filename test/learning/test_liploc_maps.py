@@ -11,13 +11,13 @@ from support.kitti_maker import make_drive  # noqa: E402
 
 from liploc_ros.datasets import open_drive  # noqa: E402
 from liploc_ros.encoders import lidar_input  # noqa: E402
-from liploc_ros.evaluation.calibration_samples import gather_samples  # noqa: E402
+from liploc_ros.evaluation.confidence_samples import gather_samples  # noqa: E402
 from liploc_ros.geometry import inverse  # noqa: E402
 from liploc_ros.geometry.se2 import difference  # noqa: E402
 from liploc_ros.learning.method import RANDOM  # noqa: E402
 from liploc_ros.learning.run import TrainingRun  # noqa: E402
 from liploc_ros.localization import Localizer  # noqa: E402
-from liploc_ros.localization.calibration.fit import calibrate  # noqa: E402
+from liploc_ros.localization.calibration.fit import fit_confidence_model  # noqa: E402
 from liploc_ros.mapping import LidarMap, MapConfig, build_map  # noqa: E402
 from liploc_ros.mapping.place_index import PlaceIndex  # noqa: E402
 from liploc_ros.views import draw_panorama  # noqa: E402
@@ -68,27 +68,27 @@ def test_an_image_is_localized_on_a_map_of_whole_image_embeddings(trained, train
     query = encoders.encode_camera(encoders.viewer(drive.cameras[name]).draw(read()))[0, 0]
     scores = trained_map.features[:, 0].astype(np.float32) @ query / 32767
     place = np.unravel_index(scores.argmax(), scores.shape)[0]
-    there = inverse(trained_map.T_map_base[place]) @ result.best.T_map_base
-    assert np.linalg.norm(there[:2, 3]) < 2.5 and result.best.score >= scores.max() - 1e-3
+    T_place_base = inverse(trained_map.T_map_base[place]) @ result.best.T_map_base
+    assert np.linalg.norm(T_place_base[:2, 3]) < 2.5 and result.best.score >= scores.max() - 1e-3
 
 
 def test_the_confidence_model_of_whole_image_embeddings_uses_only_their_similarity(trained, tmp_path):
     """An untrained model localizes too few images for a fit, so the similarities are replaced by ideal ones."""
     drive = open_drive(make_drive(tmp_path, frames=20))
-    trials = gather_samples(drive, [replace(trained[0], name="elsewhere")], trained[1])
-    assert len(trials) == 26 and all(trial.rows.shape[1] == 2 and not trial.rows[:, 1].any() for trial in trials)
-    ideal = [replace(trial, rows=ideal_rows(trial)) for trial in trials]
-    found = calibrate([replace(trial, similarity=trial.rows[:, 0].astype(float)) for trial in ideal], 1.0, "made")
-    assert found.score_weights[0] > 0 and found.score_weights[1] == 0
+    samples = gather_samples(drive, [replace(trained[0], name="elsewhere")], trained[1])
+    assert len(samples) == 26
+    assert all(sample.row_scores.shape[1] == 2 and not sample.row_scores[:, 1].any() for sample in samples)
+    fitted = fit_confidence_model([ideal(sample) for sample in samples], 1.0, "ideal similarities")
+    assert fitted.score_weights[0] > 0 and fitted.score_weights[1] == 0
 
 
-def ideal_rows(trial):
-    """Return rows (M, 2) that peak at the true pose, and are 0 if the place is not on the map."""
-    rows = np.zeros_like(trial.rows)
-    if trial.truth is not None:
-        apart = difference(trial.poses, trial.truth)
-        rows[:, 0] = np.exp(-np.square(apart[:, :2]).sum(axis=1) - 10 * np.square(apart[:, 2]))
-    return rows
+def ideal(sample):
+    """Return a sample whose similarity peaks at the true pose, and is 0 if the image was not taken on the map."""
+    row_scores = np.zeros_like(sample.row_scores)
+    if sample.truth is not None:
+        offset = difference(sample.poses, sample.truth)
+        row_scores[:, 0] = np.exp(-np.square(offset[:, :2]).sum(axis=1) - 10 * np.square(offset[:, 2]))
+    return replace(sample, row_scores=row_scores, similarity=row_scores[:, 0].astype(float))
 
 
 def test_a_map_of_whole_image_embeddings_is_unchanged_after_saving_and_loading(trained, trained_map, tmp_path):
