@@ -1,4 +1,4 @@
-"""Networks with random weights, for timing alone: LIP-Loc's recipe as a bundle, and ResNet-50."""
+"""Networks with random weights, for timing only: the recipe ``liploc`` as a bundle, and networks of timm."""
 
 import warnings
 from pathlib import Path
@@ -17,7 +17,7 @@ NOT_TRAINED = TrainingSpec(drives=(), frames=0, steps=0, seed=0, recipe="liploc"
 
 
 def random_encoders(recipe: str) -> nn.ModuleDict:
-    """Return a recipe's encoders in torch; no two parameters are alike, for the exporter would make them one."""
+    """Return a recipe's encoders in torch. No two parameters are equal, because the exporter would merge them."""
     torch.manual_seed(0)
     model = method_of(read_recipe(recipe)).model(RANDOM).eval()
     for parameter in model.parameters():
@@ -47,7 +47,7 @@ def timm_onnx(name: str, path: Path) -> Path:
             dynamo=False,
             opset_version=OPSET,
             input_names=["views"],
-            output_names=["cells"],
-            dynamic_axes={"views": {0: "batch"}, "cells": {0: "batch"}},
+            output_names=["features"],
+            dynamic_axes={"views": {0: "batch"}, "features": {0: "batch"}},
         )
     return path

@@ -92,7 +92,8 @@ def test_a_saved_map_is_the_same_when_loaded(saved_map, demo_map, bundle):
     loaded = LidarMap.load(saved_map, bundle)
     assert np.array_equal(loaded.features, demo_map.features) and np.array_equal(loaded.T_map_base, demo_map.T_map_base)
     assert (
-        loaded.manifest.places == len(loaded.features) and loaded.manifest.confidence_model == bundle.spec.confidence_model
+        loaded.manifest.places == len(loaded.features)
+        and loaded.manifest.confidence_model == bundle.spec.confidence_model
     )
 
 
