@@ -8,11 +8,10 @@ from torch import nn
 
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.encoders.spec import TrainingSpec
-from liploc_ros.learning.confidence import UNCALIBRATED
+from liploc_ros.learning.confidence import UNFITTED
 from liploc_ros.learning.export import OPSET, export
 from liploc_ros.learning.method import RANDOM
-from liploc_ros.learning.recipe import read_recipe
-from liploc_ros.learning.registry import method_of
+from liploc_ros.learning.registry import method_of, read_recipe
 
 NOT_TRAINED = TrainingSpec(drives=(), frames=0, steps=0, seed=0, recipe="liploc", trunk="random")
 
@@ -29,7 +28,7 @@ def random_encoders(recipe: str) -> nn.ModuleDict:
 def liploc_bundle(folder: Path) -> ModelBundle:
     """Write the bundle of the recipe ``liploc``, ViT-S/16 for each sensor, and return it."""
     method = method_of(read_recipe("liploc"))
-    export(method, random_encoders("liploc"), folder, "liploc", NOT_TRAINED, UNCALIBRATED)
+    export(method, random_encoders("liploc"), folder, "liploc", NOT_TRAINED, UNFITTED)
     return ModelBundle.load(folder)
 
 

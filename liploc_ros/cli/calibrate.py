@@ -54,7 +54,7 @@ def calibrate(
     from liploc_ros.encoders import ModelBundle
     from liploc_ros.evaluation.confidence_samples import describe_samples
     from liploc_ros.evaluation.provenance import is_in_training
-    from liploc_ros.learning.model_card import renew_confidence_model
+    from liploc_ros.learning.model_card import update_model_card
     from liploc_ros.localization.calibration.fit import fit_confidence_model
     from liploc_ros.localization.calibration.outcomes import summarize
     from liploc_ros.localization.calibration.samples import SampleError
@@ -84,7 +84,7 @@ def calibrate(
     confidence_model = fit_confidence_model(gathered.samples, spacing, source)
     write_confidence_model(target, confidence_model)
     if kind_of(target) == "bundle":
-        renew_confidence_model(target, confidence_model)
+        update_model_card(target, confidence_model)
     typer.echo(summarize(gathered.samples, confidence_model, spacing))
     typer.echo(
         f"{target}: accepts from confidence {confidence_model.min_confidence:g} and margin "

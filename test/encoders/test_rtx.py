@@ -107,8 +107,7 @@ def vit(tmp_path_factory):
     pytest.importorskip("timm", reason="timm is not installed: make train installs it")
     from liploc_ros.learning.export import export_onnx
     from liploc_ros.learning.method import RANDOM
-    from liploc_ros.learning.recipe import read_recipe
-    from liploc_ros.learning.registry import method_of
+    from liploc_ros.learning.registry import method_of, read_recipe
 
     method, folder = method_of(read_recipe("liploc")), tmp_path_factory.mktemp("liploc")
     model, sizes = method.model(RANDOM), method.input_sizes()
