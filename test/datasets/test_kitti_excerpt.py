@@ -1,6 +1,7 @@
 """Excerpts of KITTI drives."""
 
 import numpy as np
+import pytest
 
 from liploc_ros.datasets.kitti.excerpt import ExcerptOptions, coarsen, select_frames
 
