@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from liploc_ros.cli.progress import advance
 from liploc_ros.datasets import open_drive
-from liploc_ros.demo.metrics import Metrics, Query, measure
+from liploc_ros.demo.metrics import DemoMetrics, DemoResult, compute_metrics
 from liploc_ros.demo.report import write_report
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.localization import TrackingState
@@ -22,7 +22,7 @@ from liploc_ros.package_share import share_folder
 
 if TYPE_CHECKING:
     from liploc_ros.datasets import Frame
-    from liploc_ros.demo.session import Tracked
+    from liploc_ros.demo.session import TrackedImage
 
 BAG = "kitti_0013_excerpt.mcap"
 DRIVE = "2011_09_26_drive_0013"  # what the excerpt is from
@@ -49,11 +49,11 @@ def demo(
     lidar_map = LidarMap.load(out / "map", bundle)
     frames = {frame.stamp_ns: frame for frame in drive.images()}
     queries = [
-        Query(a.stamp_ns, true, a.T_map_base, a.score, a.status, a.latency_ms)
+        DemoResult(a.stamp_ns, true, a.T_map_base, a.score, a.status, a.latency_ms)
         for a in answers
         if (true := frames[a.stamp_ns].T_map_base) is not None
     ]
-    metrics = measure(queries, lidar_map.T_map_base, lidar_map.size_bytes, in_training)
+    metrics = compute_metrics(queries, lidar_map.T_map_base, lidar_map.size_bytes, in_training)
     camera = next(iter(drive.cameras.values()))
     images = {stamp: frame.images[camera.frame_id]() for stamp, frame in frames.items()}
     seen = "The model saw this drive in training" if in_training else "The model never saw this drive in training"
@@ -68,7 +68,7 @@ def demo(
     console.print(f"Report: {page}   ({time.monotonic() - start:.0f} s)", soft_wrap=True)
 
 
-def _tracking(tracked: "Sequence[Tracked]", frames: "Mapping[int, Frame]") -> str:
+def _tracking(tracked: "Sequence[TrackedImage]", frames: "Mapping[int, Frame]") -> str:
     """Return in words for how many images tracking was sure, and how far it was off then at most."""
     errors = [
         float(np.linalg.norm((t.T_map_base - true)[:2, 3]))
@@ -80,7 +80,7 @@ def _tracking(tracked: "Sequence[Tracked]", frames: "Mapping[int, Frame]") -> st
     return f"{sure}, off by {max(errors):.2f} m at most" if errors else sure
 
 
-def _table(metrics: Metrics, tracking: str) -> Table:
+def _table(metrics: DemoMetrics, tracking: str) -> Table:
     table = Table(title=f"{metrics.queries} images of a KITTI street on a map of its LiDAR scans", show_header=False)
     rows = {
         "recall@1 within 1 m": f"{metrics.recall_at_1_within_1m:.1%}",
