@@ -34,7 +34,9 @@ def generate_launch_description() -> LaunchDescription:
     arguments = [
         DeclareLaunchArgument("map", default_value="", description="Folder to write the map to."),
         DeclareLaunchArgument("bag", default_value="", description="Bag to play, with its clock; empty: live topics."),
-        DeclareLaunchArgument("points_topic", default_value="", description="Points of the LiDAR; empty: from params_file."),
+        DeclareLaunchArgument(
+            "points_topic", default_value="", description="Points of the LiDAR; empty: from params_file."
+        ),
         DeclareLaunchArgument(
             "odometry_topic", default_value="", description="Odometry of the vehicle; empty: from params_file."
         ),
@@ -82,7 +84,9 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         "remappings": [("/tf", "tf"), ("/tf_static", "tf_static")] if given["namespace"] else [],
     }
     overrides = {
-        name: yaml.safe_load(given[argument]) if argument in YAML_ARGUMENTS else ParameterValue(given[argument], value_type=str)
+        name: yaml.safe_load(given[argument])
+        if argument in YAML_ARGUMENTS
+        else ParameterValue(given[argument], value_type=str)
         for name, argument in PARAMETER_ARGUMENTS.items()
         if given[argument]
     }

@@ -47,7 +47,7 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             "image_topics",
             default_value="",
-            description="Images, one topic per camera, such as [/left/image_raw,/right/image_raw]; empty: from params_file.",
+            description="Images, one topic per camera, such as [/left/image,/right/image]; empty: from params_file.",
         ),
         DeclareLaunchArgument(
             "camera_info_topics",

@@ -28,13 +28,21 @@ ReadPoints = Callable[[Any, str], NDArray[np.float32]]
 """PointCloud2 and topic to (N, 4) x, y, z [m] and intensity 0 to 1; raises PointsError."""
 
 CV_BRIDGE_ENCODINGS = {
-    "mono8": "mono8",
-    **dict.fromkeys(("rgb8", "bgr8", "rgba8", "bgra8", "yuv422", "yuv422_yuy2"), "rgb8"),
-    **dict.fromkeys(("bayer_rggb8", "bayer_bggr8", "bayer_gbrg8", "bayer_grbg8"), "rgb8"),
+    "mono8": 1,
+    "rgb8": 3,
+    "bgr8": 3,
+    "rgba8": 4,
+    "bgra8": 4,
+    "yuv422": 2,
+    "yuv422_yuy2": 2,
+    "bayer_rggb8": 1,
+    "bayer_bggr8": 1,
+    "bayer_gbrg8": 1,
+    "bayer_grbg8": 1,
 }
-"""Encodings read by cv_bridge, with what it converts them to.
+"""Encodings that cv_bridge converts, with their bytes per pixel.
 
-The others stay with this package: cv_bridge rounds 16 bits differently, and does not convert 8UC3.
+This package converts the others: cv_bridge rounds 16 bits differently, and does not convert 8UC3.
 """
 
 logged_lines: set[str] = set()
@@ -108,9 +116,11 @@ def message_type(name: str) -> Any | None:
 
 def _cv_bridge_reader(bridge: Any) -> ReadImage:
     def read(msg: Any, source: str) -> NDArray[np.uint8]:
-        target = CV_BRIDGE_ENCODINGS.get(msg.encoding) if is_raw(msg) else None
-        if target is not None:
+        pixel_bytes = CV_BRIDGE_ENCODINGS.get(msg.encoding) if is_raw(msg) else None
+        # cv_bridge shifts the rows if their padding is not a multiple of a pixel.
+        if pixel_bytes is not None and msg.step % pixel_bytes == 0:
             try:
+                target = "mono8" if msg.encoding == "mono8" else "rgb8"
                 image = np.ascontiguousarray(bridge.imgmsg_to_cv2(msg, target), np.uint8)
                 if image.size and image.shape[:2] == (msg.height, msg.width):
                     return image

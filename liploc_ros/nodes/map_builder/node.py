@@ -56,7 +56,7 @@ class MapBuilderNode(Node):
         log = ThrottledLog(self.get_logger())
         group = MutuallyExclusiveCallbackGroup()
         self._read_points = ros_libraries.points_reader(self.get_logger())
-        self._mounts = Mounts(self.settings.sensor_mounts, ros_libraries.transform_source(self, log, group))
+        self.mounts = Mounts(self.settings.sensor_mounts, ros_libraries.transform_source(self, log, group))
         self._faults = BuilderFaults(log)
         self.collector = ScanCollector(self.settings.keyframe_spacing, self.settings.odometry_timeout, self._on_drop)
         self._save_lock = threading.Lock()
@@ -179,7 +179,7 @@ class MapBuilderNode(Node):
         frame_id = str(msg.header.frame_id).lstrip("/")
         self._on_keyframes(
             self.collector.add_scan(
-                stamp_ns_of(msg), lambda: self._mounts.lookup(self._base_frame, frame_id), lambda: points
+                stamp_ns_of(msg), lambda: self.mounts.lookup(self._base_frame, frame_id), lambda: points
             )
         )
 
