@@ -1,8 +1,8 @@
-"""The numbers of docs/benchmarks.md on localization, after `make held-out` and `make calibrate`.
+"""Measure localization for docs/benchmarks.md; run `make held-out` and `make calibrate` first.
 
-    python -m benchmarks.localization --kitti FOLDER [--drive 0013] [--part singles] --out out/localization
+    python -m benchmarks.localization --kitti FOLDER [--drive 0013] [--part single_images] --out out/localization
 
-Each part of each drive writes a JSON file; those that are there are not made again. The tables show all that is there.
+Each part of each drive writes a JSON file. An existing file is not measured again. The tables show all existing files.
 """
 
 import json
@@ -12,64 +12,71 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.localization import singles, strangers, tracks
+from benchmarks.localization import false_accepts, single_images, tracking
+from benchmarks.localization.scenes import DRIVES, CachingLocalizer, DriveScene, joined_map, scene_of
 from benchmarks.localization.tables import tables
 from benchmarks.localization.times import times_of
-from benchmarks.localization.world import DRIVES, Replay, Scenery, joined, scenery_of
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.localization import Localizer
+from liploc_ros.threads import limit_threads
 
 
-class World:
-    """A model that never saw a drive, that drive, and the others; maps are drawn once."""
+class HeldOutDrive:
+    """A drive, a model that never saw it, and the drives the model was trained on; each map is drawn once."""
 
     def __init__(self, kitti: Path, models: Path, drive: str) -> None:
         self.kitti, self.drive = kitti, drive
         self.bundle = ModelBundle.load(models / f"aligned_{drive}")
-        self.sceneries = {name: scenery_of(kitti, name, self.bundle) for name in DRIVES}
-        self.everywhere = Replay(joined(list(self.sceneries.values()), self.bundle), self.bundle)
+        self.scenes = {name: scene_of(kitti, name, self.bundle) for name in DRIVES}
+        self.on_all = CachingLocalizer(joined_map(list(self.scenes.values()), self.bundle), self.bundle)
 
     @property
-    def own(self) -> Scenery:
+    def own(self) -> DriveScene:
         """The drive that the model never saw."""
-        return self.sceneries[self.drive]
+        return self.scenes[self.drive]
 
     @property
-    def others(self) -> list[Scenery]:
-        """The drives that it was trained on."""
-        return [scenery for name, scenery in self.sceneries.items() if name != self.drive]
+    def others(self) -> list[DriveScene]:
+        """The drives in training."""
+        return [scene for name, scene in self.scenes.items() if name != self.drive]
 
-    def elsewhere(self) -> Replay:
+    def on_own(self) -> CachingLocalizer:
+        """Return a localizer on the map of the drive alone."""
+        return CachingLocalizer(self.own.lidar_map, self.bundle)
+
+    def on_others(self) -> CachingLocalizer:
         """Return a localizer whose map lacks the drive."""
-        return Replay(joined(self.others, self.bundle), self.bundle)
+        return CachingLocalizer(joined_map(self.others, self.bundle), self.bundle)
 
 
-def single_images(world: World) -> dict[str, object]:
-    """Return recall by step, errors and acceptance: among the drive's own places, among all, and turned round."""
-    alone = Replay(world.own.lidar_map, world.bundle)
-    turned = scenery_of(world.kitti, world.drive, world.bundle, turned_round=True)
-    around = Replay(turned.lidar_map, world.bundle)
+def measure_single_images(held_out: HeldOutDrive) -> dict[str, object]:
+    """Return recall by step, errors and acceptance: on the drive's own map, on that of all drives, and reversed."""
+    reverse = scene_of(held_out.kitti, held_out.drive, held_out.bundle, reverse=True)
+    maps = {
+        "own map": (held_out.on_own(), held_out.own),
+        "all drives": (held_out.on_all, held_out.own),
+        "reversed": (CachingLocalizer(reverse.lidar_map, held_out.bundle), reverse),
+    }
     return {
-        "own map": singles.retrieval_metrics(singles.ask(alone, world.own)),
-        "all drives": singles.retrieval_metrics(singles.ask(world.everywhere, world.own)),
-        "turned round": singles.retrieval_metrics(singles.ask(around, turned)),
+        name: single_images.summarize(single_images.localize_all(localizer, scene))
+        for name, (localizer, scene) in maps.items()
     }
 
 
-def tracking(world: World) -> dict[str, object]:
-    """Return what tracking makes of every start, with odometry and without."""
+def measure_tracking(held_out: HeldOutDrive) -> dict[str, object]:
+    """Return the results of tracking from every start, with odometry and without."""
     return {
-        name: tracks.from_every_start(world.everywhere, world.own, by_odometry)
-        for name, by_odometry in (("odometry", True), ("no odometry", False))
+        name: tracking.from_every_start(held_out.on_all, held_out.own, with_odometry)
+        for name, with_odometry in (("odometry", True), ("no odometry", False))
     }
 
 
-def kidnapping(world: World) -> dict[str, object]:
-    """Return metres until a kidnapping from and to each other drive is noticed and solved."""
+def measure_kidnapping(held_out: HeldOutDrive) -> dict[str, object]:
+    """Return the distance until a kidnapping from and to each other drive is noticed and solved."""
     result: dict[str, object] = {}
-    for other in world.others:
-        for before, after in ((other, world.own), (world.own, other)):
-            found = tracks.kidnap(world.everywhere, before, after, warm_up=30, every=2)
+    for other in held_out.others:
+        for before, after in ((other, held_out.own), (held_out.own, other)):
+            found = tracking.kidnap(held_out.on_all, before, after, warm_up=30, every=2)
             result[f"{before.name} to {after.name}"] = {
                 "localized before": found[0].was_localized,
                 "noticed": [round(k.noticed, 1) for k in found],
@@ -78,38 +85,39 @@ def kidnapping(world: World) -> dict[str, object]:
     return result
 
 
-def false_accepts(world: World) -> dict[str, object]:
-    """Return how many of how many images are wrongly accepted, by kind."""
-    everywhere, elsewhere, own = world.everywhere, world.elsewhere(), world.own
-    alone = Replay(own.lidar_map, world.bundle)
-    standing = Localizer(elsewhere.lidar_map, world.bundle)
-    count = strangers.accepted_wrongly
+def measure_false_accepts(held_out: HeldOutDrive) -> dict[str, object]:
+    """Return the number of false accepts and of images, by kind of image."""
+    on_all, on_others, on_own = held_out.on_all, held_out.on_others(), held_out.on_own()
+    own, others = held_out.own, held_out.others
+    standing = Localizer(on_others.lidar_map, held_out.bundle)
+    count, images_of = false_accepts.count_false_accepts, false_accepts.images_of
+    count_localized = false_accepts.count_false_localized
     result = {
-        "drive not on the map": count(elsewhere, strangers.images_of(own)),
-        "the others, on the drive's map": _sum([count(alone, strangers.images_of(o)) for o in world.others]),
-        "single frames": count(everywhere, strangers.singles_of(world.kitti)),
-        "blurred, not on the map": count(elsewhere, strangers.blurred(own, on_map=False)),
-        "blurred, on the map": count(everywhere, strangers.blurred(own, on_map=True)),
-        "black, grey, ramp, noise": count(everywhere, strangers.nothing(own)),
-        "repeated 100 times, by tracking": strangers.repeated_wrongly(standing, own, every=10),
-        "driven, by tracking": strangers.tracked_wrongly(elsewhere, [own], by_odometry=True),
-        "driven, by tracking without odometry": strangers.tracked_wrongly(elsewhere, [own], by_odometry=False),
-        "the others driven on the drive's map, by tracking": strangers.tracked_wrongly(alone, world.others, True),
+        "drive not on the map": count(on_others, images_of(own)),
+        "the others, on the drive's map": _sum([count(on_own, images_of(other)) for other in others]),
+        "single frames": count(on_all, false_accepts.singles_of(held_out.kitti)),
+        "blurred, not on the map": count(on_others, false_accepts.blurred(own, on_map=False)),
+        "blurred, on the map": count(on_all, false_accepts.blurred(own, on_map=True)),
+        "black, grey, ramp, noise": count(on_all, false_accepts.without_content(own)),
+        "repeated 100 times, by tracking": false_accepts.count_false_localized_by_repetition(standing, own, every=10),
+        "driven, by tracking": count_localized(on_others, [own], with_odometry=True),
+        "driven, by tracking without odometry": count_localized(on_others, [own], with_odometry=False),
+        "the others driven on the drive's map, by tracking": count_localized(on_own, others, with_odometry=True),
     }
     return {name: list(counts) for name, counts in result.items()}
 
 
-def times(world: World) -> dict[str, object]:
-    """Return milliseconds from image to hypotheses on the map of all drives, and what tracking adds."""
-    return times_of(world.everywhere.lidar_map, world.bundle, world.own)
+def measure_times(held_out: HeldOutDrive) -> dict[str, object]:
+    """Return milliseconds from image to hypotheses on the map of all drives, and the time that tracking adds."""
+    return times_of(held_out.on_all.lidar_map, held_out.bundle, held_out.own)
 
 
-PARTS: dict[str, Callable[[World], dict[str, object]]] = {
-    "singles": single_images,
-    "tracking": tracking,
-    "kidnapping": kidnapping,
-    "false_accepts": false_accepts,
-    "times": times,
+PARTS: dict[str, Callable[[HeldOutDrive], dict[str, object]]] = {
+    "single_images": measure_single_images,
+    "tracking": measure_tracking,
+    "kidnapping": measure_kidnapping,
+    "false_accepts": measure_false_accepts,
+    "times": measure_times,
 }
 
 
@@ -125,14 +133,15 @@ def main(
     part: Annotated[list[str] | None, typer.Option(help=f"Only this of {', '.join(PARTS)}. Repeat for more.")] = None,
 ) -> None:
     """Measure localization with models that never saw the drive."""
+    limit_threads()
     out.mkdir(parents=True, exist_ok=True)
     for name in drive or DRIVES:
         wanted = [p for p in part or PARTS if not (out / f"{p}_{name}.json").exists()]
         if not wanted:
             continue
-        world = World(kitti, models, name)
+        held_out = HeldOutDrive(kitti, models, name)
         for p in wanted:
-            (out / f"{p}_{name}.json").write_text(json.dumps(PARTS[p](world), indent=2) + "\n")
+            (out / f"{p}_{name}.json").write_text(json.dumps(PARTS[p](held_out), indent=2) + "\n")
             typer.echo(f"{out / f'{p}_{name}.json'}")
     typer.echo(tables(out))
 

@@ -1,4 +1,4 @@
-"""The tables of docs/benchmarks.md on localization, from the files of each drive."""
+"""The tables on localization in docs/benchmarks.md, from the JSON files of each drive."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -7,20 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.localization.world import DRIVES
+from benchmarks.localization.scenes import DRIVES
 
-STEPS = {"retrieval": "retrieval", "refine": "+ refine", "verify": "+ verify"}
-MAPS = ("own map", "all drives", "turned round")
-NOTICED, SOLVED = 5.0, 15.0  # m, as asked for
+STEPS = {"retrieval": "retrieval", "similarity": "+ match by similarity", "match score": "+ match score"}
+MAPS = ("own map", "all drives", "reversed")
+NOTICED, SOLVED = 5.0, 15.0  # m
 Found = dict[str, dict[str, Any]]
 
 
 def tables(folder: Path) -> str:
-    """Return what is there of all parts as Markdown."""
+    """Return the tables of all existing files as Markdown."""
     parts: list[tuple[str, Callable[[Found], Iterable[str]]]] = [
-        ("singles", _recall),
-        ("singles", _errors),
-        ("singles", _coverage),
+        ("single_images", _recall),
+        ("single_images", _errors),
+        ("single_images", _coverage),
         ("tracking", _tracking),
         ("tracking", _tracking_coverage),
         ("kidnapping", _kidnapping),
@@ -44,12 +44,12 @@ def _recall(found: Found) -> Iterable[str]:
 
 
 def _errors(found: Found) -> Iterable[str]:
-    yield _head("held out", "median error of those found", "accepted", "right", "wrong by more than 5 m")
+    yield _head("held out", "median error of correct poses", "accepted", "correct", "wrong by more than 5 m")
     for drive, of_drive in found.items():
         f = of_drive["all drives"]
         error = f"{f['median position error [m]']:.2f} m, {f['median heading error [deg]']:.2f} degrees"
         accepted = f"{f['accepted']} of {f['images']} ({f['accepted [%]']:.1f} %)"
-        yield _row(drive, error, accepted, f["accepted and right"], f["accepted and wrong by more than 5 m"])
+        yield _row(drive, error, accepted, f["accepted and correct"], f["accepted and wrong by more than 5 m"])
 
 
 def _coverage(found: Found) -> Iterable[str]:
@@ -91,11 +91,11 @@ def _kidnapping(found: Found) -> Iterable[str]:
         "solved: median, worst [m]",
     )
     for drive, of_drive in found.items():
-        for way, times in of_drive.items():
+        for move, times in of_drive.items():
             noticed, solved = np.array(times["noticed"]), np.array(times["solved"])
             yield _row(
                 drive,
-                way,
+                move,
                 "yes" if times["localized before"] else "no",
                 len(solved),
                 _percent(int((noticed <= NOTICED).sum()), len(noticed)),

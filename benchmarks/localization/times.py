@@ -1,10 +1,10 @@
-"""How long an image takes on the map of all drives, and what tracking adds."""
+"""The time per image on the map of all drives, and the time that tracking adds."""
 
 import time
 
 import numpy as np
 
-from benchmarks.localization.world import Scenery
+from benchmarks.localization.scenes import DriveScene
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.localization import Localizer
 from liploc_ros.mapping import LidarMap
@@ -12,18 +12,18 @@ from liploc_ros.mapping import LidarMap
 ROUNDS = 4
 
 
-def times_of(lidar_map: LidarMap, bundle: ModelBundle, scenery: Scenery) -> dict[str, object]:
-    """Return p50 and p99 [ms] of images localized by themselves and of images tracked, which take turns."""
+def times_of(lidar_map: LidarMap, bundle: ModelBundle, scene: DriveScene) -> dict[str, object]:
+    """Return p50 and p99 [ms] of localizing and of tracking, in alternation."""
     localizer = Localizer(lidar_map, bundle)
     localizer.warm_up()
     single, tracked, steps = [], [], []
     for _ in range(ROUNDS):
-        localizer.tracker.forget()
-        for query in scenery.queries:
+        localizer.tracker.reset()
+        for query in scene.queries:
             start = time.perf_counter()
-            result = localizer.localize(query.image, scenery.mounted, query.stamp_ns)
+            result = localizer.localize(query.image, scene.mounted, query.stamp_ns)
             middle = time.perf_counter()
-            localizer.track(query.image, scenery.mounted, query.stamp_ns, query.T_odom_base)
+            localizer.track(query.image, scene.mounted, query.stamp_ns, query.T_odom_base)
             single.append(1e3 * (middle - start))
             tracked.append(1e3 * (time.perf_counter() - middle))
             steps.append(result.timings)

@@ -90,7 +90,7 @@ def _row(title: str, cell: Cell, result: CellResult | None) -> dict[str, Any]:
             "released_recall_at_1": metrics.released_recall_at_1,
         }
         further = {
-            "refined": metrics.refined,
+            "refined": metrics.localized,
             "same_heading": metrics.same_heading,
             "opposite_heading": metrics.opposite_heading,
         }

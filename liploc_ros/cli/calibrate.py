@@ -9,11 +9,12 @@ import typer
 from liploc_ros.datasets import open_sources
 from liploc_ros.datasets.drive import Drive
 from liploc_ros.encoders import ModelBundle
-from liploc_ros.evaluation.calibration_samples import gather_samples, source_of
+from liploc_ros.evaluation.confidence_samples import describe_samples, gather_samples
 from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
 from liploc_ros.evaluation.provenance import drive_of, is_in_training
 from liploc_ros.learning.model_card import renew_confidence_model
-from liploc_ros.localization.calibration.fit import calibrate, summary
+from liploc_ros.localization.calibration.fit import fit_confidence_model
+from liploc_ros.localization.calibration.outcomes import summarize
 from liploc_ros.localization.calibration.samples import (
     SAMPLES_FILE,
     ConfidenceSample,
@@ -21,7 +22,7 @@ from liploc_ros.localization.calibration.samples import (
     load_samples,
     save_samples,
 )
-from liploc_ros.localization.calibration.storage import check_writable, kind_of, rows_of, write_confidence_model
+from liploc_ros.localization.calibration.storage import check_target, kind_of, row_scores_of, write_confidence_model
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class _Gathered:
         if self.spacing is not None and spacing != self.spacing:
             raise SampleError(f"{path}: places every {spacing:g} m, others every {self.spacing:g} m: give trials alike")
         if self.trials:
-            _check_rows(path, trials, self.trials[0].rows.shape[1], "others")
+            _check_rows(path, trials, self.trials[0].row_scores.shape[1], "others")
         self.spacing = spacing
         self.trials += trials
         self.names.append(name)
@@ -81,10 +82,10 @@ def calibrate_on(
     Raises:
         LiplocError: a drive, file or folder that cannot be used, or trials that nothing can be learnt from.
     """
-    check_writable(wanted.target, bundle)
+    check_target(wanted.target, bundle)
     if drive is None and not wanted.trials:
         raise SampleError("--fit-only without --trials: give trials.npz of `liploc evaluate --calibrate`")
-    gathered, length = _Gathered(), rows_of(wanted.target)
+    gathered, length = _Gathered(), row_scores_of(wanted.target)
     for file in wanted.trials:
         trials, spacing = load_samples(file)
         gathered.add(file.absolute().parent.name, file, trials, spacing)
@@ -99,11 +100,13 @@ def calibrate_on(
         if is_in_training(drive.name, bundle.spec.training.drives):
             typer.echo(f"{drive.name}: the model SAW this drive in training; it will be too sure of itself elsewhere")
     spacing = gathered.spacing or options.place_spacing
-    confidence_model = calibrate(gathered.trials, spacing, source_of(", ".join(gathered.names), gathered.trials))
+    confidence_model = fit_confidence_model(
+        gathered.trials, spacing, describe_samples(", ".join(gathered.names), gathered.trials)
+    )
     write_confidence_model(wanted.target, confidence_model)
     if kind_of(wanted.target) == "bundle":
         renew_confidence_model(wanted.target, confidence_model)
-    typer.echo(summary(gathered.trials, confidence_model, spacing))
+    typer.echo(summarize(gathered.trials, confidence_model, spacing))
     typer.echo(
         f"{wanted.target}: accepts from confidence {confidence_model.min_confidence:g} and margin "
         f"{confidence_model.min_margin:g} on; fitted to {confidence_model.source}"
@@ -111,7 +114,7 @@ def calibrate_on(
 
 
 def _check_rows(path: Path, trials: Sequence[ConfidenceSample], length: int, others: str) -> None:
-    if (own := trials[0].rows.shape[1]) != length:
+    if (own := trials[0].row_scores.shape[1]) != length:
         raise SampleError(f"{path}: rows of {own} numbers, {others} of {length}: give trials of one kind of model")
 
 

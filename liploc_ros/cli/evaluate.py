@@ -18,7 +18,7 @@ from liploc_ros.encoders import ModelBundle
 from liploc_ros.evaluation.evaluator import Evaluator
 from liploc_ros.evaluation.metrics import RateByThreshold, RetrievalMetrics
 from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
-from liploc_ros.evaluation.plots import searches
+from liploc_ros.evaluation.plots import all_searches
 from liploc_ros.evaluation.protocol import KNOWN, Protocol
 from liploc_ros.evaluation.report import METRICS, note_on, write_evaluation
 from liploc_ros.evaluation.result import ProtocolMetrics
@@ -115,7 +115,7 @@ def table_of(metrics: ProtocolMetrics) -> Table:
     table.add_row("   95 % interval", *ends)
     _add_row(table, "@5", metrics.recall_at_5)
     _add_row(table, f"@1 % (of {metrics.one_percent})", metrics.recall_at_1_percent)
-    for figures in searches(metrics)[1:]:
+    for figures in all_searches(metrics)[1:]:
         _add_row(table, f"@1 {figures.search}", figures.recall_at_1, figures)
     _add_row(table, "@1 as LIP-Loc counts", metrics.released_recall_at_1)
     table.add_row("@1 chance", *(f"{100 * rate.chance:.1f}" for rate in metrics.recall_at_1.values()))

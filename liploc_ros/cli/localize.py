@@ -22,6 +22,7 @@ from liploc_ros.encoders import Backend, ModelBundle
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import MountedCamera, yaw_of
 from liploc_ros.localization import Localization, Localizer, LocalizerConfig, Status
+from liploc_ros.localization.config import EncoderConfig
 from liploc_ros.mapping import LidarMap
 from liploc_ros.views import read_image
 
@@ -80,7 +81,9 @@ def localize(
     show_log()
     jobs = _jobs(images, camera, image_topic or [])
     bundle = ModelBundle.load(model)
-    localizer = Localizer(LidarMap.load(map_path, bundle), bundle, LocalizerConfig(backend=backend))
+    localizer = Localizer(
+        LidarMap.load(map_path, bundle), bundle, LocalizerConfig(encoder=EncoderConfig(backend=backend))
+    )
     localizer.warm_up()
     answers = []
     for job in jobs:

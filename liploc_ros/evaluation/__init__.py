@@ -1,16 +1,16 @@
-"""How good it is: protocols, metrics and figures."""
+"""Evaluation: protocols, metrics, figures and reports."""
 
 from liploc_ros.evaluation.evaluator import Evaluator, evaluate
 from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
 from liploc_ros.evaluation.protocol import Protocol
-from liploc_ros.evaluation.result import ProtocolMetrics, Result
+from liploc_ros.evaluation.result import EvaluationResult, ProtocolMetrics
 
 __all__ = [
     "EvaluationError",
     "EvaluationOptions",
+    "EvaluationResult",
     "Evaluator",
     "Protocol",
     "ProtocolMetrics",
-    "Result",
     "evaluate",
 ]

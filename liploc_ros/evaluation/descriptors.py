@@ -1,4 +1,4 @@
-"""Descriptors of places and views, whole and as a map's index holds them."""
+"""Descriptors of places and views, at full precision and as a map's index stores them."""
 
 import tempfile
 from collections.abc import Sequence
@@ -17,20 +17,20 @@ Vectors = NDArray[np.float32]
 
 
 class Descriptors(Protocol):
-    """What views and places are compared by: an inner product."""
+    """Descriptors of views and places, which are compared by inner product."""
 
     bytes: int
-    """Of one descriptor of a place."""
+    """Size of one descriptor of a place."""
 
     def of_views(self, features: Sequence[NDArray[np.float32]]) -> Vectors:
-        """Return (Q, d) for the masked cells (h, w, D) of camera views."""
+        """Return (Q, d) for the masked features (h, w, D) of camera views."""
 
     def of_places(self, start: int, stop: int) -> Vectors:
         """Return (places, headings, d)."""
 
 
-class WholeDescriptors:
-    """Every number of a descriptor, in 32 bits."""
+class FullDescriptors:
+    """Uncompressed descriptors of 32-bit numbers."""
 
     def __init__(self, features: StoredFeatures, spec: ModelSpec) -> None:
         self._features, self._spec = features, spec
@@ -49,16 +49,16 @@ class WholeDescriptors:
 
 
 class StoredDescriptors:
-    """Descriptors as they are after a map was saved: compressed, where there are enough of them to learn that from."""
+    """Descriptors as a saved map has them: compressed, if there are enough to learn a compression from."""
 
     def __init__(self, index: PlaceIndex, pool: int) -> None:
         self._headings, self._pool = index.headings, pool
         with tempfile.TemporaryDirectory() as folder:
             index.save(Path(folder) / "index.faiss")
-            whole: Any = faiss.read_index(str(Path(folder) / "index.faiss"))
-        self._whole = whole  # owns its parts
-        self._is_compressed = isinstance(whole, faiss.IndexPreTransform)
-        self._vectors: Any = faiss.downcast_index(whole.index) if self._is_compressed else whole
+            stored: Any = faiss.read_index(str(Path(folder) / "index.faiss"))
+        self._index = stored  # owns its parts
+        self._is_compressed = isinstance(stored, faiss.IndexPreTransform)
+        self._vectors: Any = faiss.downcast_index(stored.index) if self._is_compressed else stored
         self.bytes = int(self._vectors.sa_code_size())
 
     def of_views(self, features: Sequence[NDArray[np.float32]]) -> Vectors:
@@ -66,7 +66,7 @@ class StoredDescriptors:
         views = np.stack([describe(view, self._pool) for view in features])
         if not self._is_compressed:
             return views
-        return np.asarray(faiss.downcast_VectorTransform(self._whole.chain.at(0)).apply(views))
+        return np.asarray(faiss.downcast_VectorTransform(self._index.chain.at(0)).apply(views))
 
     def of_places(self, start: int, stop: int) -> Vectors:
         """See :class:`Descriptors`."""

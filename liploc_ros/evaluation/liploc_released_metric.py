@@ -1,7 +1,7 @@
-"""LIP-Loc's published metric, for comparison with numbers that were counted by it.
+"""The metric of LIP-Loc's published code, for comparison with published numbers.
 
-It takes the second and third coordinate of the poses for the ground plane. Those of KITTI's odometry poses are down and
-forward of the camera: what lies beside the path counts as near, if it is as far along the first pose's view.
+The published code takes the second and third coordinate of the poses as the ground plane. In KITTI's odometry poses
+these are down and forward of the camera, so the lateral distance to the first camera is ignored.
 """
 
 import numpy as np
@@ -13,10 +13,10 @@ from liploc_ros.geometry import inverse
 
 
 def released_positions(scene: Scene, T_map_base: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (N, 2) what the published code takes for the positions [m] of base poses (N, 4, 4).
+    """Return the (N, 2) positions [m] of base poses (N, 4, 4) as the published code reads them.
 
-    Of KITTI-360 they are north and up of the world. Elsewhere they are down and forward of the camera at the path's
-    first pose, where the axes of KITTI's odometry poses are.
+    For KITTI-360 they are north and up of the world frame. Otherwise they are down and forward of the camera at the
+    first pose of the path, which is the frame of KITTI's odometry poses.
     """
     if dataset_of(scene.drive.name) == "kitti-360":
         return np.asarray(T_map_base[:, 1:3, 3])

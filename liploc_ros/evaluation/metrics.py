@@ -1,6 +1,6 @@
-"""From ranked places to recall, errors and acceptance."""
+"""Metrics of retrieval: recall, errors and acceptance, from ranked places and ground truth."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,38 +9,40 @@ from pydantic import Field
 
 from liploc_ros.evaluation.rates import AcceptancePoint, Rate, acceptance_curve, chance_of, rate
 from liploc_ros.evaluation.retrieval import Ranking
+from liploc_ros.geometry import Pose, angle_difference
+from liploc_ros.geometry.se2 import se2_of
 from liploc_ros.schema import FrozenModel
 
-RIGHT = 5.0  # metres; nearer answers are right, where acceptance is judged
-QUERIES_AT_ONCE = 256
+ACCEPTANCE_THRESHOLD = 5.0  # metres within which an accepted result counts as correct
+QUERIES_PER_BLOCK = 256
 
 RateByThreshold = dict[str, Rate]
 """By threshold in metres: "1", "2", "0.5"."""
 
 
 class RetrievalMetrics(FrozenModel):
-    """What one way of searching gives."""
+    """The metrics of one way of searching."""
 
     search: str = Field(description="how places were compared")
-    descriptor_bytes: int | None = Field(None, description="of a place at one heading")
+    descriptor_bytes: int | None = Field(None, description="size of a descriptor of a place at one heading")
     recall_at_1: RateByThreshold
     recall_at_5: RateByThreshold | None = None
     recall_at_1_percent: RateByThreshold | None = None
-    median_position_error_m: float | None = Field(description="horizontal; null without an answer")
-    median_heading_error_deg: float | None = Field(description="null where the heading is given")
-    acceptance: tuple[AcceptancePoint, ...] = Field((), description="right is within 5 m")
+    median_position_error_m: float | None = Field(description="horizontal; null if nothing was found")
+    median_heading_error_deg: float | None = Field(description="null if the heading was given")
+    acceptance: tuple[AcceptancePoint, ...] = Field((), description="correct means within 5 m")
 
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """Which places are right for each query.
+    """Which places are correct for each query.
 
     Attributes:
         queries: (Q, 2) where they were taken [m].
         places: (P, 2) [m].
         allowed: (Q, P) places that a query may be found in; None for all.
         thresholds: [m].
-        only_answerable: whether a query without a right place is left out.
+        only_answerable: whether a query without a correct place is left out.
     """
 
     queries: NDArray[np.float64]
@@ -57,55 +59,65 @@ class GroundTruth:
     def nearest(self) -> NDArray[np.intp]:
         """Return (Q,) the nearest place that each query may be found in, or -1."""
         found = np.full(len(self.queries), -1, np.intp)
-        for some, distance in self._distances():
+        for block, distance in self._distances():
             best = distance.argmin(axis=1)
-            found[some] = np.where(np.isfinite(distance[np.arange(len(best)), best]), best, -1)
+            found[block] = np.where(np.isfinite(distance[np.arange(len(best)), best]), best, -1)
         return found
 
     def counts(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return (Q, T) how many places are right within each threshold, and (Q,) how many there are."""
-        right = np.zeros((len(self.queries), len(self.thresholds)), np.intp)
+        """Return (Q, T) the number of correct places within each threshold, and (Q,) the number of places."""
+        correct = np.zeros((len(self.queries), len(self.thresholds)), np.intp)
         total = np.zeros(len(self.queries), np.intp)
-        for some, distance in self._distances():
-            total[some] = np.isfinite(distance).sum(axis=1)
-            right[some] = (distance[..., None] < np.array(self.thresholds)).sum(axis=1)
-        return right, total
+        for block, distance in self._distances():
+            total[block] = np.isfinite(distance).sum(axis=1)
+            correct[block] = (distance[..., None] < np.array(self.thresholds)).sum(axis=1)
+        return correct, total
+
+    def counted_queries(self) -> NDArray[np.bool_]:
+        """Return (Q,) the queries that count: all, or those with a correct place within the widest threshold."""
+        if not self.only_answerable:
+            return np.ones(len(self.queries), bool)
+        return np.asarray((self.counts()[0] > 0).any(axis=1))
 
     def _distances(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-        """Yield rows of queries with their (n, P) distances; infinite where they may not be found."""
-        for start in range(0, len(self.queries), QUERIES_AT_ONCE):
-            some = slice(start, start + QUERIES_AT_ONCE)
-            distance = np.linalg.norm(self.queries[some, None] - self.places[None], axis=-1)
+        """Yield blocks of queries with their (n, P) distances; infinite for places that are not allowed."""
+        for start in range(0, len(self.queries), QUERIES_PER_BLOCK):
+            block = slice(start, start + QUERIES_PER_BLOCK)
+            distance = np.linalg.norm(self.queries[block, None] - self.places[None], axis=-1)
             if self.allowed is not None:
-                distance[~self.allowed[some]] = np.inf
-            yield some, distance
+                distance[~self.allowed[block]] = np.inf
+            yield block, distance
 
 
 def recalls(
-    truth: GroundTruth, ranking: Ranking, among: NDArray[np.bool_] | None = None
+    truth: GroundTruth, ranking: Ranking, subset: NDArray[np.bool_] | None = None
 ) -> tuple[RateByThreshold, RateByThreshold, RateByThreshold]:
-    """Return recall@1, @5 and @1 % by threshold; of the queries ``among`` (Q,) only, if given.
+    """Return recall@1, @5 and @1 % by threshold.
 
-    A threshold for which no query has a right place is left out.
+    A threshold for which no query has a correct place is left out.
+
+    Args:
+        truth: the correct places.
+        ranking: of all queries.
+        subset: (Q,) queries that count; all if left out.
     """
-    right, total = truth.counts()
+    correct, total = truth.counts()
     distance = truth.distance(ranking.places)
-    among = np.ones(len(distance), bool) if among is None else among
-    one_percent = depth_of_one_percent(len(truth.places))
+    subset = np.ones(len(distance), bool) if subset is None else subset
     tables: list[RateByThreshold] = []
-    for depth in (1, 5, one_percent):
+    for depth in (1, 5, depth_of_one_percent(len(truth.places))):
         table = {}
         for column, threshold in enumerate(truth.thresholds):
-            asked = np.asarray(among & (right[:, column] > 0)) if truth.only_answerable else among
-            hits = np.asarray((distance[:, :depth] < threshold).any(axis=1))[asked]
-            if asked.any():
-                table[f"{threshold:g}"] = rate(hits, chance_of(right[asked, column], total[asked], depth))
+            counted = np.asarray(subset & (correct[:, column] > 0)) if truth.only_answerable else subset
+            hits = np.asarray((distance[:, :depth] < threshold).any(axis=1))[counted]
+            if counted.any():
+                table[f"{threshold:g}"] = rate(hits, chance_of(correct[counted, column], total[counted], depth))
         tables.append(table)
     return tables[0], tables[1], tables[2]
 
 
 def depth_of_one_percent(places: int) -> int:
-    """Return how many places are one in a hundred, at least one."""
+    """Return one percent of a number of places, at least one."""
     return max(1, round(places / 100))
 
 
@@ -115,41 +127,75 @@ def retrieval_metrics(
     ranking: Ranking,
     heading_error: NDArray[np.float64] | None,
     descriptor_bytes: int | None = None,
-    among: NDArray[np.bool_] | None = None,
+    subset: NDArray[np.bool_] | None = None,
 ) -> RetrievalMetrics:
-    """Return the figures of a ranking.
+    """Return the metrics of a ranking.
 
     Args:
-        search: what to call it.
-        truth: what is right.
+        search: its name.
+        truth: the correct places.
         ranking: of all queries.
-        heading_error: (Q,) of the best place [rad], not negative; None where the heading was given.
-        descriptor_bytes: of a place at one heading.
-        among: (Q,) queries that count; all when left out.
+        heading_error: (Q,) of the best place [rad], not negative; None if the heading was given.
+        descriptor_bytes: size of a descriptor of a place at one heading.
+        subset: (Q,) queries that count; all if left out.
     """
-    at_1, at_5, at_1_percent = recalls(truth, ranking, among)
-    asked = counted_queries(truth) if among is None else among & counted_queries(truth)
-    error = truth.distance(ranking.places[:, :1])[:, 0][asked]
+    at_1, at_5, at_1_percent = recalls(truth, ranking, subset)
+    counted = truth.counted_queries() if subset is None else subset & truth.counted_queries()
+    error = truth.distance(ranking.places[:, :1])[:, 0][counted]
     return RetrievalMetrics(
         search=search,
         descriptor_bytes=descriptor_bytes,
         recall_at_1=at_1,
         recall_at_5=at_5,
         recall_at_1_percent=at_1_percent,
-        median_position_error_m=median(error),
-        median_heading_error_deg=None if heading_error is None else median(np.rad2deg(heading_error[asked])),
-        acceptance=acceptance_curve(ranking.scores[asked, 0], error < RIGHT),
+        median_position_error_m=_median(error),
+        median_heading_error_deg=None if heading_error is None else _median(np.rad2deg(heading_error[counted])),
+        acceptance=acceptance_curve(ranking.scores[counted, 0], error < ACCEPTANCE_THRESHOLD),
     )
 
 
-def counted_queries(truth: GroundTruth) -> NDArray[np.bool_]:
-    """Return (Q,) the queries that count: all, or those with a right place within the widest threshold."""
-    if not truth.only_answerable:
-        return np.ones(len(truth.queries), bool)
-    return np.asarray((truth.counts()[0] > 0).any(axis=1))
+def pose_metrics(
+    poses: Sequence[Pose | None],
+    scores: NDArray[np.float64],
+    T_map_base_true: NDArray[np.float64],
+    truth: GroundTruth,
+    *,
+    heading_known: bool,
+) -> RetrievalMetrics:
+    """Return the metrics of the localizer's first hypotheses.
+
+    Recall@1 is that of the first hypothesis; chance is that of a place drawn at random.
+
+    Args:
+        poses: of the base for each query; None if there was no hypothesis.
+        scores: (Q,) of the hypotheses.
+        T_map_base_true: (Q, 4, 4) where the queries were taken.
+        truth: the correct places.
+        heading_known: the heading was given to the search, so its error is not reported.
+    """
+    missing = np.array([pose is None for pose in poses])
+    found = se2_of(np.stack([np.eye(4) if pose is None else pose for pose in poses]))
+    true = se2_of(T_map_base_true)
+    position_error = np.where(missing, np.inf, np.hypot(*(found - true)[:, :2].T))
+    heading_error = np.where(missing, np.pi, np.abs(angle_difference(found[:, 2], true[:, 2])))
+    correct, total = truth.counts()
+    at_1 = {}
+    for column, threshold in enumerate(truth.thresholds):
+        counted = correct[:, column] > 0 if truth.only_answerable else np.ones(len(true), bool)
+        if counted.any():
+            chance = chance_of(correct[counted, column], total[counted], 1)
+            at_1[f"{threshold:g}"] = rate(position_error[counted] < threshold, chance)
+    counted = truth.counted_queries()
+    return RetrievalMetrics(
+        search="localizer",
+        recall_at_1=at_1,
+        median_position_error_m=_median(position_error[counted]),
+        median_heading_error_deg=None if heading_known else _median(np.rad2deg(heading_error[counted])),
+        acceptance=acceptance_curve(scores[counted], position_error[counted] < ACCEPTANCE_THRESHOLD),
+    )
 
 
-def median(errors: NDArray[np.float64]) -> float | None:
-    """Return the median; None where there is none, or most are infinite."""
+def _median(errors: NDArray[np.float64]) -> float | None:
+    """Return the median; None if there are no errors, or if most are infinite."""
     value = float(np.median(errors)) if len(errors) else np.inf
     return value if np.isfinite(value) else None

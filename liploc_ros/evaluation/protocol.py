@@ -1,4 +1,4 @@
-"""Protocols by name: which scans a query may be found in."""
+"""Evaluation protocols by name: the scans among which a query is searched."""
 
 import re
 from typing import Literal
@@ -10,31 +10,31 @@ from liploc_ros.schema import FrozenModel
 
 ZERO_SHOT = "zero-shot"
 KNOWN = "same-frame, gap-METRES, exclude-SECONDS, revisit, or zero-shot, also before another: zero-shot-gap-8"
-REVISIT_AFTER = 30.0  # seconds; the usual time after which a place counts as seen before
+REVISIT_AFTER = 30.0  # seconds; the usual time after which a place counts as revisited
 
 Kind = Literal["same-frame", "gap", "exclude", "revisit"]
 
 
 class Protocol(FrozenModel):
-    """Which scans a query may be found in.
+    """The scans among which a query is searched.
 
-    - ``same-frame``: every scan is a place, the query's own among them. LIP-Loc's published code evaluates so; it says
-      how well two sensors agree at one instant, not how well a place is found again.
+    - ``same-frame``: every scan is a place, including the one taken with the query. This is how LIP-Loc's published
+      code evaluates; it measures how well two sensors agree at one instant, not place recognition.
     - ``gap-D``: places along the path, each drawn only from scans at least D metres away.
-    - ``exclude-T``: every scan is a place, but for those within T seconds of the query.
+    - ``exclude-T``: every scan is a place, except those within T seconds of the query.
     - ``revisit``: every scan that is more than 30 s older than the query is a place. All headings are searched.
     """
 
     kind: Kind
     value: float = Field(0.0, ge=0, allow_inf_nan=False, description="metres of gap, seconds of exclude and revisit")
-    zero_shot: bool = Field(False, description="the model was trained on other datasets only")
+    zero_shot: bool = Field(False, description="require a model that was trained on other datasets only")
 
     @classmethod
     def parse(cls, name: str) -> "Protocol":
         """Return the protocol of a name.
 
         Raises:
-            EvaluationError: there is none.
+            EvaluationError: no such protocol.
         """
         zero_shot = name == ZERO_SHOT or name.startswith(f"{ZERO_SHOT}-")
         base = "same-frame" if name == ZERO_SHOT else name.removeprefix(f"{ZERO_SHOT}-")
@@ -56,5 +56,5 @@ class Protocol(FrozenModel):
 
     @property
     def may_have_no_answer(self) -> bool:
-        """Whether a query may have no right place left; it is not counted then."""
+        """Whether a query may have no correct place left; such a query is not counted."""
         return self.kind in ("exclude", "revisit")

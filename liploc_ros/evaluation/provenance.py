@@ -1,4 +1,4 @@
-"""Which recordings are one and the same drive, and which dataset a drive is from."""
+"""The drive and the dataset that a recording comes from."""
 
 import re
 from collections.abc import Iterable
@@ -16,13 +16,13 @@ ODOMETRY = {
     "09": "2011_09_30_drive_0033",
     "10": "2011_09_30_drive_0034",
 }
-"""Drives of KITTI raw that the odometry benchmark's sequences were cut from (its development kit)."""
+"""Drives of KITTI raw from which the sequences of the odometry benchmark were cut (from its development kit)."""
 
 EXCERPTS = {"kitti_0013_excerpt": "2011_09_26_drive_0013"}
 
 
 def drive_of(name: str) -> str:
-    """Return the drive that a recording is of, wherever it is known: the name of a KITTI drive, or the name itself."""
+    """Return the KITTI drive that a recording was cut from, or the name of the recording if that is not known."""
     if found := re.fullmatch(r"kitti_odometry_(\d\d)", name):
         return ODOMETRY.get(found[1], name)
     found = re.search(r"\d{4}_\d\d_\d\d_drive_\d{4}", name)
@@ -30,7 +30,7 @@ def drive_of(name: str) -> str:
 
 
 def dataset_of(name: str) -> str:
-    """Return the dataset of a recording: ``kitti``, ``kitti-360``, or of another its own name."""
+    """Return the dataset of a recording: ``kitti``, ``kitti-360``, or otherwise its own name."""
     drive = drive_of(name)
     if drive.startswith("2013_05_28_drive_"):
         return "kitti-360"
@@ -38,5 +38,5 @@ def dataset_of(name: str) -> str:
 
 
 def is_in_training(name: str, trained_on: Iterable[str]) -> bool:
-    """Say whether a recording is of a drive that was trained on."""
+    """Return whether a recording is of a drive in the training data."""
     return drive_of(name) in {drive_of(trained) for trained in trained_on}

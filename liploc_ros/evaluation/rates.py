@@ -1,4 +1,4 @@
-"""Shares with their uncertainty, and what chance alone would give."""
+"""Rates with confidence intervals, and the rate of chance."""
 
 from collections.abc import Sequence
 
@@ -10,25 +10,28 @@ from scipy.stats import binomtest
 from liploc_ros.schema import FrozenModel
 
 CONFIDENCE = 0.95
-POINTS = 50  # of a curve
+CURVE_POINTS = 50  # of the acceptance curve
 
 
 class Rate(FrozenModel):
-    """A share of queries. The interval takes them for independent; neighbouring images are not, so it is too narrow."""
+    """A share of queries.
+
+    The interval assumes independent queries; neighbouring images are not, so it is too narrow.
+    """
 
     recall: float
-    low: float = Field(description="of the 95 % interval after Wilson")
+    low: float = Field(description="lower end of the 95 % Wilson interval")
     high: float
     chance: float = Field(description="recall of places drawn at random")
-    queries: int = Field(description="that have a right answer, or all of them where the protocol always leaves one")
+    queries: int = Field(description="number of queries with a correct place")
 
 
 class AcceptancePoint(FrozenModel):
-    """What would come of accepting answers from a score on."""
+    """The effect of a threshold on the score."""
 
     score: float
     accepted: float = Field(description="share of all queries")
-    precision: float = Field(description="share of the accepted that are right")
+    precision: float = Field(description="share of the accepted that are correct")
 
 
 def rate(hits: NDArray[np.bool_], chance: NDArray[np.float64]) -> Rate:
@@ -43,26 +46,28 @@ def rate(hits: NDArray[np.bool_], chance: NDArray[np.float64]) -> Rate:
     )
 
 
-def chance_of(right: NDArray[np.integer], places: NDArray[np.integer], draws: int) -> NDArray[np.float64]:
-    """Return how probably one of so many different places, drawn at random, is right.
+def chance_of(correct: NDArray[np.integer], places: NDArray[np.integer], draws: int) -> NDArray[np.float64]:
+    """Return the probability (N,) that places drawn at random without replacement include a correct one.
 
     Args:
-        right: (N,) how many places are right.
-        places: (N,) how many there are.
-        draws: how many are drawn.
+        correct: (N,) number of correct places.
+        places: (N,) number of places.
+        draws: number of places drawn.
     """
-    missed = np.ones(len(right))
+    missed = np.ones(len(correct))
     for drawn in range(draws):
         left = np.maximum(places - drawn, 1)
-        missed *= np.clip((places - drawn - right) / left, 0, 1)
-    return np.asarray(np.where(right > 0, 1 - missed, 0.0))
+        missed *= np.clip((places - drawn - correct) / left, 0, 1)
+    return np.asarray(np.where(correct > 0, 1 - missed, 0.0))
 
 
-def acceptance_curve(scores: NDArray[np.floating], right: NDArray[np.bool_]) -> tuple[AcceptancePoint, ...]:
-    """Return precision over share accepted, from the best score (N,) down, thinned to some points."""
+def acceptance_curve(scores: NDArray[np.floating], correct: NDArray[np.bool_]) -> tuple[AcceptancePoint, ...]:
+    """Return precision over the share accepted, for thresholds from the best score (N,) down, thinned to 50 points."""
     order = np.argsort(-scores, kind="stable")
-    precision = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
-    kept: Sequence[int] = np.unique(np.linspace(0, len(order) - 1, POINTS).astype(int)).tolist() if len(order) else []
+    precision = np.cumsum(correct[order]) / np.arange(1, len(order) + 1)
+    kept: Sequence[int] = (
+        np.unique(np.linspace(0, len(order) - 1, CURVE_POINTS).astype(int)).tolist() if len(order) else []
+    )
     return tuple(
         AcceptancePoint(
             score=float(scores[order[i]]), accepted=float((i + 1) / len(order)), precision=float(precision[i])

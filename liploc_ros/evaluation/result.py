@@ -1,4 +1,4 @@
-"""What an evaluation found: the numbers, and the answers they are counted from."""
+"""The result of an evaluation: the metrics, and the retrieved places they are computed from."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from liploc_ros.geometry import Pose
 
 
 class ProtocolMetrics(RetrievalMetrics):
-    """The headline's figures, which are those of the compressed descriptors, and what they are of."""
+    """The metrics of a protocol; the inherited fields are those of retrieval by compressed descriptors."""
 
     protocol: str
     zero_shot: bool
@@ -23,41 +23,43 @@ class ProtocolMetrics(RetrievalMetrics):
     model: str
     model_id: str
     trained_on: tuple[str, ...] = Field(description="drives, without single frames")
-    in_training: bool = Field(description="whether the model was trained on the drive it is shown on")
-    headings: str = Field(description="known: given to the search; all: found by it")
+    in_training: bool = Field(description="whether the model was trained on this drive")
+    headings: str = Field(description="known: given to the search; all: all are searched")
     thresholds_m: tuple[float, ...]
     queries: int
     places: int
     scans: int
-    one_percent: int = Field(description="places that recall@1 % looks at")
+    one_percent: int = Field(description="number of places counted by recall@1 %")
     options: EvaluationOptions
-    full: RetrievalMetrics = Field(description="by uncompressed descriptors")
-    refined: RetrievalMetrics | None = Field(None, description="what the localizer makes of the best places")
+    full: RetrievalMetrics = Field(description="retrieval by uncompressed descriptors")
+    localized: RetrievalMetrics | None = Field(None, description="the localizer on the best places")
     released_recall_at_1: RateByThreshold | None = Field(
-        None, description="of same-frame: by distances without the camera's x axis, as LIP-Loc's published code counts"
+        None, description="same-frame: distances without the camera's x axis, as in LIP-Loc's published code"
     )
     same_heading: RetrievalMetrics | None = Field(
-        None, description="of revisit: where the nearest older scan headed alike"
+        None, description="revisit: queries whose nearest older scan had the same heading"
     )
-    opposite_heading: RetrievalMetrics | None = Field(None, description="of revisit: where it headed the other way")
+    opposite_heading: RetrievalMetrics | None = Field(
+        None, description="revisit: queries whose nearest older scan had the opposite heading"
+    )
     recall_at_1_over_gap: dict[str, RateByThreshold] = Field({}, description="by gap [m] and threshold")
-    command: str = Field("", description="that made this")
+    command: str = Field("", description="that produced this result")
 
 
 @dataclass(frozen=True)
-class Result:
+class EvaluationResult:
     """An evaluation.
 
     Attributes:
-        metrics: the numbers.
-        scene: what was asked for, and the scans.
+        metrics: the metrics.
+        scene: images, scans and path.
         database: the places.
-        found: (Q,) the place that the compressed descriptors give, or -1.
+        found: (Q,) the place retrieved by compressed descriptors, or -1.
         heading: (Q,) yaw [rad] of the view there in the place's frame.
-        nearest: (Q,) the place that would be best, or -1.
+        nearest: (Q,) the nearest allowed place, or -1.
         scores: (Q,) similarities.
-        position_error: (Q,) horizontal [m]; infinite where nothing was found.
-        T_map_base_refined: of each query what the localizer makes of it; empty where that was not asked.
+        position_error: (Q,) horizontal [m]; infinite if nothing was found.
+        T_map_base_localized: first hypothesis of the localizer for each query; empty if it was not run.
     """
 
     metrics: ProtocolMetrics
@@ -68,4 +70,4 @@ class Result:
     nearest: NDArray[np.intp]
     scores: NDArray[np.float32]
     position_error: NDArray[np.float64]
-    T_map_base_refined: tuple[Pose | None, ...] = ()
+    T_map_base_localized: tuple[Pose | None, ...] = ()

@@ -1,4 +1,4 @@
-"""How much each place resembles each query, and at which heading."""
+"""Rank the places by their similarity to each query, over all headings."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.evaluation.descriptors import Descriptors
+from liploc_ros.mapping import Candidate
 
-NUMBERS_AT_ONCE = 1 << 26  # of descriptors, and of similarities, in memory
+MAX_NUMBERS = 1 << 26  # of descriptors, and of similarities, in memory
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,7 @@ class Ranking:
     """Places by similarity.
 
     Attributes:
-        places: (Q, K) the most similar places, best first; each once, at its best heading. -1 where there are no more.
+        places: (Q, K) the most similar places, best first; each once, at its best heading. -1 if there are fewer.
         headings: (Q, K) of them.
         scores: (Q, K) similarities.
     """
@@ -23,6 +24,11 @@ class Ranking:
     places: NDArray[np.intp]
     headings: NDArray[np.intp]
     scores: NDArray[np.float32]
+
+    def candidates(self, query: int, count: int) -> list[Candidate]:
+        """Return the best ``count`` places of a query as candidates of a localizer."""
+        ranked = zip(self.places[query], self.headings[query], self.scores[query], strict=True)
+        return [Candidate(int(p), int(h), float(s)) for p, h, s in ranked if p >= 0][:count]
 
 
 def rank(
@@ -38,15 +44,15 @@ def rank(
     Args:
         views: (Q, d) the queries.
         descriptors: of the places.
-        places: how many there are.
-        heading: the one that is searched, or None for all.
-        allowed: (Q, P) places that a query may be found in; None for all.
-        depth: how many are wanted.
+        places: number of places.
+        heading: the only heading that is searched; None for all.
+        allowed: (Q, P) places in which a query is searched; None for all.
+        depth: number of ranks.
     """
     scores = np.empty((len(views), places), np.float32)
     headings = np.zeros((len(views), places), np.int16)
     one = descriptors.of_places(0, 1)
-    step = max(1, NUMBERS_AT_ONCE // (one.shape[1] * max(one.shape[2], len(views))))
+    step = max(1, MAX_NUMBERS // (one.shape[1] * max(one.shape[2], len(views))))
     for start in range(0, places, step):
         some = slice(start, min(start + step, places))
         vectors = descriptors.of_places(some.start, some.stop)

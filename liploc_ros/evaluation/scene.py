@@ -1,4 +1,4 @@
-"""What of a drive is evaluated: images that are asked for, scans that places are drawn from, the path between."""
+"""The parts of a drive that are evaluated: images to localize, scans to draw places from, and the path."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from liploc_ros.views import Scan, StaticScans
 
 @dataclass(frozen=True)
 class Scene:
-    """A drive's frames by what they are good for; an image and a scan need not share a frame.
+    """The frames of a drive that have poses; an image and a scan need not share a frame.
 
     Attributes:
         drive: the recording.
-        camera: optical frame of the camera that asks.
+        camera: optical frame of the camera whose images are localized.
         posed: all frames with a pose, in order of time.
-        query_rows: which of them have an image of the camera.
-        scan_rows: which of them have a scan.
+        query_rows: rows of ``posed`` with an image of the camera.
+        scan_rows: rows of ``posed`` with a scan.
     """
 
     drive: Drive
@@ -43,19 +43,21 @@ class Scene:
         posed = tuple(frame for frame in drive.frames if frame.T_map_base is not None)
         seen = [name for name in drive.cameras if any(name in frame.images for frame in posed)]
         if not seen:
-            raise EvaluationError(f"{drive.source}: no image with a pose: nothing can be asked for")
+            raise EvaluationError(f"{drive.source}: no image with a pose: there is nothing to localize")
         if camera is not None and camera not in seen:
             raise EvaluationError(f"{drive.source}: no camera {camera!r}: choose one of {', '.join(seen)}")
         name = seen[0] if camera is None else camera
         queries = [row for row, frame in enumerate(posed) if name in frame.images]
         scans = [row for row, frame in enumerate(posed) if frame.read_points is not None]
         if not scans or drive.T_base_lidar is None:
-            raise EvaluationError(f"{drive.source}: no scan with a pose, or no LiDAR mount: there is nothing to find")
+            raise EvaluationError(
+                f"{drive.source}: no scan with a pose, or no LiDAR mount: there is nothing to localize in"
+            )
         return cls(drive, name, posed, np.array(queries, np.intp), np.array(scans, np.intp))
 
     @property
     def mounted(self) -> MountedCamera:
-        """The camera that asks."""
+        """The camera whose images are localized."""
         return self.drive.cameras[self.camera]
 
     @property
@@ -69,8 +71,8 @@ class Scene:
         return np.stack([np.eye(4) if f.T_map_base is None else f.T_map_base for f in self.posed])
 
     @cached_property
-    def along(self) -> NDArray[np.float64]:
-        """(N,) way gone at each of them [m]."""
+    def distance(self) -> NDArray[np.float64]:
+        """(N,) distance driven at each of them [m]."""
         return path_distance(self.path)
 
     @cached_property
@@ -80,12 +82,12 @@ class Scene:
 
     @cached_property
     def scans(self) -> Sequence[Scan]:
-        """The scans, read when they are needed."""
+        """The scans; each is read when it is used."""
         return DriveScans([self.posed[row] for row in self.scan_rows], self.T_base_lidar)
 
     @cached_property
     def static_scans(self) -> StaticScans:
-        """The scans without what moved."""
+        """The scans without points on moving objects."""
         return StaticScans(self.scans, (self.path[self.scan_rows] @ self.T_base_lidar)[:, :3, 3])
 
     def image(self, query: int) -> NDArray[np.uint8]:
@@ -96,8 +98,3 @@ class Scene:
         """
         frame: Frame = self.posed[self.query_rows[query]]
         return frame.images[self.camera]()
-
-
-def yaws_of(T: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the headings (N,) [rad] of poses (N, 4, 4); see :func:`~liploc_ros.geometry.yaw_of`."""
-    return np.asarray(np.arctan2(T[:, 1, 0], T[:, 0, 0]))

@@ -7,9 +7,10 @@ from pathlib import Path
 from liploc_ros.datasets.drive import Drive
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.encoders.spec import ConfidenceModel
-from liploc_ros.evaluation.calibration_samples import gather_samples, source_of
+from liploc_ros.evaluation.confidence_samples import describe_samples, gather_samples
 from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
-from liploc_ros.localization.calibration.fit import CalibrationError, calibrate, summary
+from liploc_ros.localization.calibration.fit import CalibrationError, fit_confidence_model
+from liploc_ros.localization.calibration.outcomes import summarize
 from liploc_ros.localization.calibration.samples import SAMPLES_FILE, save_samples
 from liploc_ros.localization.calibration.storage import read_confidence_model
 
@@ -50,11 +51,11 @@ def calibrate_on(held_out: Drive, strangers: Sequence[Drive], bundle: ModelBundl
     try:
         trials = gather_samples(held_out, strangers, bundle, options, progress=True)
         save_samples(folder / SAMPLES_FILE, trials, options.place_spacing)
-        confidence_model = calibrate(trials, options.place_spacing, source_of(held_out.name, trials))
+        confidence_model = fit_confidence_model(trials, options.place_spacing, describe_samples(held_out.name, trials))
     except (EvaluationError, CalibrationError) as error:
         why = f"not calibrated on {held_out.name}: {str(error).removeprefix(f'{held_out.source}: ')}"
         return HeldOut(bundle.spec.confidence_model.model_copy(update={"source": why}), why)
-    said = summary(trials, confidence_model, options.place_spacing)
+    said = summarize(trials, confidence_model, options.place_spacing)
     return HeldOut(confidence_model, f"held out: {said} (fitted to these same images: no independent measure)")
 
 

@@ -1,55 +1,77 @@
-"""Matches that agree in place and heading."""
+"""Cluster matches that agree in position and heading, and average them."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from liploc_ros.geometry import Pose, angle_difference, pose_from_yaw, yaw_of
 from liploc_ros.geometry.se2 import PoseSE2
-from liploc_ros.localization.config import LocalizerConfig
+from liploc_ros.localization.config import MatchingConfig
 
-MOST_MATCHES = 256  # that are told apart; what others add to a probability is far below a thousandth
+MAX_MATCHES = 256  # that are clustered; the probability of all others together is far below 0.001
 
 
 @dataclass(frozen=True)
-class Group:
+class Cluster:
     """Matches around one pose.
 
     Attributes:
-        members: (m,) rows of the matches.
-        share: (m,) of the group's probability; they add up to one.
-        probability: of the group, among all matches.
-        best: the member with most evidence.
+        members: (m,) indices of the matches.
+        weights: (m,) share of each member in the cluster's probability; they sum to 1.
+        probability: of the cluster among all matches.
+        best: index of the match with the highest match score.
     """
 
     members: NDArray[np.intp]
-    share: NDArray[np.float64]
+    weights: NDArray[np.float64]
     probability: float
     best: int
 
 
-def groups_of(poses: PoseSE2, evidence: NDArray[np.float64], config: LocalizerConfig) -> tuple[Group, ...]:
-    """Return groups of matches at poses (M, 3), most probable first.
+def cluster_matches(poses: PoseSE2, match_score: NDArray[np.float64], config: MatchingConfig) -> tuple[Cluster, ...]:
+    """Return clusters of matches at poses (M, 3), most probable first, at most ``max_hypotheses``.
 
-    The first is where most of the probability lies within ``merge_distance`` and ``merge_angle`` of a match, the next
-    where most of the rest does. All matches of one view are neighbours on the same grid, so that none is favoured.
+    The first cluster gathers the matches within ``merge_distance`` and ``merge_angle`` of the match that has the most
+    probability around it; the next one is found in the same way among the remaining matches.
     """
     if not len(poses):
         return ()
-    strongest = np.argsort(-evidence, kind="stable")[:MOST_MATCHES]
-    weights = np.exp(evidence[strongest] - evidence[strongest[0]])
-    weights /= np.exp(evidence - evidence[strongest[0]]).sum()
-    x, y, yaw = poses[strongest].T
+    top = np.argsort(-match_score, kind="stable")[:MAX_MATCHES]
+    probability = np.exp(match_score[top] - match_score[top[0]])
+    probability /= np.exp(match_score - match_score[top[0]]).sum()
+    x, y, yaw = poses[top].T
     near = (x[:, None] - x) ** 2 + (y[:, None] - y) ** 2 < config.merge_distance**2
-    looking = np.stack([np.cos(yaw), np.sin(yaw)])
-    near &= looking.T @ looking > np.cos(min(config.merge_angle, np.pi))  # cheaper than to wrap all differences
-    left = np.ones(len(strongest), dtype=bool)
-    groups: list[Group] = []
-    while left.any() and len(groups) < config.max_hypotheses:
-        densest = int(np.argmax(np.where(left, near @ (weights * left), -1.0)))
-        members = np.flatnonzero(near[densest] & left)
-        left[members] = False
-        probability = float(weights[members].sum())
-        share = weights[members] / max(probability, 1e-300)
-        groups.append(Group(strongest[members], share, probability, int(strongest[members[0]])))
-    return tuple(sorted(groups, key=lambda group: -group.probability))
+    direction = np.stack([np.cos(yaw), np.sin(yaw)])
+    near &= direction.T @ direction > np.cos(min(config.merge_angle, np.pi))  # cheaper than wrapping differences
+    remaining = np.ones(len(top), dtype=bool)
+    clusters: list[Cluster] = []
+    while remaining.any() and len(clusters) < config.max_hypotheses:
+        centre = int(np.argmax(np.where(remaining, near @ (probability * remaining), -1.0)))
+        members = np.flatnonzero(near[centre] & remaining)
+        remaining[members] = False
+        total = float(probability[members].sum())
+        weights = probability[members] / max(total, 1e-300)
+        clusters.append(Cluster(top[members], weights, total, int(top[members[0]])))
+    return tuple(sorted(clusters, key=lambda cluster: -cluster.probability))
+
+
+def mean_pose(
+    poses: NDArray[np.float64], weights: NDArray[np.float64], T_reference: Pose
+) -> tuple[Pose, NDArray[np.float64]]:
+    """Return the weighted mean of poses (m, 4, 4), and their covariance (6, 6) about it.
+
+    Headings are averaged relative to a reference pose close to all of them; roll and pitch are those of the reference.
+    The covariance is over x, y, z [m] and rotation about X, Y, Z [rad]; position and heading are taken as uncorrelated.
+    """
+    position = weights @ poses[:, :3, 3]
+    heading = angle_difference(np.arctan2(poses[:, 1, 0], poses[:, 0, 0]), yaw_of(T_reference))
+    mean_heading = float(weights @ heading)
+    T = np.eye(4)
+    T[:3, :3] = pose_from_yaw(0, 0, 0, mean_heading)[:3, :3] @ T_reference[:3, :3]
+    T[:3, 3] = position
+    covariance = np.zeros((6, 6))
+    offset = poses[:, :3, 3] - position
+    covariance[:3, :3] = (weights[:, None] * offset).T @ offset
+    covariance[5, 5] = weights @ (heading - mean_heading) ** 2
+    return T, covariance

@@ -1,44 +1,56 @@
-"""How often an answer is right that looks as good as this one."""
+"""The confidence in a hypothesis: how often hypotheses with the same features are correct."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from liploc_ros.encoders.spec import ConfidenceModel
-from liploc_ros.localization.clustering import Group
+from liploc_ros.localization.clustering import Cluster
 from liploc_ros.localization.matching import Matches
 
 
-def confidence_of(matches: Matches, group: Group, confidence_model: ConfidenceModel, path_length: float) -> float:
-    """Return how often an answer like this is right on a map so long [m], 0 to 1, were as many right as wrong."""
-    signs = signs_of(matches.evidence, matches.similarity, group)
-    return float(expit(log_odds_of(signs, confidence_model, path_length)))
+def confidence_of(matches: Matches, cluster: Cluster, confidence_model: ConfidenceModel, map_length: float) -> float:
+    """Return the probability that a cluster is correct, given equal prior probability of correct and wrong.
 
-
-def signs_of(evidence: NDArray[np.float64], similarity: NDArray[np.float64], group: Group) -> NDArray[np.float64]:
-    """Return evidence, similarity and prominence (3,) of a group's best match among matches (M,).
-
-    The prominence is how much more evidence there is for it than for what else of the map looks similar: the median of
-    the matches that are not of the group. Where there are none, nothing is prominent.
+    Args:
+        matches: of one view.
+        cluster: some of them.
+        confidence_model: the fitted model.
+        map_length: length of path along which the map has places [m].
     """
-    others = np.delete(evidence, group.members)
-    best = evidence[group.best]
-    return np.array([best, similarity[group.best], best - np.median(others) if len(others) else 0.0])
+    features = confidence_features(matches.match_score, matches.similarity, cluster)
+    return float(expit(confidence_log_odds(features, confidence_model, map_length)))
 
 
-def log_odds_of(
-    signs: NDArray[np.float64], confidence_model: ConfidenceModel, path_length: ArrayLike
+def confidence_features(
+    match_score: NDArray[np.float64], similarity: NDArray[np.float64], cluster: Cluster
 ) -> NDArray[np.float64]:
-    """Return log-odds (...) that answers with signs (..., 3) are right; from the similarity where none were fitted.
+    """Return match score, similarity and prominence (3,) of a cluster's best match among all matches (M,).
 
-    A map of twice the length has twice as many places that may look like an image by chance.
+    The prominence is the difference to the median match score outside the cluster, 0 if there are no other matches.
+    """
+    others = np.delete(match_score, cluster.members)
+    best = match_score[cluster.best]
+    return np.array([best, similarity[cluster.best], best - np.median(others) if len(others) else 0.0])
+
+
+def confidence_log_odds(
+    features: NDArray[np.float64], confidence_model: ConfidenceModel, map_length: ArrayLike
+) -> NDArray[np.float64]:
+    """Return the log-odds (...) that hypotheses with confidence features (..., 3) are correct.
+
+    A longer map has more places that resemble an image by chance, which lowers the log-odds. A model that was never
+    fitted uses the similarity alone.
     """
     if confidence_model.confidence_weights is None:
-        return np.asarray((signs[..., 1] - confidence_model.min_score) / confidence_model.temperature)
-    odds = signs @ np.array(confidence_model.confidence_weights[:3]) + confidence_model.confidence_weights[3]
-    return np.asarray(odds - log_times_longer(path_length, confidence_model.reference_length))
+        return np.asarray((features[..., 1] - confidence_model.min_score) / confidence_model.temperature)
+    weights = np.array(confidence_model.confidence_weights)
+    log_odds = features @ weights[:3] + weights[3]
+    return np.asarray(log_odds - length_log_ratio(map_length, confidence_model.reference_length))
 
 
-def log_times_longer(path_length: ArrayLike, usual: float) -> NDArray[np.float64]:
-    """Return the log of how many times as long as usual maps are, 0 for shorter ones and where the usual is unknown."""
-    return np.log(np.maximum(np.asarray(path_length) / usual, 1)) if usual > 0 else np.zeros(np.shape(path_length))
+def length_log_ratio(map_length: ArrayLike, reference_length: float) -> NDArray[np.float64]:
+    """Return the log of map length over reference length; 0 for shorter maps, and if there is no reference."""
+    if reference_length <= 0:
+        return np.zeros(np.shape(map_length))
+    return np.log(np.maximum(np.asarray(map_length) / reference_length, 1))

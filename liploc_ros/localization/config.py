@@ -28,7 +28,10 @@ class AcceptanceConfig(FrozenModel):
     """When the first hypothesis of an image is accepted. Negative values take those of the confidence model."""
 
     min_confidence: float = Field(
-        -1.0, ge=-1, le=1, description="confidence below which the place is unknown; negative: from the confidence model"
+        -1.0,
+        ge=-1,
+        le=1,
+        description="confidence below which the place is unknown; negative: from the confidence model",
     )
     min_margin: float = Field(
         -1.0,

@@ -1,38 +1,41 @@
-"""The localizer: its methods read as the list of their steps."""
+"""The localizer: from an image to pose hypotheses on a map, for single images and over time."""
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.encoders import Encoders, ModelBundle
 from liploc_ros.geometry import MountedCamera, PinholeCamera, Pose
-from liploc_ros.geometry.se2 import PoseSE2
-from liploc_ros.localization.acceptance import NOTHING_SEEN, accept, shows_something
+from liploc_ros.localization.acceptance import NO_CONTENT, accept, has_content
 from liploc_ros.localization.config import LocalizerConfig
-from liploc_ros.localization.feature_comparison import weights_of
-from liploc_ros.localization.hypotheses import Hypothesis, base_poses, merge
-from liploc_ros.localization.matching import Matches, beyond, refine
+from liploc_ros.localization.encoded_view import EncodedView, optical_axis_yaw
+from liploc_ros.localization.feature_comparison import score_weights
+from liploc_ros.localization.hypotheses import estimate_hypotheses
+from liploc_ros.localization.matching import Matches, match_candidates
 from liploc_ros.localization.result import Localization, Status
-from liploc_ros.localization.timer import StepClock
-from liploc_ros.localization.tracking.config import TrackingConfig
-from liploc_ros.localization.tracking.measurement import sighting_of
-from liploc_ros.localization.tracking.prediction import expected_candidates
-from liploc_ros.localization.tracking.result import TrackingResult, tracking_of
+from liploc_ros.localization.timer import Timer
+from liploc_ros.localization.tracking.result import TrackingResult
 from liploc_ros.localization.tracking.tracker import Tracker
-from liploc_ros.localization.tracking.view_likelihood import Resemblance
-from liploc_ros.mapping import Candidate, LidarMap, MapError
+from liploc_ros.mapping import Candidate, LidarMap
+from liploc_ros.mapping.lidar_map import check_model
 from liploc_ros.views import Viewer
 
 
 class Localizer:
-    """Finds where images were taken on one map. Not for two threads at once.
+    """Finds where images were taken on one map. Must not be used by two threads at the same time.
+
+    :meth:`localize` and :meth:`track` run the whole pipeline. Its steps :meth:`encode`, :meth:`search`, :meth:`match`
+    and :meth:`estimate` can also be called one by one.
 
     Attributes:
         lidar_map: the map.
-        confidence_model: its calibration, or the model's.
-        encoders: of the model; whoever has the localizer closes them.
-        tracker: what is carried from image to image by :meth:`track`.
+        bundle: the model.
+        confidence_model: fitted to the map, or else the model's.
+        config: settings; negative values are replaced by those of the confidence model.
+        encoders: of the model; the caller closes them.
+        timer: duration of each step of the last image.
     """
 
     def __init__(
@@ -40,172 +43,155 @@ class Localizer:
         lidar_map: LidarMap,
         bundle: ModelBundle,
         config: LocalizerConfig | None = None,
-        tracking: TrackingConfig | None = None,
         encoders: Encoders | None = None,
     ) -> None:
-        """Bring map and model together.
+        """Combine map and model.
 
         Args:
             lidar_map: the map.
-            bundle: the model.
+            bundle: the model that built it.
             config: settings.
-            tracking: settings of the tracking.
-            encoders: of the model, if they are loaded already; else by the settings, when first used.
+            encoders: of the model, if they are loaded already; otherwise they are loaded at first use.
 
         Raises:
-            MapError: the map was made by another model.
+            MapError: the map was built by another model.
         """
-        if lidar_map.manifest.model_id != bundle.id:
-            raise MapError(
-                f"map made by model {lidar_map.manifest.model_id[:12]}, this is {bundle.id[:12]}: build the map again"
-            )
+        check_model(lidar_map.manifest, bundle, str(lidar_map.path or "map"))
+        config = config or LocalizerConfig()
         self.lidar_map = lidar_map
         self.bundle = bundle
-        self.config = config = config or LocalizerConfig()
-        self.confidence_model = confidence_model = lidar_map.manifest.confidence_model or bundle.spec.confidence_model
-        self.min_confidence = (
-            confidence_model.min_confidence if config.min_confidence is None else config.min_confidence
-        )
-        self.min_margin = confidence_model.min_margin if config.min_margin is None else config.min_margin
-        width = bundle.spec.view_columns
-        tracking = tracking or TrackingConfig()
-        self._resemblance = Resemblance(lidar_map, confidence_model.temperature / tracking.tracking_sharpness, width)
-        lasting_error = confidence_model.sigma_position if config.sigma_position is None else config.sigma_position
-        self.tracker = Tracker(tracking, self._resemblance, 16 * len(lidar_map.features), lasting_error)
-        self._weights = weights_of(confidence_model, lidar_map.features.shape[1])
-        self.encoders = encoders or bundle.encoders(config.threads, config.backend, config.precision)
-        self._viewers: dict[str, tuple[MountedCamera, Viewer, float]] = {}
+        self.confidence_model = lidar_map.manifest.confidence_model or bundle.spec.confidence_model
+        self.config = config.resolved(self.confidence_model)
+        encoder = config.encoder
+        self.encoders = encoders or bundle.encoders(encoder.threads, encoder.backend, encoder.precision)
+        self.timer = Timer()
+        self._score_weights = score_weights(self.confidence_model, bundle.spec.rows)
+        self._viewers: dict[str, tuple[MountedCamera, Viewer]] = {}
 
     @property
     def runtime(self) -> str:
-        """What runs the camera encoder."""
+        """The runtime of the camera encoder, in words."""
         return self.encoders.camera.runtime
 
-    def localize(self, image: NDArray[np.uint8], mounted: MountedCamera, stamp_ns: int) -> Localization:
-        """Return where the vehicle may have been when the image (h, w, 3) RGB or (h, w) grey was taken.
+    @cached_property
+    def tracker(self) -> Tracker:
+        """What :meth:`track` carries from image to image."""
+        return Tracker(self.lidar_map, self.confidence_model, self.config)
 
-        Raises:
-            ViewError: the image is not of the size its camera is calibrated for, or not 8 bit.
-        """
-        clock = StepClock()
-        features = self._see(image, mounted, clock)
-        if features is None:
-            return Localization(Status.UNKNOWN_PLACE, NOTHING_SEEN, (), stamp_ns, clock.total, clock.steps)
-        candidates = self._search(features, clock)
-        matches, poses = self._refine(candidates, features, mounted, clock)
-        hypotheses = self._merge(matches, poses, mounted, clock)
-        return self._accept(hypotheses, stamp_ns, clock)
-
-    def track(
-        self, image: NDArray[np.uint8], mounted: MountedCamera, stamp_ns: int, T_odom_base: Pose | None = None
-    ) -> TrackingResult:
-        """Return where the vehicle is after this image and all that were given before.
-
-        Images of several cameras weigh the same belief, in any order within a second. An image that is not newer than
-        the last one of its camera is passed over.
+    def localize(self, image: NDArray[np.uint8], camera: MountedCamera, stamp_ns: int) -> Localization:
+        """Return where the vehicle may have been when an image was taken, from this image alone.
 
         Args:
             image: (h, w, 3) RGB or (h, w) grey.
-            mounted: its camera.
+            camera: its camera.
             stamp_ns: when it was taken.
-            T_odom_base: pose of the base in the frame of odometry at that time; without it the vehicle is taken to go
-                on as it did, and less is certain.
 
         Raises:
-            ViewError: the image is not of the size its camera is calibrated for, or not 8 bit.
+            ViewError: the image has another size than its camera's calibration, or is not 8 bit.
         """
-        clock, tracker = StepClock(), self.tracker
-        if tracker.is_old(mounted.frame_id, stamp_ns):
-            return tracking_of(tracker, self.lidar_map, self.config, mounted, None, clock)
-        tracker.move_to(stamp_ns, T_odom_base)
-        clock.finish("move")
-        features = self._see(image, mounted, clock)
-        if features is None:
-            unseen = Localization(Status.UNKNOWN_PLACE, NOTHING_SEEN, (), stamp_ns, clock.total, clock.steps)
-            return tracking_of(tracker, self.lidar_map, self.config, mounted, unseen, clock)
-        candidates = self._search(features, clock)
-        matches, poses = self._refine(candidates, features, mounted, clock)
-        hypotheses = self._merge(matches, poses, mounted, clock)
-        seen = self._accept(hypotheses, stamp_ns, clock)
-        T_base_view = np.array([*mounted.T_base_camera[:2, 3], self._viewer(mounted)[1]])
-        strongest = float(matches.evidence.max(initial=-np.inf))
-        matches, poses = self._expect(T_base_view, candidates, matches, poses, features, mounted)
-        clock.finish("expect")
-        sighting = sighting_of(
-            poses, matches, hypotheses, self.confidence_model, self.config, self.lidar_map.drawn_length, strongest
-        )
-        tracker.weigh(mounted.frame_id, features, T_base_view, sighting, hypotheses)
-        clock.finish("weigh")
-        return tracking_of(tracker, self.lidar_map, self.config, mounted, seen, clock)
+        self.timer.restart()
+        *_, localization = self._localize(image, camera, stamp_ns)
+        return localization
+
+    def track(
+        self, image: NDArray[np.uint8], camera: MountedCamera, stamp_ns: int, T_odom_base: Pose | None = None
+    ) -> TrackingResult:
+        """Return where the vehicle is, from this image and all previous ones.
+
+        Images of several cameras update the same belief, in any order within ``clock_jump``. An image that is not newer
+        than the last one of its camera is ignored.
+
+        Args:
+            image: (h, w, 3) RGB or (h, w) grey.
+            camera: its camera.
+            stamp_ns: when it was taken.
+            T_odom_base: pose of the base in the frame of odometry at that time. Without it, constant speed and heading
+                are assumed, and the uncertainty grows faster.
+
+        Raises:
+            ViewError: the image has another size than its camera's calibration, or is not 8 bit.
+        """
+        self.timer.restart()
+        tracker = self.tracker
+        if tracker.is_outdated(camera.frame_id, stamp_ns):
+            return self._tracking_result(camera, None)
+        with self.timer.step("predict"):
+            tracker.predict(stamp_ns, T_odom_base)
+        view, candidates, matches, localization = self._localize(image, camera, stamp_ns)
+        if view is not None and matches is not None:
+            with self.timer.step("match predicted"):
+                predicted = tracker.predicted_candidates(view, candidates)
+                more = match_candidates(view, predicted, *self._matching) if predicted else None
+            with self.timer.step("update"):
+                tracker.update(view, matches, more, localization.hypotheses)
+        return self._tracking_result(camera, localization)
+
+    def encode(self, image: NDArray[np.uint8], camera: MountedCamera) -> EncodedView | None:
+        """Return the features of an image, or None if it shows nothing that could be localized.
+
+        Raises:
+            ViewError: the image has another size than its camera's calibration, or is not 8 bit.
+        """
+        with self.timer.step("draw"):
+            view = self._viewer(camera).draw(image)
+            if not has_content(view):
+                return None
+        with self.timer.step("encode"):
+            features = self.encoders.encode_camera(view)
+        return EncodedView(features, camera, optical_axis_yaw(camera))
+
+    def search(self, view: EncodedView) -> list[Candidate]:
+        """Return the places and headings of the search index that are most similar to a view, best first."""
+        with self.timer.step("search"):
+            return self.lidar_map.index.search(view.features, self.config.matching.candidates)
+
+    def match(self, view: EncodedView, candidates: Sequence[Candidate] | None = None) -> Matches:
+        """Return the poses around candidates, with their match scores; around those of :meth:`search` if left out."""
+        if candidates is None:
+            candidates = self.search(view)
+        with self.timer.step("match"):
+            return match_candidates(view, candidates, *self._matching)
+
+    def estimate(self, matches: Matches, stamp_ns: int = 0) -> Localization:
+        """Return the hypotheses that follow from the matches of a view, and whether the first is accepted."""
+        with self.timer.step("estimate"):
+            hypotheses = estimate_hypotheses(matches, self.lidar_map, self.confidence_model, self.config)
+            status, message = accept(hypotheses, self.config.acceptance)
+        return Localization(status, message, hypotheses, stamp_ns, self.timer.total, self.timer.steps)
 
     def warm_up(self) -> None:
-        """Run once on a grey ramp, so that the first real one is not late."""
+        """Localize a synthetic image, so that the first real one is not delayed by loading and allocation."""
         camera = PinholeCamera(320, 96, np.array([[200.0, 0, 160], [0, 200, 48], [0, 0, 1]]))
         T_base_camera = np.eye(4)
         T_base_camera[:3, :3] = [[0, 0, 1], [-1, 0, 0], [0, -1, 0]]
-        grey = np.tile(np.linspace(0, 255, 320).astype(np.uint8), (96, 1))
-        self.localize(grey, MountedCamera("", camera, T_base_camera), 0)
+        ramp = np.tile(np.linspace(0, 255, 320).astype(np.uint8), (96, 1))
+        self.localize(ramp, MountedCamera("", camera, T_base_camera), 0)
 
-    def _see(self, image: NDArray[np.uint8], mounted: MountedCamera, clock: StepClock) -> NDArray[np.float32] | None:
-        """Return the cells (h, w, D) of an image, or None if it shows nothing."""
-        view = self._viewer(mounted)[0].draw(image)
-        clock.finish("draw")
-        if not shows_something(view):
-            return None
-        features = self.encoders.encode_camera(view)
-        clock.finish("encode")
-        return features
+    def _localize(
+        self, image: NDArray[np.uint8], camera: MountedCamera, stamp_ns: int
+    ) -> tuple[EncodedView | None, Sequence[Candidate], Matches | None, Localization]:
+        """Run the pipeline on a single image; the body of :meth:`localize` and :meth:`track`."""
+        view = self.encode(image, camera)
+        if view is None:
+            timer = self.timer
+            nothing = Localization(Status.UNKNOWN_PLACE, NO_CONTENT, (), stamp_ns, timer.total, timer.steps)
+            return None, (), None, nothing
+        candidates = self.search(view)
+        matches = self.match(view, candidates)
+        return view, candidates, matches, self.estimate(matches, stamp_ns)
 
-    def _search(self, features: NDArray[np.float32], clock: StepClock) -> list[Candidate]:
-        candidates = self.lidar_map.index.search(features, self.config.candidates)
-        clock.finish("search")
-        return candidates
+    @property
+    def _matching(self) -> tuple[LidarMap, int, NDArray[np.float32]]:
+        return self.lidar_map, self.config.matching.heading_reach, self._score_weights
 
-    def _refine(
-        self, candidates: Sequence[Candidate], features: NDArray[np.float32], mounted: MountedCamera, clock: StepClock
-    ) -> tuple[Matches, NDArray[np.float64]]:
-        """Return matches, and the poses (M, 4, 4) of the base at them."""
-        matches = refine(candidates, features, self.lidar_map, self.config.heading_reach, self._weights)
-        poses = base_poses(matches, self.lidar_map, mounted, self._viewer(mounted)[1])
-        clock.finish("refine")
-        return matches, poses
+    def _tracking_result(self, camera: MountedCamera, localization: Localization | None) -> TrackingResult:
+        with self.timer.step("summarize"):
+            result = self.tracker.result(camera.frame_id, localization)
+        return result.with_latency(self.timer.total)
 
-    def _expect(
-        self,
-        T_base_view: PoseSE2,
-        candidates: Sequence[Candidate],
-        matches: Matches,
-        poses: NDArray[np.float64],
-        features: NDArray[np.float32],
-        mounted: MountedCamera,
-    ) -> tuple[Matches, NDArray[np.float64]]:
-        """Return matches and poses also of where tracked hypotheses expect the view, which the index may not find."""
-        expected = expected_candidates(self.tracker.belief, T_base_view, self._resemblance, self.lidar_map)
-        left = beyond(expected, candidates, self.lidar_map, self.config.heading_reach)
-        if not left:
-            return matches, poses
-        more = refine(left, features, self.lidar_map, self.config.heading_reach, self._weights)
-        more_poses = base_poses(more, self.lidar_map, mounted, self._viewer(mounted)[1])
-        return matches.and_those_of(more), np.concatenate([poses, more_poses])
-
-    def _accept(self, hypotheses: tuple[Hypothesis, ...], stamp_ns: int, clock: StepClock) -> Localization:
-        status, message = accept(hypotheses, self.min_confidence, self.min_margin)
-        return Localization(status, message, hypotheses, stamp_ns, clock.total, clock.steps)
-
-    def _merge(
-        self, matches: Matches, poses: NDArray[np.float64], mounted: MountedCamera, clock: StepClock
-    ) -> tuple[Hypothesis, ...]:
-        hypotheses = merge(matches, poses, self.lidar_map, mounted, self.confidence_model, self.config)
-        clock.finish("merge")
-        return hypotheses
-
-    def _viewer(self, mounted: MountedCamera) -> tuple[Viewer, float]:
-        """Return the camera's viewer and the heading it is drawn along: that of the optical axis."""
-        known = self._viewers.get(mounted.frame_id)
-        if known is not None and known[0] is mounted:
-            return known[1], known[2]
-        axis = mounted.T_base_camera[:3, 2]
-        heading = float(np.arctan2(axis[1], axis[0]))
-        viewer = self.encoders.viewer(mounted, heading)
-        self._viewers[mounted.frame_id] = (mounted, viewer, heading)
-        return viewer, heading
+    def _viewer(self, camera: MountedCamera) -> Viewer:
+        """Return the viewer of a camera, which holds look-up tables; it looks along the optical axis."""
+        known = self._viewers.get(camera.frame_id)
+        if known is None or known[0] is not camera:
+            known = self._viewers[camera.frame_id] = camera, self.encoders.viewer(camera, optical_axis_yaw(camera))
+        return known[1]

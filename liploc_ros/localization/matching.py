@@ -1,130 +1,177 @@
-"""Refine candidates: match their cells, and those of their neighbours, over small turns."""
+"""Match a view with candidate places: compare features over small changes of heading and neighbouring places."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from liploc_ros.localization.feature_comparison import Comparison, compare
+from liploc_ros.geometry.se2 import PoseSE2, se2_of
+from liploc_ros.localization.encoded_view import EncodedView
+from liploc_ros.localization.feature_comparison import Comparison, compare_features
 from liploc_ros.mapping import Candidate, LidarMap
 from liploc_ros.mapping.place_index import feature_scale
 
 
 @dataclass(frozen=True)
 class Matches:
-    """Places and headings that a view was compared with, each pair once.
+    """Poses at which a view was compared with the map, each place and heading once.
 
     Attributes:
+        camera: optical frame of the camera.
         place: (M,) rows of the map's places.
-        yaw: (M,) of the view in the place's frame [rad], between the map's headings.
-        similarity: (M,) mean cosine of the cells, -1 to 1.
-        evidence: (M,) log-odds for the match, up to a constant that all matches of a view share.
-        rows: (M, 2 h) what the evidence is the weighted sum of.
+        T_map_base: (M, 4, 4) poses of the base.
+        similarity: (M,) mean cosine of the features, -1 to 1.
+        match_score: (M,) log-odds of the match, up to a constant that all matches of a view share.
+        row_scores: (M, 2 h) the terms whose weighted sum is the match score.
     """
 
+    camera: str
     place: NDArray[np.intp]
-    yaw: NDArray[np.float64]
+    T_map_base: NDArray[np.float64]
     similarity: NDArray[np.float64]
-    evidence: NDArray[np.float64]
-    rows: NDArray[np.float32]
+    match_score: NDArray[np.float64]
+    row_scores: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.place)
 
-    def where(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> "Matches":
+    @property
+    def poses(self) -> PoseSE2:
+        """(M, 3) x, y [m] and yaw [rad] of the base."""
+        return se2_of(self.T_map_base)
+
+    def select(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> "Matches":
         """Return some of the matches."""
-        return Matches(*(getattr(self, field.name)[chosen] for field in fields(self)))
+        arrays: dict[str, Any] = {name: getattr(self, name)[chosen] for name in ARRAYS}
+        return replace(self, **arrays)
 
-    def and_those_of(self, other: "Matches") -> "Matches":
-        """Return the matches of both."""
-        return Matches(*(np.concatenate([getattr(self, f.name), getattr(other, f.name)]) for f in fields(self)))
+    def concatenate(self, other: "Matches") -> "Matches":
+        """Return the matches of both, which must be of one view."""
+        arrays: dict[str, Any] = {n: np.concatenate([getattr(self, n), getattr(other, n)]) for n in ARRAYS}
+        return replace(self, **arrays)
 
 
-def refine(
+ARRAYS = ("place", "T_map_base", "similarity", "match_score", "row_scores")
+
+
+def match_candidates(
+    view: EncodedView,
     candidates: Sequence[Candidate],
-    features: NDArray[np.float32],
     lidar_map: LidarMap,
-    reach: int,
+    heading_reach: int,
     weights: NDArray[np.float32],
 ) -> Matches:
-    """Return the matches of the candidates, of the places before and after them, and of the headings around.
+    """Compare a view with candidates, with the places before and after each of them, and with the headings around.
 
     Args:
-        candidates: from the index, or expected by tracking.
-        features: (h, w, D) masked unit vectors of the camera view.
-        lidar_map: the map they are from.
-        reach: cells to both sides over which the heading is sought.
-        weights: (2 h,) of the evidence, see :func:`~liploc_ros.localization.feature_comparison.weights_of`.
+        view: the camera view.
+        candidates: places and headings, from the search index or predicted by tracking.
+        lidar_map: the map.
+        heading_reach: feature columns to both sides over which the heading is refined.
+        weights: (2 h,) of the row scores, see :func:`~liploc_ros.localization.feature_comparison.score_weights`.
     """
-    pool, index, around = lidar_map.manifest.pool, lidar_map.index, lidar_map.features.shape[2]
-    pairs = _with_neighbours(candidates, len(lidar_map.features), index.headings, covered=(reach - 1) // pool)
-    places, first = pairs[:, 0], pairs[:, 1] * pool - reach
-    columns = (first[:, None] + np.arange(features.shape[1] + 2 * reach)[None]) % around
-    windows = lidar_map.features[places[:, None], :, columns].transpose(0, 2, 1, 3).astype(np.float32)
-    compared = compare(features, windows / np.float32(feature_scale(lidar_map.features)), reach)
-    return _each_once(places, first, compared, weights, lidar_map)
+    layout, features = lidar_map.manifest.layout, lidar_map.features
+    covered = _covered_headings(lidar_map, heading_reach)
+    pairs = _with_neighbours(candidates, len(features), layout.headings, covered)
+    places, first = pairs[:, 0], pairs[:, 1] * layout.pool - heading_reach
+    columns = (first[:, None] + np.arange(view.features.shape[1] + 2 * heading_reach)) % layout.panorama_columns
+    windows = features[places[:, None], :, columns].transpose(0, 2, 1, 3).astype(np.float32)
+    comparison = compare_features(view.features, windows / np.float32(feature_scale(features)), heading_reach)
+    return _without_repetitions(view, places, first, comparison, weights, lidar_map)
 
 
-def beyond(
-    expected: Sequence[Candidate], candidates: Sequence[Candidate], lidar_map: LidarMap, reach: int
+def uncovered_candidates(
+    predicted: Sequence[Candidate], candidates: Sequence[Candidate], lidar_map: LidarMap, heading_reach: int
 ) -> list[Candidate]:
-    """Return the expected candidates that comparing the others does not cover."""
-    headings, covered = lidar_map.index.headings, (reach - 1) // lidar_map.manifest.pool
+    """Return the predicted candidates that are not compared anyway when the others are matched."""
+    headings, covered = lidar_map.index.headings, _covered_headings(lidar_map, heading_reach)
     known = np.array([(c.place, c.heading) for c in candidates], np.intp).reshape(-1, 2)
-    places, turns = known[:, 0], known[:, 1]
-    left = []
-    for c in expected:
-        turn = np.abs(turns - c.heading)
-        if not ((np.abs(places - c.place) <= 1) & (np.minimum(turn, headings - turn) <= covered)).any():
-            left.append(c)
-    return left
+    uncovered = []
+    for candidate in predicted:
+        difference = np.abs(known[:, 1] - candidate.heading)
+        same_heading = np.minimum(difference, headings - difference) <= covered
+        if not (same_heading & (np.abs(known[:, 0] - candidate.place) <= 1)).any():
+            uncovered.append(candidate)
+    return uncovered
 
 
-def _each_once(
+def base_poses(
+    places: NDArray[np.intp], yaw: NDArray[np.float64], view: EncodedView, lidar_map: LidarMap
+) -> NDArray[np.float64]:
+    """Return the poses (M, 4, 4) of the base if a view was taken at places with these headings.
+
+    The camera is at the origin of the place's view and looks along its yaw. The height is that of the mapped path,
+    whatever the height of the camera.
+
+    Args:
+        places: (M,) rows of the map's places.
+        yaw: (M,) of the view in the frame of the place [rad].
+        view: the camera view; its mount tells where the base is.
+        lidar_map: the map.
+    """
+    base_yaw = yaw - view.heading
+    cos, sin = np.cos(base_yaw), np.sin(base_yaw)
+    (x, y, _), (forward, left) = lidar_map.manifest.view_origin, view.camera.T_base_camera[:2, 3]
+    T_place_base = np.tile(np.eye(4), (len(places), 1, 1))
+    T_place_base[:, 0, 0], T_place_base[:, 0, 1], T_place_base[:, 0, 3] = cos, -sin, x - cos * forward + sin * left
+    T_place_base[:, 1, 0], T_place_base[:, 1, 1], T_place_base[:, 1, 3] = sin, cos, y - sin * forward - cos * left
+    return np.asarray(lidar_map.T_map_base[places] @ T_place_base)
+
+
+def _covered_headings(lidar_map: LidarMap, heading_reach: int) -> int:
+    """Return how many headings of the index to both sides of a candidate the refinement of its heading covers."""
+    return (heading_reach - 1) // lidar_map.manifest.pool
+
+
+def _without_repetitions(
+    view: EncodedView,
     places: NDArray[np.intp],
     first: NDArray[np.intp],
-    compared: Comparison,
+    comparison: Comparison,
     weights: NDArray[np.float32],
     lidar_map: LidarMap,
 ) -> Matches:
-    """Return a match for every place and shift; where windows overlap, one of the same two."""
-    around = lidar_map.features.shape[2]
-    evidence = (compared.rows @ weights).astype(np.float64)
-    shifts = np.arange(evidence.shape[1]) if evidence.ndim == 2 else np.arange(0)
-    column = (first[:, None] + shifts) % around
+    """Return one match per place and column; where windows overlap, the first of equal ones."""
+    layout = lidar_map.manifest.layout
+    score = (comparison.row_scores @ weights).astype(np.float64)
+    shifts = np.arange(score.shape[1]) if score.ndim == 2 else np.arange(0)
+    column = (first[:, None] + shifts) % layout.panorama_columns
     place = np.broadcast_to(places[:, None], column.shape)
-    _, once = np.unique(place.ravel() * around + column.ravel(), return_index=True)
-    # A match beside the best heading is drawn to where the parabola peaks, so that their mean is finer than a cell.
-    peak = (column + _peak_offsets(evidence)).ravel()[once]
+    _, once = np.unique(place.ravel() * layout.panorama_columns + column.ravel(), return_index=True)
+    # The yaw is moved to the peak of a parabola through neighbouring columns, so the mean is finer than a column.
+    yaw = layout.column_yaw((column + _peak_offsets(score)).ravel()[once])
+    place = place.ravel()[once]
     return Matches(
-        place=place.ravel()[once],
-        yaw=lidar_map.manifest.layout.column_yaw(peak),
-        similarity=compared.similarity.ravel()[once].astype(np.float64),
-        evidence=evidence.ravel()[once],
-        rows=compared.rows.reshape(-1, compared.rows.shape[2])[once],
+        camera=view.camera.frame_id,
+        place=place,
+        T_map_base=base_poses(place, yaw, view, lidar_map),
+        similarity=comparison.similarity.ravel()[once].astype(np.float64),
+        match_score=score.ravel()[once],
+        row_scores=comparison.row_scores.reshape(-1, comparison.row_scores.shape[2])[once],
     )
 
 
 def _with_neighbours(candidates: Sequence[Candidate], places: int, headings: int, covered: int) -> NDArray[np.intp]:
     """Return (M, 2) place and heading of the candidates and of the places before and after them.
 
-    A heading within ``covered`` of one that stands already is left out: the search over turns covers it.
+    A heading within ``covered`` of one that is already listed for a place is left out.
     """
     kept: dict[int, list[int]] = {}
     for c in candidates:
         for place in range(max(0, c.place - 1), min(places, c.place + 2)):
-            turns = [abs(c.heading - other) for other in kept.setdefault(place, [])]
-            if all(min(turn, headings - turn) > covered for turn in turns):
+            differences = [abs(c.heading - other) for other in kept.setdefault(place, [])]
+            if all(min(difference, headings - difference) > covered for difference in differences):
                 kept[place].append(c.heading)
     pairs = [(place, heading) for place in sorted(kept) for heading in sorted(kept[place])]
     return np.array(pairs, dtype=np.intp).reshape(-1, 2)
 
 
-def _peak_offsets(evidence: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (M, S) by how many shifts, at most half, a parabola through each shift and its neighbours peaks off it."""
-    offset = np.zeros_like(evidence)
-    left, middle, right = evidence[:, :-2], evidence[:, 1:-1], evidence[:, 2:]
-    bend = np.minimum(left - 2 * middle + right, -1e-6)
-    offset[:, 1:-1] = np.clip(0.5 * (left - right) / bend, -0.5, 0.5)
+def _peak_offsets(score: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the offsets (M, S) of the peak of a parabola through each shift and its neighbours, -0.5 to 0.5 shifts."""
+    offset = np.zeros_like(score)
+    left, middle, right = score[:, :-2], score[:, 1:-1], score[:, 2:]
+    curvature = np.minimum(left - 2 * middle + right, -1e-6)
+    offset[:, 1:-1] = np.clip(0.5 * (left - right) / curvature, -0.5, 0.5)
     return offset

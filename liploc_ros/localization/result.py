@@ -1,4 +1,4 @@
-"""What came of an attempt to localize an image."""
+"""The result of localizing a single image."""
 
 from dataclasses import dataclass, field
 from enum import IntEnum
@@ -19,9 +19,15 @@ class Status(IntEnum):
 
 @dataclass(frozen=True)
 class Localization:
-    """Hypotheses for one image, most probable first, and whether the first is good enough to act on.
+    """The hypotheses of one image, and whether the first one is accepted.
 
-    ``timings`` are milliseconds by step; ``latency_ms`` is the whole, from image to hypotheses.
+    Attributes:
+        status: SUCCESS if the first hypothesis is accepted.
+        message: the reason in words.
+        hypotheses: most probable first.
+        stamp_ns: of the image.
+        latency_ms: from image to hypotheses.
+        timings: milliseconds by step.
     """
 
     status: Status

@@ -1,4 +1,4 @@
-"""Protocols, against slow and obvious versions of themselves and by hand."""
+"""Protocols, compared with slow and obvious implementations."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -9,7 +9,7 @@ import pytest
 
 from liploc_ros.datasets.drive import Drive, Frame
 from liploc_ros.evaluation import EvaluationError, EvaluationOptions, Evaluator, Protocol, evaluate
-from liploc_ros.evaluation.calibration_samples import gather_samples
+from liploc_ros.evaluation.confidence_samples import gather_samples
 from liploc_ros.evaluation.database import database_of
 from liploc_ros.evaluation.descriptors import StoredDescriptors
 from liploc_ros.evaluation.liploc_released_metric import released_positions
@@ -19,9 +19,10 @@ from liploc_ros.evaluation.rates import acceptance_curve, chance_of, rate
 from liploc_ros.evaluation.retrieval import Ranking, rank
 from liploc_ros.evaluation.scene import Scene
 from liploc_ros.geometry import pose_from_yaw
-from liploc_ros.localization import Localizer, LocalizerConfig
-from liploc_ros.localization.calibration.fit import answer_of
-from liploc_ros.localization.feature_comparison import weights_of
+from liploc_ros.localization import Localizer
+from liploc_ros.localization.calibration.outcomes import outcome_of
+from liploc_ros.localization.config import MatchingConfig
+from liploc_ros.localization.feature_comparison import score_weights
 from liploc_ros.mapping.place_index import describe
 from liploc_ros.views import CameraViewer, Scan, StaticScans, draw_virtual_view
 
@@ -30,17 +31,17 @@ SPARSE = EvaluationOptions(place_spacing=4.0, scans_per_place=2)
 
 @pytest.fixture
 def there_and_back(demo_camera):
-    """A drive 60 m east and back again, an image and a scan a metre, a frame a second."""
+    """A drive 60 m east and back again, with an image and a scan per metre, and a frame per second."""
     xs = [*range(61), *range(59, -1, -1)]
     poses = [pose_from_yaw(x, 0, 0, 0 if i <= 60 else np.pi) for i, x in enumerate(xs)]
     frames = [
         Frame(i * 10**9, T, {demo_camera.frame_id: lambda: None}, lambda: np.zeros((1, 4), np.float32))
         for i, T in enumerate(poses)
     ]
-    return Drive("made", Path("made"), tuple(frames), {demo_camera.frame_id: demo_camera}, np.eye(4))
+    return Drive("simulated", Path("simulated"), tuple(frames), {demo_camera.frame_id: demo_camera}, np.eye(4))
 
 
-def test_recall_of_a_gap_is_that_of_a_slow_and_obvious_version(demo_drive, demo_camera, bundle):
+def test_recall_over_a_gap_is_that_of_a_slow_and_obvious_implementation(demo_drive, demo_camera, bundle):
     """Known heading, uncompressed: every place is drawn and compared by hand."""
     encoders, grid, stride = bundle.encoders(), bundle.spec.grid, bundle.spec.stride
     images = [f for f in demo_drive.images() if f.T_map_base is not None]
@@ -49,17 +50,17 @@ def test_recall_of_a_gap_is_that_of_a_slow_and_obvious_version(demo_drive, demo_
     at_images = np.array([f.T_map_base[:3, 3] for f in images])
     result = evaluate(demo_drive, bundle, "gap-8", SPARSE.model_copy(update={"refine": False}))
     places, views = result.database.T_map_base, []
-    still = StaticScans(scans, at_scans)
+    static = StaticScans(scans, at_scans)
     T_base_view = np.eye(4)
     T_base_view[:3, 3] = demo_drive.T_base_lidar[:3, 3]
     for T in places:
         behind, ahead = [], []
         near_query = min(at_images, key=lambda image: np.linalg.norm(image - T[:3, 3]))
-        for k, scan in enumerate(at_scans):  # this drive never turns back
+        for k, scan in enumerate(at_scans):  # this drive never returns
             if np.linalg.norm(scan - T[:3, 3]) >= 8 and np.linalg.norm(scan - near_query) >= 8:
                 (ahead if (scan - T[:3, 3]) @ T[:3, 0] > 0 else behind).append(k)
         far = np.isin(np.arange(len(scans)), [*behind, *ahead])
-        around = [still.static_scan(k, far) for k in [*behind[-1:], *ahead[:1]]]
+        around = [static.static_scan(k, far) for k in [*behind[-1:], *ahead[:1]]]
         features = encoders.encode_panorama(draw_virtual_view(around, T @ T_base_view, grid))
         first = (grid.panorama_width - grid.width) // 2 // stride
         views.append(describe(np.rint(features[:, first : first + grid.width // stride] * 127), bundle.spec.pool))
@@ -75,7 +76,7 @@ def test_recall_of_a_gap_is_that_of_a_slow_and_obvious_version(demo_drive, demo_
     assert 0.2 < np.mean(np.array(errors) < 5) <= 1
 
 
-def test_what_is_searched_is_what_a_saved_map_finds(demo_map, demo_drive, demo_camera, bundle):
+def test_stored_descriptors_rank_places_as_the_map_index_does(demo_map, demo_drive, demo_camera, bundle):
     encoders, grid = bundle.encoders(), bundle.spec.grid
     frame = next(demo_drive.images())
     features = encoders.encode_camera(CameraViewer(grid, demo_camera).draw(frame.images[demo_camera.frame_id]()))
@@ -86,20 +87,20 @@ def test_what_is_searched_is_what_a_saved_map_finds(demo_map, demo_drive, demo_c
     assert ranking.scores[0, 0] == pytest.approx(best.score, abs=1e-4) and stored.bytes == 256
 
 
-def test_a_trial_is_what_the_localizer_compares(demo_drive, demo_camera, bundle):
-    trials = gather_samples(demo_drive, [], bundle, SPARSE)
+def test_the_outcome_of_a_confidence_sample_is_what_the_localizer_finds(demo_drive, demo_camera, bundle):
+    samples = gather_samples(demo_drive, [], bundle, SPARSE)
     localizer = Localizer(Evaluator(demo_drive, bundle, SPARSE).map_of("gap-8"), bundle)
-    weights = weights_of(bundle.spec.confidence_model, 8)
+    weights = score_weights(bundle.spec.confidence_model, 8)
     frames = [frame for frame in demo_drive.images() if frame.T_map_base is not None]
-    assert len(trials) == len(frames)
-    for frame, trial in list(zip(frames, trials, strict=True))[::10]:
+    assert len(samples) == len(frames)
+    for frame, sample in list(zip(frames, samples, strict=True))[::10]:
         best = localizer.localize(frame.images[demo_camera.frame_id](), demo_camera, frame.stamp_ns).best
-        away = np.linalg.norm(best.T_map_base[:2, 3] - frame.T_map_base[:2, 3])
-        assert answer_of(trial, weights, LocalizerConfig()).away == pytest.approx(away, abs=1e-3)
+        error = np.linalg.norm(best.T_map_base[:2, 3] - frame.T_map_base[:2, 3])
+        assert outcome_of(sample, weights, MatchingConfig()).position_error == pytest.approx(error, abs=1e-3)
 
 
 @pytest.mark.parametrize("gap", [0.0, 3.0, 8.0])
-def test_no_place_is_drawn_from_a_scan_that_is_nearer_than_the_gap(there_and_back, gap):
+def test_no_place_is_drawn_from_a_scan_nearer_than_the_gap(there_and_back, gap):
     scene = Scene.of(there_and_back)
     places = database_of(
         scene, Protocol(kind="gap", value=gap), EvaluationOptions(place_spacing=1.7, scans_per_place=2)
@@ -107,8 +108,8 @@ def test_no_place_is_drawn_from_a_scan_that_is_nearer_than_the_gap(there_and_bac
     scans, queries = scene.path[scene.scan_rows, :3, 3], scene.path[scene.query_rows, :3, 3]
     for T, chosen in zip(places.T_map_base, places.keyframes, strict=True):
         nearest = queries[np.argmin(np.linalg.norm(queries - T[:3, 3], axis=1))]
-        away = np.linalg.norm(scans[chosen][:, None] - np.stack([T[:3, 3], nearest])[None], axis=2)
-        assert away.min() >= gap and away.max() < gap + 2.01
+        distance = np.linalg.norm(scans[chosen][:, None] - np.stack([T[:3, 3], nearest])[None], axis=2)
+        assert distance.min() >= gap and distance.max() < gap + 2.01
     assert len(places.T_map_base) == round(120 / 1.7) + 1
 
 
@@ -125,8 +126,8 @@ def test_scans_within_the_time_are_excluded_and_revisits_are_older(there_and_bac
     assert np.flatnonzero(database_of(scene, Protocol.parse("revisit"), SPARSE).allowed[50]).tolist() == list(range(20))
 
 
-def test_a_revisit_is_found_turned_round_and_counted_so(demo_drive, bundle):
-    """The excerpt, and the same again ten minutes later from the other end, with the vehicle turned."""
+def test_a_revisit_in_the_opposite_direction_is_counted_as_such(demo_drive, bundle):
+    """The excerpt, and the same images ten minutes later from a vehicle with the opposite heading."""
     last = demo_drive.frames[-1].stamp_ns
     turn = pose_from_yaw(0, 0, 0, np.pi)
     cameras = {k: replace(c, T_base_camera=turn @ c.T_base_camera) for k, c in demo_drive.cameras.items()}
@@ -140,15 +141,15 @@ def test_a_revisit_is_found_turned_round_and_counted_so(demo_drive, bundle):
     assert metrics.headings == "all" and metrics.same_heading.recall_at_1 == {}
     found = metrics.opposite_heading.recall_at_1["10"]
     assert found.queries == 14 and found.recall > 5 * found.chance
-    assert metrics.refined.median_heading_error_deg < 5
+    assert metrics.localized.median_heading_error_deg < 5
 
 
-def test_a_drive_that_passes_no_place_twice_has_no_revisits(demo_drive, bundle):
-    with pytest.raises(EvaluationError, match="passes places twice"):
+def test_a_drive_without_revisits_is_refused(demo_drive, bundle):
+    with pytest.raises(EvaluationError, match="revisits places"):
         evaluate(demo_drive, bundle, "revisit")
 
 
-def test_queries_without_a_right_answer_are_not_counted():
+def test_queries_without_a_correct_place_are_not_counted():
     truth = GroundTruth(np.array([[0.0, 0], [100, 0]]), np.array([[1.0, 0], [5, 0]]), None, (2.0, 4.0), True)
     ranking = Ranking(np.array([[1, 0], [1, 0]]), np.zeros((2, 2), int), np.ones((2, 2), np.float32))
     at_1, at_5, _ = recalls(truth, ranking)
@@ -156,28 +157,28 @@ def test_queries_without_a_right_answer_are_not_counted():
     assert at_5["2"].recall == at_5["2"].chance == 1.0
 
 
-def test_the_interval_is_wilsons():
+def test_the_interval_is_that_of_wilson():
     p, n, z = 0.9, 20, 1.959964
     middle, half = (p + z**2 / 2 / n) / (1 + z**2 / n), z * np.sqrt(p * (1 - p) / n + (z / 2 / n) ** 2) / (1 + z**2 / n)
     got = rate(np.arange(n) < 18, np.zeros(n))
     assert (got.recall, got.low, got.high) == pytest.approx((p, middle - half, middle + half))
 
 
-def test_chance_is_the_share_of_draws_with_a_right_place():
+def test_chance_is_the_share_of_draws_with_a_correct_place():
     draws = list(combinations(range(7), 3))
     expected = np.mean([any(place < 2 for place in draw) for draw in draws])
     assert chance_of(np.array([2, 0, 7]), np.array([7, 7, 7]), 3) == pytest.approx([expected, 0, 1])
 
 
-def test_acceptance_goes_from_the_best_score_down():
+def test_the_acceptance_curve_starts_at_the_best_score():
     points = acceptance_curve(np.array([0.1, 0.9, 0.5]), np.array([False, True, True]))
     assert [(p.score, p.precision) for p in points] == [(0.9, 1.0), (0.5, 1.0), (0.1, pytest.approx(2 / 3))]
 
 
-def test_the_released_metric_does_not_see_what_lies_beside_the_path(there_and_back):
+def test_the_released_metric_ignores_the_lateral_distance(there_and_back):
     scene = Scene.of(there_and_back)
-    ahead, beside = released_positions(scene, np.stack([pose_from_yaw(30, 0, 0, 0), pose_from_yaw(0, 30, 0, 0)]))
-    assert np.linalg.norm(ahead) == pytest.approx(30, abs=0.1) and np.linalg.norm(beside) < 1
+    forward, lateral = released_positions(scene, np.stack([pose_from_yaw(30, 0, 0, 0), pose_from_yaw(0, 30, 0, 0)]))
+    assert np.linalg.norm(forward) == pytest.approx(30, abs=0.1) and np.linalg.norm(lateral) < 1
     north = released_positions(
         Scene.of(replace(there_and_back, name="2013_05_28_drive_0000")), pose_from_yaw(9, 8, 7, 0)[None]
     )
@@ -185,7 +186,7 @@ def test_the_released_metric_does_not_see_what_lies_beside_the_path(there_and_ba
 
 
 @pytest.mark.parametrize("name", ["same-frame", "gap-8", "gap-2.5", "exclude-30", "revisit", "zero-shot-gap-8"])
-def test_a_protocol_is_named_as_it_was_asked_for(name):
+def test_the_name_of_a_protocol_is_the_name_it_was_parsed_from(name):
     assert Protocol.parse(name).name == name
 
 
@@ -200,7 +201,7 @@ def test_zero_shot_is_refused_for_a_model_of_the_same_dataset(demo_drive, bundle
         evaluate(demo_drive, bundle, "zero-shot")
 
 
-def test_recordings_of_one_drive_are_recognised():
+def test_recordings_of_the_same_drive_are_recognized():
     assert drive_of("kitti_odometry_08") == drive_of("2011_09_30_drive_0028_sync") == "2011_09_30_drive_0028"
     assert is_in_training("kitti_0013_excerpt", ["2011_09_26_drive_0013"])
     assert not is_in_training("kitti_odometry_11", ["2011_09_26_drive_0013"])
@@ -208,10 +209,10 @@ def test_recordings_of_one_drive_are_recognised():
     assert [dataset_of(name) for name in names] == ["kitti", "kitti", "kitti-360", "mine"]
 
 
-def test_what_cannot_be_evaluated_says_why(demo_drive, bundle):
+def test_a_drive_that_cannot_be_evaluated_is_refused_with_the_reason(demo_drive, bundle):
     with pytest.raises(EvaluationError, match="choose one of"):
         evaluate(demo_drive, bundle, "gap-8", EvaluationOptions(camera="rear"))
-    with pytest.raises(EvaluationError, match="nothing can be asked for"):
+    with pytest.raises(EvaluationError, match="nothing to localize"):
         Evaluator(replace(demo_drive, frames=tuple(demo_drive.scans())), bundle)
     with pytest.raises(EvaluationError, match="choose a smaller gap"):
         evaluate(demo_drive, bundle, "gap-9000")

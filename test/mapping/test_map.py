@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from liploc_ros.encoders.spec import FeatureLayout
+from liploc_ros.files import FileError
 from liploc_ros.geometry import ViewGrid, pose_from_yaw
 from liploc_ros.mapping import KeyframeSelector, LidarMap, MapConfig, MapError, build_map_from_keyframes
 from liploc_ros.mapping.place_index import PlaceIndex, describe, describe_headings, quantize_features
@@ -91,7 +92,8 @@ def test_a_saved_map_is_the_same_when_loaded(saved_map, demo_map, bundle):
     loaded = LidarMap.load(saved_map, bundle)
     assert np.array_equal(loaded.features, demo_map.features) and np.array_equal(loaded.T_map_base, demo_map.T_map_base)
     assert (
-        loaded.manifest.places == len(loaded.features) and loaded.manifest.calibration == bundle.spec.confidence_model
+        loaded.manifest.places == len(loaded.features)
+        and loaded.manifest.confidence_model == bundle.spec.confidence_model
     )
 
 
@@ -135,7 +137,7 @@ def test_a_map_of_a_newer_format_is_refused(saved_map):
 
 def test_a_folder_that_is_no_map_is_not_replaced(tmp_path, demo_map):
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(MapError, match=r"exists and has no manifest\.json"):
+    with pytest.raises(FileError, match=r"exists and has no manifest\.json"):
         demo_map.save(tmp_path)
     assert (tmp_path / "thesis.tex").exists()
 
@@ -175,7 +177,7 @@ def test_a_save_after_such_a_kill_keeps_a_whole_map_all_the_time(saved_map, demo
     before = LidarMap.load(saved_map).id
     saved_map.rename(saved_map.with_name(f".{saved_map.name}.old"))
     monkeypatch.setattr(np, "save", lambda *a, **k: (_ for _ in ()).throw(OSError(28, "No space left on device")))
-    with pytest.raises(MapError, match="No space left on device"):
+    with pytest.raises(FileError, match="No space left on device"):
         demo_map.save(saved_map)
     assert LidarMap.load(saved_map).id == before
 

@@ -1,4 +1,4 @@
-"""Where a calibration is kept: in a model bundle, in a map, or in a JSON file of its own."""
+"""Where a confidence model is stored: in a model bundle, in a map, or in a JSON file of its own."""
 
 from pathlib import Path
 from typing import Literal
@@ -8,14 +8,17 @@ from pydantic import ValidationError
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.encoders.bundle import SPEC_FILE
 from liploc_ros.encoders.spec import ConfidenceModel
+from liploc_ros.files import write_file
 from liploc_ros.localization.calibration.fit import CalibrationError
-from liploc_ros.mapping.manifest import MANIFEST, Manifest, read_manifest
+from liploc_ros.mapping.lidar_map import check_model
+from liploc_ros.mapping.manifest import MANIFEST, read_manifest
+from liploc_ros.schema import first_fault
 
 Kind = Literal["bundle", "map", "file"]
 
 
 def kind_of(path: Path) -> Kind:
-    """Say what a calibration at ``path`` is a part of; a file need not be there yet.
+    """Return what is at ``path``; a JSON file need not exist yet.
 
     Raises:
         CalibrationError: neither a bundle, nor a map, nor the name of a JSON file.
@@ -29,42 +32,40 @@ def kind_of(path: Path) -> Kind:
     raise CalibrationError(f"{path}: give the folder of a model bundle or of a map, or a name that ends in .json")
 
 
-def check_writable(path: Path, model: ModelBundle) -> None:
-    """Make sure that a calibration can be written to ``path``, before the work for it is done.
+def check_target(path: Path, bundle: ModelBundle) -> None:
+    """Check that a confidence model can be written to ``path``, before the work for it is done.
 
     Raises:
-        CalibrationError: it is none of what :func:`kind_of` knows, or a map of another model.
+        CalibrationError: see :func:`kind_of`.
+        MapError: a map that was built by another model.
         LiplocError: a bundle or map that cannot be read.
     """
     kind = kind_of(path)
     if kind == "bundle":
         ModelBundle.load(path)
-    if kind == "map" and (made_by := read_manifest(path)).model_id != model.id:
-        raise CalibrationError(
-            f"{path}: made by model {made_by.model_id[:12]} ({made_by.model_name}), this is {model.id[:12]} "
-            f"({model.spec.name}): give the --model that it was made by"
-        )
+    elif kind == "map":
+        check_model(read_manifest(path), bundle, str(path))
 
 
-def rows_of(path: Path) -> int | None:
-    """Return the length of a trial's rows that fits the bundle or map; None where any does.
+def row_scores_of(path: Path) -> int | None:
+    """Return the number of row scores of a sample that fits the bundle or map; None for a JSON file.
 
     Raises:
-        LiplocError: see :func:`check_writable`.
+        LiplocError: see :func:`check_target`.
     """
     kind = kind_of(path)
     if kind == "file":
         return None
-    described = read_manifest(path) if kind == "map" else ModelBundle.load(path).spec
-    return 2 * (described.layout if isinstance(described, Manifest) else described).rows
+    layout = read_manifest(path).layout if kind == "map" else ModelBundle.load(path).spec
+    return 2 * layout.rows
 
 
 def write_confidence_model(path: Path, confidence_model: ConfidenceModel) -> None:
-    """Put a calibration into a bundle's model.json, a map's manifest, or a file; maps and bundles stay valid.
+    """Store a confidence model in a bundle's model.json, a map's manifest, or a file; maps and bundles stay valid.
 
     Raises:
-        CalibrationError: it cannot be written.
-        LiplocError: see :func:`check_writable`.
+        FileError: it cannot be written.
+        LiplocError: see :func:`check_target`.
     """
     kind = kind_of(path)
     if kind == "bundle":
@@ -75,17 +76,11 @@ def write_confidence_model(path: Path, confidence_model: ConfidenceModel) -> Non
         path, text = path / MANIFEST, manifest.model_dump_json(indent=2)
     else:
         text = confidence_model.model_dump_json(indent=2)
-    draft = path.with_name(f".{path.name}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text + "\n")
-        draft.replace(path)
-    except OSError as error:
-        raise CalibrationError(f"{path}: cannot be written ({error.strerror}): choose another place") from error
+    write_file(path, text + "\n")
 
 
 def read_confidence_model(path: Path) -> ConfidenceModel | None:
-    """Return the calibration of a bundle, a map or a file; None if the map has none of its own.
+    """Return the confidence model of a bundle, a map or a file; None for a map without one of its own.
 
     Raises:
         CalibrationError: there is none, or a damaged one.
@@ -99,8 +94,6 @@ def read_confidence_model(path: Path) -> ConfidenceModel | None:
     try:
         return ConfidenceModel.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise CalibrationError(f"{path}: {error.strerror}: fit one with `liploc evaluate --calibrate`") from error
+        raise CalibrationError(f"{path}: {error.strerror}: fit one with `liploc calibrate`") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = "".join(f"{part}: " for part in first["loc"])
-        raise CalibrationError(f"{path}: {where}{first['msg']}: fit it again") from error
+        raise CalibrationError(f"{path}: {first_fault(error)}: fit it again") from error

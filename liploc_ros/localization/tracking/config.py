@@ -56,7 +56,9 @@ class TrackingConfig(FrozenModel):
     clock_jump: float = Field(
         1.0, gt=0, description="a stamp that is older than the last one by more than this means the clock was reset [s]"
     )
-    max_speed: float = Field(70.0, gt=0, description="odometry that moves faster has jumped, and tracking restarts [m/s]")
+    max_speed: float = Field(
+        70.0, gt=0, description="odometry that moves faster has jumped, and tracking restarts [m/s]"
+    )
     default_speed: float = Field(5.0, gt=0, description="assumed without odometry while no hypothesis exists [m/s]")
     lost_probability: float = Field(
         0.5, gt=0, le=1, description="probability of being at no hypothesis, from which the state is LOST"

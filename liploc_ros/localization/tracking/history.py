@@ -1,4 +1,4 @@
-"""The last images, with which new hypotheses are compared."""
+"""The recent images, with which new hypotheses are compared."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -7,52 +7,55 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.geometry.se2 import PoseSE2, compose
-from liploc_ros.localization.tracking.view_likelihood import Resemblance
+from liploc_ros.localization.tracking.view_likelihood import ViewLikelihood
 
 
 @dataclass(frozen=True)
-class Remembered:
-    """An image.
+class ViewRecord:
+    """The view of an earlier image.
 
     Attributes:
-        features: (h, w, D) of it.
-        seen: (h, w) which of them the camera sees.
-        level: how likely it is at a pose drawn at random, see :meth:`Resemblance.level`.
-        T_base_view: (3,) where its view was drawn in the base frame of its time.
-        independence: how much of what it tells was new, 0 to 1.
+        features: (h, w, D).
+        visible: (h, w) cells that the camera sees.
+        reference: log-likelihood at a random pose, see :meth:`ViewLikelihood.reference`.
+        T_base_view: (3,) pose of the view in the base frame when the image was taken.
+        information_weight: share of its information that was new, 0 to 1.
     """
 
     features: NDArray[np.float32]
-    seen: NDArray[np.bool_]
-    level: float
+    visible: NDArray[np.bool_]
+    reference: float
     T_base_view: PoseSE2
-    independence: float
+    information_weight: float
 
 
 class History:
-    """The last images, and where the base was then, in the base frame of now."""
+    """The recent images, and the poses of the base when they were taken, in the current base frame."""
 
-    def __init__(self, most: int) -> None:
-        """Remember at most so many."""
-        self._images: deque[Remembered] = deque(maxlen=most)
+    def __init__(self, max_images: int) -> None:
+        """Start empty; the oldest image is dropped when there are more than ``max_images``."""
+        self._records: deque[ViewRecord] = deque(maxlen=max_images)
         self._T_now_then = np.zeros((0, 3))
 
-    def add(self, image: Remembered) -> None:
-        """Remember an image of now, and forget the oldest if there are too many."""
-        self._images.append(image)
-        self._T_now_then = np.vstack([self._T_now_then, np.zeros(3)])[-len(self._images) :]
+    def append(self, record: ViewRecord) -> None:
+        """Add an image taken at the current pose."""
+        self._records.append(record)
+        self._T_now_then = np.vstack([self._T_now_then, np.zeros(3)])[-len(self._records) :]
 
-    def carry(self, back: PoseSE2) -> None:
-        """Express all in the base frame of now, in which that of before is ``back`` (3,)."""
-        self._T_now_then = compose(back, self._T_now_then)
+    def predict(self, T_now_previous: PoseSE2) -> None:
+        """Move to the next pose of the base, in which the previous one is ``T_now_previous`` (3,)."""
+        self._T_now_then = compose(T_now_previous, self._T_now_then)
 
-    def votes(self, poses: PoseSE2, resemblance: Resemblance, most: float) -> NDArray[np.float64]:
-        """Return how much the images, oldest first, speak for poses (K, 3) of now, each at most ``most``: (K, H)."""
-        T_base_view = np.array([image.T_base_view for image in self._images])
+    def log_likelihoods(self, poses: PoseSE2, likelihood: ViewLikelihood, limit: float) -> NDArray[np.float64]:
+        """Return (K, H) weighted log-likelihood ratios of the images, oldest first, for current poses (K, 3).
+
+        Each ratio is limited to ``limit`` before it is weighted.
+        """
+        records = self._records
+        T_base_view = np.array([record.T_base_view for record in records])
         views = compose(compose(poses[None], self._T_now_then[:, None]), T_base_view[:, None])
-        features, seen = (
-            np.stack(arrays) for arrays in zip(*((i.features, i.seen) for i in self._images), strict=True)
-        )
-        likelihood = resemblance.of(features, seen, views, np.array([image.level for image in self._images]))
-        independence = np.array([image.independence for image in self._images])
-        return np.asarray(independence * np.clip(likelihood, -most, most).T)
+        features = np.stack([record.features for record in records])
+        visible = np.stack([record.visible for record in records])
+        ratio = likelihood.log_ratio(features, visible, views, np.array([record.reference for record in records]))
+        weights = np.array([record.information_weight for record in records])
+        return np.asarray(weights * np.clip(ratio, -limit, limit).T)

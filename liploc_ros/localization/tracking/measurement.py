@@ -1,4 +1,4 @@
-"""What an image tells of poses of the vehicle."""
+"""What the matches of one image say about the pose of the vehicle."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,51 +8,62 @@ from numpy.typing import NDArray
 from scipy.special import logit
 
 from liploc_ros.encoders.spec import ConfidenceModel
-from liploc_ros.geometry.se2 import PoseSE2, se2_of
-from liploc_ros.localization.confidence import log_times_longer
-from liploc_ros.localization.config import LocalizerConfig
+from liploc_ros.geometry.se2 import PoseSE2
+from liploc_ros.localization.confidence import length_log_ratio
+from liploc_ros.localization.config import CovarianceConfig
 from liploc_ros.localization.hypotheses import Hypothesis
 from liploc_ros.localization.matching import Matches
 
-NEVER_SURE = 1e-6
+MIN_CONFIDENCE = 1e-6  # and its complement: log-odds stay finite
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """A view compared at poses.
+class Measurement:
+    """A view compared at poses of the base.
 
     Attributes:
-        poses: (M, 3) of the base at which it was compared.
-        evidence: (M,) log-odds of each, up to a constant.
-        log_odds: (M,) that the image was taken there rather than elsewhere.
-        error: (3,) standard deviations ahead, to the left [m] and of the yaw [rad] of a pose found exactly there.
+        poses: (M, 3) x, y [m], yaw [rad].
+        match_score: (M,) log-odds of each, up to a constant.
+        log_odds: (M,) that the image was taken at this pose rather than at none of the map.
+        sigma: (3,) standard deviations forward, to the left [m] and of the yaw [rad] of a single match.
     """
 
     poses: PoseSE2
-    evidence: NDArray[np.float64]
+    match_score: NDArray[np.float64]
     log_odds: NDArray[np.float64]
-    error: NDArray[np.float64]
+    sigma: NDArray[np.float64]
 
 
-def sighting_of(
-    poses: NDArray[np.float64],
+def measurement_of(
     matches: Matches,
+    predicted_matches: Matches | None,
     hypotheses: Sequence[Hypothesis],
     confidence_model: ConfidenceModel,
-    config: LocalizerConfig,
-    path_length: float,
-    strongest: float,
-) -> Sighting:
-    """Return what matches at poses (M, 4, 4) tell.
+    covariance: CovarianceConfig,
+    map_length: float,
+) -> Measurement:
+    """Return the measurement from the matches of a view.
 
-    The match of the ``strongest`` evidence that was merged into hypotheses is right with the confidence of the first;
-    another is less likely by what it has less of evidence. That a longer map (``path_length`` [m]) has more to be
-    mistaken for counts once, when a hypothesis is taken up: where it expects the next image is one place, however many
-    there are.
+    The best match of the hypotheses is correct with the confidence of the first hypothesis; other matches are less
+    likely by the difference of their match scores. The length of the map is not counted here: it is counted once, when
+    a hypothesis is spawned, because a tracked hypothesis predicts the next image at one place, however long the map is.
+
+    Args:
+        matches: those that the hypotheses were estimated from.
+        predicted_matches: further ones, where tracking predicted the view.
+        hypotheses: of this view alone, most probable first.
+        confidence_model: for the reference length of the map.
+        covariance: resolved standard deviations of a match.
+        map_length: length of path along which the map has places [m].
     """
-    confidence = np.clip(hypotheses[0].confidence, NEVER_SURE, 1 - NEVER_SURE) if hypotheses else 0.5
-    here = float(logit(confidence) + log_times_longer(path_length, confidence_model.reference_length))
-    log_odds = here + matches.evidence - strongest
-    along = confidence_model.sigma_position if config.sigma_position is None else config.sigma_position
-    heading = confidence_model.sigma_heading if config.sigma_heading is None else config.sigma_heading
-    return Sighting(se2_of(poses), matches.evidence, log_odds, np.array([along, config.sigma_lateral, heading]))
+    every = matches if predicted_matches is None else matches.concatenate(predicted_matches)
+    confidence = hypotheses[0].confidence if hypotheses else 0.5
+    best_log_odds = logit(np.clip(confidence, MIN_CONFIDENCE, 1 - MIN_CONFIDENCE))
+    best_log_odds += length_log_ratio(map_length, confidence_model.reference_length)
+    best_score = float(matches.match_score.max(initial=-np.inf))
+    return Measurement(
+        every.poses,
+        every.match_score,
+        log_odds=float(best_log_odds) + every.match_score - best_score,
+        sigma=np.array([covariance.sigma_position, covariance.sigma_lateral, covariance.sigma_heading]),
+    )

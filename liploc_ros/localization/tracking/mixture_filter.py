@@ -1,4 +1,4 @@
-"""A Bayesian filter over SE(2): where the vehicle may be, after all images and all motion."""
+"""A Gaussian-mixture filter over SE(2) and speed: the Bayes filter behind tracking."""
 
 from collections.abc import Sequence
 
@@ -9,241 +9,251 @@ from scipy.special import expit
 from liploc_ros.geometry import angle_difference
 from liploc_ros.geometry.se2 import PoseSE2
 from liploc_ros.localization.tracking.config import TrackingConfig
-from liploc_ros.localization.tracking.measurement import Sighting
+from liploc_ros.localization.tracking.measurement import Measurement
 from liploc_ros.localization.tracking.motion import Motion
 
 X, Y, YAW, SPEED = range(4)
-STRANGE_SPEED = 10.0  # m/s, standard deviation of the speed of a vehicle just found
+NEW_SPEED_SIGMA = 10.0  # m/s, standard deviation of the speed of a new hypothesis
 
 
-class Belief:
-    """Hypotheses, each with its covariance and two measures of how much speaks for it.
+class MixtureFilter:
+    """Hypotheses, each with a Gaussian state and two measures of its probability.
 
-    The *support* of a hypothesis is the log of how much likelier the images are there than at a pose drawn at random
-    from the map; the *trust* is the log-odds that they were taken there rather than elsewhere, by what answers of the
-    localizer look like that are right. Support tells hypotheses from one another, trust whether any of them is right.
+    The *log-likelihood* of a hypothesis is the log of how much more likely the recent images are at its pose than at a
+    pose drawn at random from the map. It tells hypotheses from one another. The *existence log-odds* are the log-odds
+    that the images were taken there rather than somewhere that is not on the map; they follow from the confidence of
+    single images. They tell whether any hypothesis is correct.
 
     Attributes:
-        state: (N, 4) x, y [m], yaw [rad], speed ahead [m/s].
-        covariance: (N, 4, 4) of them.
-        votes: (N, H) what each of the last images adds to the support, oldest first.
-        independence: (H,) how much of what they tell is new, 0 to 1.
-        trust: (N,).
+        state: (N, 4) x, y [m], yaw [rad], forward speed [m/s].
+        covariance: (N, 4, 4).
+        log_likelihoods: (N, H) weighted log-likelihood ratios of the recent images, oldest first.
+        information_weights: (H,) share of each image's information that was new, 0 to 1.
+        existence_log_odds: (N,).
     """
 
-    def __init__(self, config: TrackingConfig, poses: int) -> None:
-        """Begin lost on a map with so many ``poses`` that can be told apart."""
+    def __init__(self, config: TrackingConfig, distinct_poses: int) -> None:
+        """Start without hypotheses, on a map with ``distinct_poses`` poses that can be distinguished."""
         self.config = config
         self.state = np.zeros((0, 4))
         self.covariance = np.zeros((0, 4, 4))
-        self.votes = np.zeros((0, 0))
-        self.independence = np.zeros(0)
-        self.trust = np.zeros(0)
-        self._elsewhere = float(np.log(poses))
-        self._known_ways: tuple[NDArray[np.float64], NDArray[np.float64], float] | None = None  # of these votes
+        self.log_likelihoods = np.zeros((0, 0))
+        self.information_weights = np.zeros(0)
+        self.existence_log_odds = np.zeros(0)
+        self._log_poses = float(np.log(distinct_poses))
+        self._viterbi_cache: tuple[NDArray[np.float64], NDArray[np.float64], float] | None = None
 
     def __len__(self) -> int:
         return len(self.state)
 
     @property
-    def support(self) -> NDArray[np.float64]:
-        """(N,) what all votes add up to, on the best way to each hypothesis; see :meth:`_ways`."""
-        return self._ways()[0]
+    def log_likelihood(self) -> NDArray[np.float64]:
+        """(N,) of all recent images together, see :meth:`_viterbi`."""
+        return self._viterbi()[0]
 
     @property
     def probability(self) -> NDArray[np.float64]:
-        """(N,) probabilities; what they lack of one is that of being none of them, or off the map."""
-        support, elsewhere = self._ways()
-        among = np.exp(support - np.logaddexp.reduce([*support, elsewhere]))
-        return np.asarray(among * expit(self.trust))
-
-    def _ways(self) -> tuple[NDArray[np.float64], float]:
-        """Return the support (N,) of the hypotheses, and that of being at any other pose.
-
-        A vehicle may have been carried to anywhere before each of the images, with its odometry knowing nothing of it:
-        then what spoke for the best of all poses until then counts less by ``kidnapping_odds``, shared among all poses
-        (Viterbi's algorithm over the images). The odds are those of an image of which all is new.
-        """
-        if self._known_ways is not None and self._known_ways[0] is self.votes:
-            return self._known_ways[1:]
-        support, elsewhere = np.zeros(len(self)), self._elsewhere
-        against = self.config.kidnapping_odds - np.log(self.independence)
-        for column, odds in zip(self.votes.T, against, strict=True) if len(self) else ():
-            moved = max(float(support.max()), elsewhere - self._elsewhere) - odds
-            elsewhere = max(elsewhere, moved)
-            support = np.maximum(support, moved - self._elsewhere) + column
-        self._known_ways = self.votes, support, elsewhere
-        return support, elsewhere
+        """(N,) probabilities; the rest to 1 is :attr:`probability_lost`."""
+        log_likelihood, elsewhere = self._viterbi()
+        share = np.exp(log_likelihood - np.logaddexp.reduce([*log_likelihood, elsewhere]))
+        return np.asarray(share * expit(self.existence_log_odds))
 
     @property
-    def lost(self) -> float:
+    def probability_lost(self) -> float:
         """Probability that the vehicle is at none of the hypotheses."""
         return 1.0 - float(self.probability.sum())
 
-    def move(self, motion: Motion) -> None:
-        """Carry all hypotheses along; some of their probability leaks to being lost."""
+    @property
+    def ranking(self) -> Sequence[int]:
+        """Indices of the hypotheses, most probable first."""
+        return [int(i) for i in np.argsort(-self.probability, kind="stable")]
+
+    @property
+    def expected_speed(self) -> float:
+        """Forward speed [m/s] of the most probable hypothesis, or the default while there is none."""
+        if not len(self):
+            return self.config.default_speed
+        return float(self.state[np.argmax(self.probability), SPEED])
+
+    def contains(self, poses: PoseSE2) -> NDArray[np.bool_]:
+        """Return which of the poses (K, 3) are within the merge distance and angle of a hypothesis: (K,)."""
+        return np.asarray(self._is_near(poses[:, None]).any(axis=1))
+
+    def predict(self, motion: Motion) -> None:
+        """Move all hypotheses, and let their existence log-odds decay with distance."""
         if not len(self):
             return
         yaw, seconds = self.state[:, YAW], motion.seconds
         cos, sin = np.cos(yaw), np.sin(yaw)
-        if motion.step is None:
-            ahead, left, turn = self.state[:, SPEED] * seconds, np.zeros(len(self)), np.zeros(len(self))
+        if motion.displacement is None:
+            forward, left, turn = self.state[:, SPEED] * seconds, np.zeros(len(self)), np.zeros(len(self))
         else:
-            ahead, left, turn = (np.full(len(self), value) for value in motion.step)
+            forward, left, turn = (np.full(len(self), value) for value in motion.displacement)
         F = np.tile(np.eye(4), (len(self), 1, 1))
-        F[:, X, YAW], F[:, Y, YAW] = -sin * ahead - cos * left, cos * ahead - sin * left
-        G = np.zeros((len(self), 4, 3))  # noise in the base's frame to noise of the state
+        F[:, X, YAW], F[:, Y, YAW] = -sin * forward - cos * left, cos * forward - sin * left
+        G = np.zeros((len(self), 4, 3))  # noise in the base frame to noise of the state
         G[:, X, 0], G[:, X, 1], G[:, Y, 0], G[:, Y, 1], G[:, YAW, 2] = cos, -sin, sin, cos, 1
-        if motion.step is None:
+        if motion.displacement is None:
             F[:, X, SPEED], F[:, Y, SPEED] = cos * seconds, sin * seconds
-        self.covariance = F @ self.covariance @ F.transpose(0, 2, 1) + (G * motion.noise**2) @ G.transpose(0, 2, 1)
-        self.state[:, X] += cos * ahead - sin * left
-        self.state[:, Y] += sin * ahead + cos * left
+        self.covariance = F @ self.covariance @ F.transpose(0, 2, 1) + (G * motion.sigma**2) @ G.transpose(0, 2, 1)
+        self.state[:, X] += cos * forward - sin * left
+        self.state[:, Y] += sin * forward + cos * left
         self.state[:, YAW] = angle_difference(yaw + turn, 0.0)
-        self._change_speed(motion)
-        self.trust *= np.exp(-self.config.trust_leak * np.hypot(ahead, left))
+        self._predict_speed(motion)
+        self.existence_log_odds *= np.exp(-self.config.existence_decay * np.hypot(forward, left))
 
-    def weigh(self, sighting: Sighting, likelihood: NDArray[np.float64], independence: float) -> None:
-        """Weigh hypotheses by an image, and draw them to where it matches best.
+    def update(self, measurement: Measurement, log_ratio: NDArray[np.float64], information_weight: float) -> None:
+        """Update probabilities and states by an image.
 
-        Images taken close to one another err alike: one that is only partly new counts in part, as does the precision
-        of its poses.
+        The errors of images taken close to each other are correlated. An image that is only partly new counts in part,
+        in the probabilities as in the precision of the pose.
 
         Args:
-            sighting: of the image.
-            likelihood: (N,) log-likelihood of the image at the hypotheses, relative to a pose drawn at random.
-            independence: above 0 to 1, how much of what it tells is not known from earlier images.
+            measurement: of the image.
+            log_ratio: (N,) log-likelihood ratio of the image at the hypotheses, see :class:`ViewLikelihood`.
+            information_weight: share of its information that is new, above 0 to 1.
         """
-        column = independence * np.clip(likelihood, -self.config.strongest_support, self.config.strongest_support)
-        self.independence = np.append(self.independence, independence)[-self.config.tracked_images :]
-        self.votes = np.column_stack([self.votes, column])[:, -self.config.tracked_images :]
-        if not len(self) or not len(sighting.poses):
+        config, limit = self.config, self.config.max_log_likelihood
+        column = information_weight * np.clip(log_ratio, -limit, limit)
+        self.information_weights = np.append(self.information_weights, information_weight)[-config.max_images :]
+        self.log_likelihoods = np.column_stack([self.log_likelihoods, column])[:, -config.max_images :]
+        if not len(self) or not len(measurement.poses):
             return
-        R = self._error(sighting) / independence
-        near, apart, squared = self._matched(sighting, R)
-        votes = np.where(near, sighting.log_odds - squared / 2, -np.inf).max(axis=1)
-        self._draw(near, apart, sighting.evidence, R)
-        self.trust += independence * np.clip(votes, -self.config.strongest_vote, self.config.strongest_vote)
-        self.trust = np.clip(self.trust, -self.config.most_trust, self.config.most_trust)
+        R = self._match_covariance(measurement) / information_weight
+        associated, offset, mahalanobis = self._associate(measurement, R)
+        log_odds = np.where(associated, measurement.log_odds - mahalanobis / 2, -np.inf).max(axis=1)
+        self._kalman_update(associated, offset, measurement.match_score, R)
+        limit = config.max_existence_update
+        self.existence_log_odds += information_weight * np.clip(log_odds, -limit, limit)
+        limit = config.max_existence_log_odds
+        self.existence_log_odds = np.clip(self.existence_log_odds, -limit, limit)
 
-    def hold(self, sighting: Sighting) -> None:
-        """Keep hypotheses where they are, by an image that shows what was seen already.
+    def update_stationary(self, measurement: Measurement) -> None:
+        """Update states by an image from where the last one was taken; probabilities stay.
 
-        It cannot tell more than it did before, so that only those are drawn that are less exact than the image is.
+        Such an image contains no new information. Only hypotheses that are less precise than a match are updated, so
+        that those of a standing vehicle do not drift.
         """
-        if not len(self) or not len(sighting.poses):
+        if not len(self) or not len(measurement.poses):
             return
-        R = self._error(sighting)
-        near, apart, _ = self._matched(sighting, R)
-        variance, known = self.covariance, R
-        place = variance[:, X, X] + variance[:, Y, Y] > known[:, X, X] + known[:, Y, Y]
-        near[~(place | (variance[:, YAW, YAW] > known[:, YAW, YAW]))] = False
-        self._draw(near, apart, sighting.evidence, R)
+        R = self._match_covariance(measurement)
+        associated, offset, _ = self._associate(measurement, R)
+        P = self.covariance
+        position_worse = P[:, X, X] + P[:, Y, Y] > R[:, X, X] + R[:, Y, Y]
+        associated[~(position_worse | (P[:, YAW, YAW] > R[:, YAW, YAW]))] = False
+        self._kalman_update(associated, offset, measurement.match_score, R)
 
-    def add(
+    def spawn(
         self,
         poses: PoseSE2,
         covariance: NDArray[np.float64],
-        votes: NDArray[np.float64],
-        trust: NDArray[np.float64],
+        log_likelihoods: NDArray[np.float64],
+        existence_log_odds: NDArray[np.float64],
     ) -> None:
-        """Take up what a single image found.
+        """Add hypotheses found in a single image.
 
         Args:
             poses: (K, 3).
             covariance: (K, 3, 3).
-            votes: (K, H) of the images remembered, oldest first.
-            trust: (K,).
+            log_likelihoods: (K, H) of the recent images, oldest first.
+            existence_log_odds: (K,).
         """
-        states = np.column_stack([poses, np.full(len(poses), self.usual_speed)])
+        states = np.column_stack([poses, np.full(len(poses), self.expected_speed)])
         covariances = np.zeros((len(states), 4, 4))
         covariances[:, :3, :3] = covariance
-        covariances[:, SPEED, SPEED] = STRANGE_SPEED**2
+        covariances[:, SPEED, SPEED] = NEW_SPEED_SIGMA**2
         self.state = np.concatenate([self.state, states])
         self.covariance = np.concatenate([self.covariance, covariances])
-        self.votes = np.concatenate([self.votes, votes])
-        self.trust = np.concatenate([self.trust, trust])
+        self.log_likelihoods = np.concatenate([self.log_likelihoods, log_likelihoods])
+        self.existence_log_odds = np.concatenate([self.existence_log_odds, existence_log_odds])
 
-    def tidy(self) -> None:
-        """Merge hypotheses that agree into what has more support, drop those that hardly anything speaks for."""
+    def merge_and_prune(self) -> None:
+        """Of hypotheses that agree keep the most likely one; remove those far less likely than the best."""
         kept: list[int] = []
-        support, near = self.support, self._near(self.state[:, None, :3])
-        left = support > support.max(initial=-np.inf) - self.config.least_support
-        for best in np.argsort(-support, kind="stable"):
-            if left[best] and len(kept) < self.config.tracked_hypotheses:
-                left &= ~near[best]
+        log_likelihood, near = self.log_likelihood, self._is_near(self.state[:, None, :3])
+        remaining = log_likelihood > log_likelihood.max(initial=-np.inf) - self.config.prune_log_odds
+        for best in np.argsort(-log_likelihood, kind="stable"):
+            if remaining[best] and len(kept) < self.config.max_hypotheses:
+                remaining &= ~near[best]
                 kept.append(int(best))
         self.state, self.covariance = self.state[kept], self.covariance[kept]
-        self.votes, self.trust = self.votes[kept], self.trust[kept]
+        self.log_likelihoods, self.existence_log_odds = self.log_likelihoods[kept], self.existence_log_odds[kept]
 
-    def near(self, poses: PoseSE2) -> NDArray[np.bool_]:
-        """Return which of poses (K, 3) agree with a hypothesis: (K,)."""
-        return np.asarray(self._near(poses[:, None]).any(axis=1))
+    def _viterbi(self) -> tuple[NDArray[np.float64], float]:
+        """Return the log-likelihood (N,) of the hypotheses, and that of being at any other pose.
 
-    def _near(self, poses: PoseSE2) -> NDArray[np.bool_]:
-        apart = np.asarray(poses - self.state[:, :3])
-        close = apart[..., X] ** 2 + apart[..., Y] ** 2 < self.config.merge_distance**2
-        return np.asarray(close & (np.abs(angle_difference(apart[..., YAW], 0.0)) < self.config.merge_angle))
+        Before each image the vehicle may have been moved anywhere without odometry measuring it (the kidnapped robot
+        problem). The log-likelihood up to then is that of the best pose before, less ``kidnap_log_odds``, spread over
+        all poses. Each hypothesis takes the best sequence of such moves (Viterbi's algorithm over the images). The odds
+        are those of an image that is entirely new.
+        """
+        if self._viterbi_cache is not None and self._viterbi_cache[0] is self.log_likelihoods:
+            return self._viterbi_cache[1:]
+        log_likelihood, elsewhere = np.zeros(len(self)), self._log_poses
+        penalties = self.config.kidnap_log_odds - np.log(self.information_weights)
+        for column, penalty in zip(self.log_likelihoods.T, penalties, strict=True) if len(self) else ():
+            kidnapped = max(float(log_likelihood.max()), elsewhere - self._log_poses) - penalty
+            elsewhere = max(elsewhere, kidnapped)
+            log_likelihood = np.maximum(log_likelihood, kidnapped - self._log_poses) + column
+        self._viterbi_cache = self.log_likelihoods, log_likelihood, elsewhere
+        return log_likelihood, elsewhere
 
-    @property
-    def order(self) -> Sequence[int]:
-        """Hypotheses, most probable first."""
-        return [int(i) for i in np.argsort(-self.probability, kind="stable")]
+    def _is_near(self, poses: PoseSE2) -> NDArray[np.bool_]:
+        offset = np.asarray(poses - self.state[:, :3])
+        close = offset[..., X] ** 2 + offset[..., Y] ** 2 < self.config.merge_distance**2
+        return np.asarray(close & (np.abs(angle_difference(offset[..., YAW], 0.0)) < self.config.merge_angle))
 
-    @property
-    def usual_speed(self) -> float:
-        """Speed ahead [m/s] of the most probable hypothesis, or what is assumed while there is none."""
-        if not len(self):
-            return self.config.assumed_speed
-        return float(self.state[np.argmax(self.probability), SPEED])
+    def _match_covariance(self, measurement: Measurement) -> NDArray[np.float64]:
+        """Return the covariances (N, 3, 3) of a match in the map frame, if it belonged to each hypothesis."""
+        return _rotate(np.diag(measurement.sigma**2), self.state[:, YAW])
 
-    def _error(self, sighting: Sighting) -> NDArray[np.float64]:
-        """Return the covariances (N, 3, 3) of a match in the frame of the map, were it of each hypothesis."""
-        return _turned(np.diag(sighting.error**2), self.state[:, YAW])
-
-    def _matched(
-        self, sighting: Sighting, R: NDArray[np.float64]
+    def _associate(
+        self, measurement: Measurement, R: NDArray[np.float64]
     ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
-        """Return which matches are near hypotheses (N, M), by how much they are apart (N, M, 3), and squared sigmas."""
-        apart = sighting.poses[None] - self.state[:, None, :3]
-        apart[..., YAW] = angle_difference(apart[..., YAW], 0.0)
+        """Return associated matches (N, M), their offsets (N, M, 3) and squared Mahalanobis distances (N, M)."""
+        offset = measurement.poses[None] - self.state[:, None, :3]
+        offset[..., YAW] = angle_difference(offset[..., YAW], 0.0)
         S = np.linalg.inv(self.covariance[:, :3, :3] + R)[:, None]
-        x, y, yaw = apart[..., X], apart[..., Y], apart[..., YAW]
+        x, y, yaw = offset[..., X], offset[..., Y], offset[..., YAW]
         squared = x * (S[..., 0, 0] * x + 2 * (S[..., 0, 1] * y + S[..., 0, 2] * yaw))
         squared += y * (S[..., 1, 1] * y + 2 * S[..., 1, 2] * yaw) + S[..., 2, 2] * yaw * yaw
-        return squared < self.config.tracking_gate**2, apart, squared
+        return squared < self.config.gate_sigma**2, offset, squared
 
-    def _draw(
-        self, near: NDArray[np.bool_], apart: PoseSE2, evidence: NDArray[np.float64], R: NDArray[np.float64]
+    def _kalman_update(
+        self,
+        associated: NDArray[np.bool_],
+        offset: NDArray[np.float64],
+        match_score: NDArray[np.float64],
+        R: NDArray[np.float64],
     ) -> None:
-        """Update hypotheses by the mean of the matches (N, M) near them, (N, M, 3) apart (Kalman)."""
-        drawn = np.flatnonzero(near.any(axis=1))
-        if not len(drawn):
+        """Update hypotheses by the mean of their associated matches (N, M), which are ``offset`` (N, M, 3) away."""
+        rows = np.flatnonzero(associated.any(axis=1))
+        if not len(rows):
             return
-        chosen, apart = np.where(near[drawn], evidence, -np.inf), apart[drawn]
-        share = np.exp(chosen - chosen.max(axis=1, keepdims=True))
-        share /= share.sum(axis=1, keepdims=True)
-        offset = np.einsum("nm,nmi->ni", share, apart)
-        apart = apart - offset[:, None]
-        spread = np.einsum("nm,nmi,nmj->nij", share, apart, apart)
-        P = self.covariance[drawn]
-        gain = P[:, :, :3] @ np.linalg.inv(P[:, :3, :3] + spread + R[drawn])
-        self.state[drawn] += np.einsum("nij,nj->ni", gain, offset)
-        self.state[drawn, YAW] = angle_difference(self.state[drawn, YAW], 0.0)
+        score, offset = np.where(associated[rows], match_score, -np.inf), offset[rows]
+        weights = np.exp(score - score.max(axis=1, keepdims=True))
+        weights /= weights.sum(axis=1, keepdims=True)
+        mean = np.einsum("nm,nmi->ni", weights, offset)
+        offset = offset - mean[:, None]
+        spread = np.einsum("nm,nmi,nmj->nij", weights, offset, offset)
+        P = self.covariance[rows]
+        gain = P[:, :, :3] @ np.linalg.inv(P[:, :3, :3] + spread + R[rows])
+        self.state[rows] += np.einsum("nij,nj->ni", gain, mean)
+        self.state[rows, YAW] = angle_difference(self.state[rows, YAW], 0.0)
         P = P - gain @ P[:, :3]
-        self.covariance[drawn] = (P + P.transpose(0, 2, 1)) / 2
+        self.covariance[rows] = (P + P.transpose(0, 2, 1)) / 2
 
-    def _change_speed(self, motion: Motion) -> None:
-        """Take the speed from odometry, or let it wander."""
-        if motion.step is not None and abs(motion.seconds) > 1e-3:
-            self.state[:, SPEED] = motion.step[0] / motion.seconds
+    def _predict_speed(self, motion: Motion) -> None:
+        """Take the speed from odometry, or let it change at random."""
+        if motion.displacement is not None and abs(motion.seconds) > 1e-3:
+            self.state[:, SPEED] = motion.displacement[0] / motion.seconds
             self.covariance[:, SPEED, :] = self.covariance[:, :, SPEED] = 0.0
             self.covariance[:, SPEED, SPEED] = 1.0
-        self.covariance[:, SPEED, SPEED] += self.config.acceleration**2 * abs(motion.seconds)
+        self.covariance[:, SPEED, SPEED] += self.config.acceleration_sigma**2 * abs(motion.seconds)
 
 
-def _turned(covariance: NDArray[np.float64], yaw: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a covariance (3, 3) of the base's own frame in the map's, for each yaw (N,): (N, 3, 3)."""
+def _rotate(covariance: NDArray[np.float64], yaw: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a covariance (3, 3) in the base frame rotated into the map frame, for each yaw (N,): (N, 3, 3)."""
     R = np.tile(np.eye(3), (len(yaw), 1, 1))
     R[:, 0, 0] = R[:, 1, 1] = np.cos(yaw)
     R[:, 1, 0] = np.sin(yaw)

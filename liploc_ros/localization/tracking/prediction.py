@@ -1,35 +1,35 @@
-"""Places and headings at which tracked hypotheses expect the next image."""
+"""Places and headings at which tracked hypotheses predict the next view."""
 
 import numpy as np
 
 from liploc_ros.geometry import angle_difference
 from liploc_ros.geometry.se2 import PoseSE2, compose
-from liploc_ros.localization.tracking.mixture_filter import YAW, Belief
-from liploc_ros.localization.tracking.view_likelihood import Resemblance
-from liploc_ros.mapping import Candidate, LidarMap
+from liploc_ros.localization.tracking.mixture_filter import YAW, MixtureFilter
+from liploc_ros.localization.tracking.view_likelihood import ViewLikelihood
+from liploc_ros.mapping import Candidate
 
-MOST_HYPOTHESES = 5  # that are compared with an image whether or not the index finds them
-MOST_PLACES = 4  # around each
+MAX_HYPOTHESES = 5  # whose predictions are compared with an image, whether the search finds them or not
+MAX_PLACES = 4  # around each prediction
 
 
-def expected_candidates(
-    belief: Belief, T_base_view: PoseSE2, resemblance: Resemblance, lidar_map: LidarMap
+def predicted_candidates(
+    mixture: MixtureFilter, T_base_view: PoseSE2, likelihood: ViewLikelihood, place_spacing: float
 ) -> list[Candidate]:
-    """Return places and headings near where the most probable hypotheses expect a view.
+    """Return the places and headings near the views that the most probable hypotheses predict.
 
     Args:
-        belief: at the time of the image.
-        T_base_view: (3,) where the camera is in the base frame, and the yaw along which its view is drawn.
-        resemblance: knows where the places are.
-        lidar_map: their map.
+        mixture: the hypotheses at the time of the image.
+        T_base_view: (3,) pose of the view in the base frame.
+        likelihood: knows the poses of the places.
+        place_spacing: of the map [m].
     """
-    chosen = belief.order[:MOST_HYPOTHESES]
-    cameras = compose(belief.state[chosen, :3], T_base_view)
-    sigma = np.sqrt(np.linalg.eigvalsh(belief.covariance[chosen, :2, :2])[:, -1])
-    reach = np.maximum(2 * sigma, 1.5 * lidar_map.manifest.config.place_spacing)
-    away, places = resemblance.nearest(cameras, MOST_PLACES)
-    hypothesis, rank = np.nonzero(away < reach[:, None])
+    chosen = mixture.ranking[:MAX_HYPOTHESES]
+    views = compose(mixture.state[chosen, :3], T_base_view)
+    sigma = np.sqrt(np.linalg.eigvalsh(mixture.covariance[chosen, :2, :2])[:, -1])
+    max_distance = np.maximum(2 * sigma, 1.5 * place_spacing)
+    distance, places = likelihood.nearest_places(views, MAX_PLACES)
+    hypothesis, rank = np.nonzero(distance < max_distance[:, None])
     place = places[hypothesis, rank]
-    turn = cameras[hypothesis, YAW] - resemblance.drawn_at[place, YAW]
-    heading = np.abs(angle_difference(turn[:, None], resemblance.headings)).argmin(axis=1)
+    yaw = views[hypothesis, YAW] - likelihood.view_poses[place, YAW]
+    heading = np.abs(angle_difference(yaw[:, None], likelihood.heading_yaws)).argmin(axis=1)
     return [Candidate(int(p), int(h), 0.0) for p, h in zip(place, heading, strict=True)]

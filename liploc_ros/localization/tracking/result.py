@@ -1,21 +1,20 @@
-"""What tracking tells after an image."""
+"""The result of tracking after an image."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
 
-from liploc_ros.geometry import MountedCamera, Pose
+from liploc_ros.geometry import Pose
 from liploc_ros.geometry.se2 import SE2_AXES, lift_to_se3
-from liploc_ros.localization.config import LocalizerConfig
+from liploc_ros.localization.config import LocalizerConfig, MatchingConfig
 from liploc_ros.localization.hypotheses import Hypothesis, agree
 from liploc_ros.localization.result import Localization
-from liploc_ros.localization.timer import StepClock
-from liploc_ros.localization.tracking.mixture_filter import Belief
-from liploc_ros.localization.tracking.tracker import Tracker
+from liploc_ros.localization.tracking.config import TrackingConfig
+from liploc_ros.localization.tracking.mixture_filter import MixtureFilter
 from liploc_ros.mapping import LidarMap
 
-PASSED_OVER = "the image is not newer than the last one of its camera"
+OUTDATED = "the image is not newer than the last one of its camera"
 
 
 class TrackingState(IntEnum):
@@ -28,56 +27,68 @@ class TrackingState(IntEnum):
 
 @dataclass(frozen=True)
 class TrackingResult:
-    """Where the vehicle is after all images and all motion.
+    """The belief after all images and all motion.
 
     Attributes:
         state: how much is known.
-        message: why, in words.
-        lost: probability of being at no hypothesis, listed or not.
-        hypotheses: most probable first; with those not listed, their probabilities and ``lost`` add up to one.
-        localization: what the last image tells by itself; None if it was passed over.
-        stamp_ns: of the last image that was not passed over.
+        message: the reason in words.
+        probability_lost: probability of being at no hypothesis, reported or not.
+        hypotheses: most probable first; all probabilities, those of hypotheses that are not reported and
+            ``probability_lost`` add up to 1.
+        localization: of the last image alone; None if the image was ignored as outdated.
+        stamp_ns: of the last image that was not ignored.
         latency_ms: from image to hypotheses.
     """
 
     state: TrackingState
     message: str
-    lost: float
+    probability_lost: float
     hypotheses: tuple[Hypothesis, ...]
     localization: Localization | None
     stamp_ns: int
-    latency_ms: float
+    latency_ms: float = 0.0
 
     @property
     def best(self) -> Hypothesis | None:
         """The most probable hypothesis."""
         return self.hypotheses[0] if self.hypotheses else None
 
+    def with_latency(self, latency_ms: float) -> "TrackingResult":
+        """Return the result with its latency."""
+        return replace(self, latency_ms=latency_ms)
 
-def tracking_of(
-    tracker: Tracker,
+
+def tracking_result(
+    mixture: MixtureFilter,
     lidar_map: LidarMap,
     config: LocalizerConfig,
-    mounted: MountedCamera,
+    camera: str,
     localization: Localization | None,
-    clock: StepClock,
+    stamp_ns: int,
 ) -> TrackingResult:
-    """Return what is held true after an image; ``localization`` is None if it was passed over."""
-    belief = tracker.belief
-    hypotheses = _hypotheses(tracker, lidar_map, config, mounted, localization)
-    state, message = _state(belief, hypotheses)
+    """Return the belief after an image.
+
+    Args:
+        mixture: the hypotheses.
+        lidar_map: the map; height, roll and pitch of a pose are those of the nearest place.
+        config: resolved settings.
+        camera: optical frame of the image.
+        localization: of the image alone; None if it was ignored as outdated.
+        stamp_ns: of the last image that was not ignored.
+    """
+    hypotheses = _hypotheses(mixture, lidar_map, config, camera, localization)
+    probability_lost = mixture.probability_lost
+    state, message = _state(hypotheses, probability_lost, config.tracking)
     if localization is None:
-        message = PASSED_OVER
-    elif tracker.note:
-        message = f"{message}; {tracker.note}: tracking began anew"
-    clock.finish("summary")
-    return TrackingResult(state, message, belief.lost, hypotheses, localization, tracker.stamp_ns, clock.total)
+        message = OUTDATED
+    return TrackingResult(state, message, probability_lost, hypotheses, localization, stamp_ns)
 
 
-def _state(belief: Belief, hypotheses: tuple[Hypothesis, ...]) -> tuple[TrackingState, str]:
-    config = belief.config
-    if not hypotheses or belief.lost >= config.lost_probability:
-        return TrackingState.LOST, f"lost with probability {belief.lost:.3f}"
+def _state(
+    hypotheses: tuple[Hypothesis, ...], probability_lost: float, config: TrackingConfig
+) -> tuple[TrackingState, str]:
+    if not hypotheses or probability_lost >= config.lost_probability:
+        return TrackingState.LOST, f"lost with probability {probability_lost:.3f}"
     best = hypotheses[0]
     sigma = float(np.sqrt(np.linalg.eigvalsh(best.covariance[:2, :2])[-1]))
     where = f"place {best.place_id} with probability {best.probability:.3f}, sigma {sigma:.1f} m"
@@ -87,38 +98,40 @@ def _state(belief: Belief, hypotheses: tuple[Hypothesis, ...]) -> tuple[Tracking
 
 
 def _hypotheses(
-    tracker: Tracker,
+    mixture: MixtureFilter,
     lidar_map: LidarMap,
     config: LocalizerConfig,
-    mounted: MountedCamera,
+    camera: str,
     localization: Localization | None,
 ) -> tuple[Hypothesis, ...]:
-    belief = tracker.belief
-    probability = belief.probability
-    beside = np.diag([0.0, 0.0, config.sigma_height**2, config.sigma_tilt**2, config.sigma_tilt**2, 0.0])
+    probability = mixture.probability
+    sigma = config.covariance
+    out_of_plane = np.diag([0.0, 0.0, sigma.sigma_height**2, sigma.sigma_tilt**2, sigma.sigma_tilt**2, 0.0])
     hypotheses = []
-    for i in belief.order[: config.max_hypotheses]:
-        pose, covariance = belief.state[i, :3], beside.copy()
-        covariance[SE2_AXES[:, None], SE2_AXES] = belief.covariance[i, :3, :3]
-        ahead = tracker.lasting_error * np.array([np.cos(pose[2]), np.sin(pose[2])])
-        covariance[:2, :2] += np.outer(ahead, ahead)  # the filter takes errors for independent: these never average out
+    for i in mixture.ranking[: config.matching.max_hypotheses]:
+        pose, covariance = mixture.state[i, :3], out_of_plane.copy()
+        covariance[SE2_AXES[:, None], SE2_AXES] = mixture.covariance[i, :3, :3]
+        # Errors along the path are the same in image after image, for instance those of the map. The filter takes
+        # errors as independent and would average them out.
+        forward = sigma.sigma_position * np.array([np.cos(pose[2]), np.sin(pose[2])])
+        covariance[:2, :2] += np.outer(forward, forward)
         place = int(np.argmin(((lidar_map.T_map_base[:, :2, 3] - pose[:2]) ** 2).sum(axis=1)))
         T_map_base = lift_to_se3(pose, lidar_map.T_map_base[place])
         hypotheses.append(
             Hypothesis(
                 T_map_base,
                 covariance,
-                score=_score(T_map_base, config, localization),
+                score=_score(T_map_base, config.matching, localization),
                 probability=float(probability[i]),
                 place_id=place,
-                camera=mounted.frame_id,
+                camera=camera,
                 confidence=float(probability[i]),
             )
         )
     return tuple(hypotheses)
 
 
-def _score(T_map_base: Pose, config: LocalizerConfig, localization: Localization | None) -> float:
-    """Return the score of what the last image found there, 0 where that is nothing."""
+def _score(T_map_base: Pose, config: MatchingConfig, localization: Localization | None) -> float:
+    """Return the score of the image's hypothesis that agrees with a pose, 0 if there is none."""
     found = () if localization is None else localization.hypotheses
     return next((h.score for h in found if agree(h.T_map_base, T_map_base, config)), 0.0)

@@ -1,163 +1,221 @@
-"""Tracking: how much each image tells that the last ones did not, and the belief that follows."""
+"""Tracking: how much new information each image has, and the belief that follows from all of them."""
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 
+from liploc_ros.encoders.spec import ConfidenceModel
 from liploc_ros.geometry import Pose
 from liploc_ros.geometry.se2 import SE2_AXES, PoseSE2, compose, inverse_step, se2_of
+from liploc_ros.localization.config import LocalizerConfig
+from liploc_ros.localization.encoded_view import EncodedView
 from liploc_ros.localization.hypotheses import Hypothesis
-from liploc_ros.localization.tracking.config import TrackingConfig
-from liploc_ros.localization.tracking.history import History, Remembered
-from liploc_ros.localization.tracking.measurement import NEVER_SURE, Sighting
-from liploc_ros.localization.tracking.mixture_filter import Belief
-from liploc_ros.localization.tracking.motion import motion_between, why_unknown
-from liploc_ros.localization.tracking.view_likelihood import Resemblance
+from liploc_ros.localization.matching import Matches, uncovered_candidates
+from liploc_ros.localization.result import Localization
+from liploc_ros.localization.tracking.history import History, ViewRecord
+from liploc_ros.localization.tracking.measurement import MIN_CONFIDENCE, measurement_of
+from liploc_ros.localization.tracking.mixture_filter import MixtureFilter
+from liploc_ros.localization.tracking.motion import motion_between, reset_reason
+from liploc_ros.localization.tracking.prediction import predicted_candidates
+from liploc_ros.localization.tracking.result import TrackingResult, tracking_result
+from liploc_ros.localization.tracking.view_likelihood import ViewLikelihood
+from liploc_ros.mapping import Candidate, LidarMap
 
 NANOSECONDS = 1e9
-TURN_COUNTS = 3.0  # metres that a turn by one radian shows as much new as
+METRES_PER_RADIAN = 3.0  # metres of travel that show as much new as turning by one radian
+POSES_PER_PLACE = 16  # headings of a place that can be distinguished
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """The last image of a camera: its stamp, what it showed, and (3,) the base when one was weighed, in that of now."""
+class _LastView:
+    """The last image of a camera.
+
+    Attributes:
+        stamp_ns: when it was taken.
+        features: (h, w, D) of it.
+        T_now_updated: (3,) the base when an image of this camera last updated the probabilities, in the current frame.
+    """
 
     stamp_ns: int
     features: NDArray[np.float32]
-    T_now_weighed: PoseSE2
+    T_now_updated: PoseSE2
 
     @property
-    def way(self) -> float:
-        """Metres from there to here; there and back again is none."""
-        x, y, turn = self.T_now_weighed
-        return float(np.hypot(x, y) + TURN_COUNTS * abs(turn))
+    def distance(self) -> float:
+        """Straight distance since then [m], with heading changes converted; returning to the same spot gives 0."""
+        x, y, heading = self.T_now_updated
+        return float(np.hypot(x, y) + METRES_PER_RADIAN * abs(heading))
 
 
-@dataclass(frozen=True)
-class _Moment:
-    """The time that the belief is of, and where odometry had the vehicle then."""
+@dataclass
+class TrackerMemory:
+    """Everything that a tracker carries from image to image."""
 
-    stamp_ns: int
-    T_odom_base: Pose | None
+    mixture: MixtureFilter
+    history: History
+    stamp_ns: int | None = None  # of the last image
+    T_odom_base: Pose | None = None  # at that time
+    new_view_ns: int | None = None  # when an image last differed from its predecessor
+    last_views: dict[str, _LastView] = field(default_factory=dict)  # by camera
 
 
 class Tracker:
-    """Carries a belief from image to image. Images of several cameras may come in any order within a second.
+    """Carries a belief from image to image. Images of several cameras may come in any order within ``clock_jump``.
 
     Attributes:
-        belief: where the vehicle may be.
-        lasting_error: standard deviation along the path of what errs alike in image after image [m], as the map does.
-        note: why the belief was begun anew with the last image, else empty.
+        reset_message: why tracking restarted with the last image, or empty.
     """
 
-    def __init__(self, config: TrackingConfig, resemblance: Resemblance, poses: int, lasting_error: float) -> None:
-        """Begin lost on a map with so many ``poses`` that can be told apart; ``lasting_error`` is in metres."""
-        self.config = config
-        self.lasting_error = lasting_error
-        self.note = ""
-        self._resemblance, self._poses = resemblance, poses
-        self.forget()
-
-    def forget(self) -> None:
-        """Begin anew."""
-        self.belief = Belief(self.config, self._poses)
-        self._now: _Moment | None = None
-        self._informed_ns: int | None = None  # when something new was seen
-        self._seen: dict[str, _Seen] = {}
-        self._history = History(self.config.tracked_images)
-
-    def is_old(self, camera: str, stamp_ns: int) -> bool:
-        """Say whether an image came before, or after a newer one of its camera.
-
-        One that is more than ``clock_jump`` older tells of a clock that was set back: it is not old, all others are.
-        """
-        seen = self._seen.get(camera)
-        return seen is not None and 0 <= seen.stamp_ns - stamp_ns <= self.config.clock_jump * NANOSECONDS
-
-    def move_to(self, stamp_ns: int, T_odom_base: Pose | None) -> None:
-        """Carry the belief to the time of an image.
+    def __init__(self, lidar_map: LidarMap, confidence_model: ConfidenceModel, config: LocalizerConfig) -> None:
+        """Start without hypotheses.
 
         Args:
-            stamp_ns: of the image.
-            T_odom_base: pose of the base in the frame of odometry at that time, or None if there is none.
+            lidar_map: the map.
+            confidence_model: of the map or the model.
+            config: resolved settings, see :meth:`LocalizerConfig.resolved`.
         """
-        before, self._now = self._now, _Moment(stamp_ns, T_odom_base)
-        self.note = ""
-        if before is None:
-            return
-        seconds = (stamp_ns - before.stamp_ns) / NANOSECONDS
-        speed = self.belief.usual_speed
-        motion = motion_between(seconds, before.T_odom_base, T_odom_base, speed, self.config)
-        self.note = why_unknown(motion, (stamp_ns - (self._informed_ns or before.stamp_ns)) / NANOSECONDS, self.config)
-        if self.note:
-            note, now = self.note, self._now
-            self.forget()
-            self.note, self._now = note, now
-            return
-        back = inverse_step(motion.usual_step(speed))
-        for camera, seen in self._seen.items():
-            self._seen[camera] = replace(seen, T_now_weighed=compose(back, seen.T_now_weighed))
-        self._history.carry(back)
-        self.belief.move(motion)
+        self.reset_message = ""
+        self._map, self._confidence_model, self._config = lidar_map, confidence_model, config
+        self._tracking = config.tracking
+        temperature = confidence_model.temperature / config.tracking.likelihood_sharpness
+        self._likelihood = ViewLikelihood(lidar_map, temperature)
+        self.reset()
 
-    def weigh(
-        self,
-        camera: str,
-        features: NDArray[np.float32],
-        T_base_view: PoseSE2,
-        sighting: Sighting,
-        hypotheses: Sequence[Hypothesis],
-    ) -> None:
-        """Weigh the belief by an image, and take up what it found that is not in it yet.
+    def reset(self) -> None:
+        """Forget all images: the vehicle may be anywhere."""
+        mixture = MixtureFilter(self._tracking, POSES_PER_PLACE * len(self._map.features))
+        self._memory = TrackerMemory(mixture, History(self._tracking.max_images))
 
-        An image of what the camera saw already tells nothing new, but holds hypotheses where they are; one that is the
-        same to the last bit is none: the camera has stopped.
+    def snapshot(self) -> TrackerMemory:
+        """Return a copy of everything that is carried from image to image."""
+        return copy.deepcopy(self._memory)
 
-        Args:
-            camera: frame of the camera.
-            features: (h, w, D) of the image.
-            T_base_view: (3,) where the camera is in the base frame, and the yaw along which its view was drawn.
-            sighting: what it tells of poses.
-            hypotheses: what it tells by itself.
-        """
-        last = self._seen.get(camera)
-        is_repeated = last is not None and np.array_equal(last.features, features)
-        is_same_view = last is not None and last.way < self.config.tracked_image_spacing
-        weighed = last.T_now_weighed if last is not None and (is_repeated or is_same_view) else np.zeros(3)
-        self._seen[camera] = _Seen(self.stamp_ns, features, weighed)
-        if is_repeated:
-            return
-        self._informed_ns = self.stamp_ns
-        if is_same_view:
-            self.belief.hold(sighting)
-            return
-        independence = 1.0 if last is None else min(1.0, last.way / self.config.independence_distance)
-        level = self._resemblance.level(features)
-        views = compose(self.belief.state[:, :3], T_base_view)
-        seen = np.asarray(features.any(axis=-1))
-        likelihood = self._resemblance.of(features[None], seen[None], views[None], np.array([level]))[0]
-        self.belief.weigh(sighting, likelihood, independence)
-        self._history.add(Remembered(features, seen, level, T_base_view, independence))
-        self._take_up(hypotheses, independence)
-        self.belief.tidy()
+    def restore(self, snapshot: TrackerMemory) -> None:
+        """Continue from a snapshot, which stays as it is."""
+        self._memory = copy.deepcopy(snapshot)
 
-    def _take_up(self, hypotheses: Sequence[Hypothesis], independence: float) -> None:
-        """Add what is not in the belief yet, with what the remembered images say of it."""
-        if not hypotheses:
-            return
-        poses = se2_of(np.array([h.T_map_base for h in hypotheses]))
-        new = ~self.belief.near(poses)
-        if not new.any():
-            return
-        covariance = np.array([h.covariance for h in hypotheses])[new][:, SE2_AXES[:, None], SE2_AXES]
-        confidence = np.clip([h.confidence for h in hypotheses], NEVER_SURE, 1 - NEVER_SURE)[new]
-        votes = self._history.votes(poses[new], self._resemblance, self.config.strongest_support)
-        self.belief.add(poses[new], covariance, votes, independence * logit(confidence))
+    @property
+    def mixture(self) -> MixtureFilter:
+        """The hypotheses."""
+        return self._memory.mixture
 
     @property
     def stamp_ns(self) -> int:
-        """Of the last image, 0 before the first."""
-        return self._now.stamp_ns if self._now is not None else 0
+        """Stamp of the last image, 0 before the first."""
+        return self._memory.stamp_ns or 0
+
+    def is_outdated(self, camera: str, stamp_ns: int) -> bool:
+        """Return whether an image is not newer than the last one of its camera.
+
+        A stamp that is older by more than ``clock_jump`` means that the clock was reset: such an image is not outdated.
+        """
+        last = self._memory.last_views.get(camera)
+        return last is not None and 0 <= last.stamp_ns - stamp_ns <= self._tracking.clock_jump * NANOSECONDS
+
+    def predict(self, stamp_ns: int, T_odom_base: Pose | None) -> None:
+        """Move the belief to the time of an image; restart if the motion cannot be known.
+
+        Args:
+            stamp_ns: of the image.
+            T_odom_base: pose of the base in the frame of odometry at that time, or None.
+        """
+        memory = self._memory
+        self.reset_message = ""
+        if memory.stamp_ns is not None:
+            seconds = (stamp_ns - memory.stamp_ns) / NANOSECONDS
+            image_gap = (stamp_ns - (memory.new_view_ns or memory.stamp_ns)) / NANOSECONDS
+            speed = memory.mixture.expected_speed
+            motion = motion_between(seconds, memory.T_odom_base, T_odom_base, speed, self._tracking)
+            self.reset_message = reset_reason(motion, image_gap, self._tracking)
+            if self.reset_message:
+                self.reset()
+            else:
+                T_now_previous = inverse_step(motion.displacement_at(speed))
+                for camera, last in memory.last_views.items():
+                    memory.last_views[camera] = replace(last, T_now_updated=compose(T_now_previous, last.T_now_updated))
+                memory.history.predict(T_now_previous)
+                memory.mixture.predict(motion)
+        self._memory.stamp_ns, self._memory.T_odom_base = stamp_ns, T_odom_base
+
+    def predicted_candidates(self, view: EncodedView, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return places and headings at which hypotheses predict the view, and which ``candidates`` do not cover."""
+        spacing = self._map.manifest.config.place_spacing
+        predicted = predicted_candidates(self.mixture, view.T_base_view, self._likelihood, spacing)
+        return uncovered_candidates(predicted, candidates, self._map, self._config.matching.heading_reach)
+
+    def update(
+        self,
+        view: EncodedView,
+        matches: Matches,
+        predicted_matches: Matches | None,
+        hypotheses: Sequence[Hypothesis],
+    ) -> None:
+        """Update the belief by an image, and spawn hypotheses for poses that are not in it yet.
+
+        An image from where the last one was taken contains no new information, but keeps the hypotheses in place. An
+        image that is identical to the last one is ignored: the camera has stopped.
+
+        Args:
+            view: the encoded image.
+            matches: those that the hypotheses were estimated from.
+            predicted_matches: further ones, at the predicted candidates.
+            hypotheses: of this image alone.
+        """
+        memory, camera = self._memory, view.camera.frame_id
+        last = memory.last_views.get(camera)
+        is_identical = last is not None and np.array_equal(last.features, view.features)
+        is_same_spot = last is not None and last.distance < self._tracking.min_image_spacing
+        T_now_updated = last.T_now_updated if last is not None and (is_identical or is_same_spot) else np.zeros(3)
+        memory.last_views[camera] = _LastView(self.stamp_ns, view.features, T_now_updated)
+        if is_identical:
+            return
+        memory.new_view_ns = memory.stamp_ns
+        measurement = measurement_of(
+            matches,
+            predicted_matches,
+            hypotheses,
+            self._confidence_model,
+            self._config.covariance,
+            self._map.drawn_length,
+        )
+        if is_same_spot:
+            memory.mixture.update_stationary(measurement)
+            return
+        weight = 1.0 if last is None else min(1.0, last.distance / self._tracking.correlation_distance)
+        record = self._record(view, weight)
+        views = compose(memory.mixture.state[:, :3], view.T_base_view)[None]
+        reference = np.array([record.reference])
+        log_ratio = self._likelihood.log_ratio(view.features[None], record.visible[None], views, reference)[0]
+        memory.mixture.update(measurement, log_ratio, weight)
+        memory.history.append(record)
+        self._spawn(hypotheses, weight)
+        memory.mixture.merge_and_prune()
+
+    def result(self, camera: str, localization: Localization | None) -> TrackingResult:
+        """Return the belief after an image; ``localization`` is None if the image was ignored as outdated."""
+        result = tracking_result(self.mixture, self._map, self._config, camera, localization, self.stamp_ns)
+        if localization is not None and self.reset_message:
+            return replace(result, message=f"{result.message}; {self.reset_message}: tracking restarted")
+        return result
+
+    def _record(self, view: EncodedView, weight: float) -> ViewRecord:
+        visible = np.asarray(view.features.any(axis=-1))
+        return ViewRecord(view.features, visible, self._likelihood.reference(view.features), view.T_base_view, weight)
+
+    def _spawn(self, hypotheses: Sequence[Hypothesis], weight: float) -> None:
+        """Add hypotheses of a single image that the belief does not contain, with the likelihood of recent images."""
+        if not hypotheses:
+            return
+        poses = se2_of(np.array([h.T_map_base for h in hypotheses]))
+        new = ~self.mixture.contains(poses)
+        if not new.any():
+            return
+        covariance = np.array([h.covariance for h in hypotheses])[new][:, SE2_AXES[:, None], SE2_AXES]
+        confidence = np.clip([h.confidence for h in hypotheses], MIN_CONFIDENCE, 1 - MIN_CONFIDENCE)[new]
+        limit = self._tracking.max_log_likelihood
+        log_likelihoods = self._memory.history.log_likelihoods(poses[new], self._likelihood, limit)
+        self.mixture.spawn(poses[new], covariance, log_likelihoods, weight * logit(confidence))

@@ -1,4 +1,4 @@
-"""How much a view resembles a map at any pose, quickly and without refinement."""
+"""The likelihood of a view at any pose on the map, without refinement."""
 
 from typing import Any
 
@@ -12,89 +12,91 @@ from liploc_ros.geometry.se2 import PoseSE2, compose, se2_of
 from liploc_ros.mapping import LidarMap
 from liploc_ros.mapping.place_index import feature_scale
 
-SAMPLE = 96  # windows that stand for the whole map
-FARTHEST = 2.0  # spacings of places; beyond, a pose is not on the map
+SAMPLES = 96  # windows that represent the whole map
+MAX_DISTANCE = 2.0  # place spacings; a pose farther from all places is not on the map
 
 
-class Resemblance:
-    """Log-likelihoods of views at poses of the camera, relative to a pose that is drawn at random from the map.
+class ViewLikelihood:
+    """Log-likelihood ratios of views: at a camera pose, relative to a pose drawn at random from the map.
 
-    It is the mean cosine of the cells that both see, over the temperature of similarities.
+    The log-likelihood of a view is the mean cosine of the features that both sides see, divided by a temperature.
 
     Attributes:
-        drawn_at: (P, 3) where the places' views were drawn.
-        headings: (H,) yaw [rad] in a place's frame of the headings of the index.
+        view_poses: (P, 3) poses at which the views of the places were drawn.
+        heading_yaws: (H,) yaw [rad] in a place's frame of the headings of the search index.
     """
 
-    def __init__(self, lidar_map: LidarMap, temperature: float, width: int) -> None:
-        """Look through the map.
+    def __init__(self, lidar_map: LidarMap, temperature: float) -> None:
+        """Prepare the map.
 
         Args:
             lidar_map: the map.
-            temperature: of similarities: by how much one is higher where it is e times as likely.
-            width: cells of a view, from left to right.
+            temperature: difference of similarity that corresponds to a factor of e in likelihood.
         """
-        manifest = lidar_map.manifest
+        manifest, layout = lidar_map.manifest, lidar_map.manifest.layout
         self._features, self._scale = lidar_map.features, np.float32(feature_scale(lidar_map.features))
-        self._temperature, self._width = temperature, width
-        self._spacing = manifest.config.place_spacing
-        self.drawn_at = compose(se2_of(lidar_map.T_map_base), np.array([*manifest.view_origin[:2], 0.0]))
-        self._tree = cKDTree(self.drawn_at[:, :2])
-        self._yaw = manifest.layout.column_yaw(np.arange(2.0))
-        indexed = np.arange(lidar_map.index.headings)
-        self.headings = manifest.layout.heading_yaw(indexed)
+        self._temperature, self._columns = temperature, layout.view_columns
+        self._max_distance = MAX_DISTANCE * manifest.config.place_spacing
+        self.view_poses = compose(se2_of(lidar_map.T_map_base), np.array([*manifest.view_origin[:2], 0.0]))
+        self.heading_yaws = layout.heading_yaws
+        self._tree = cKDTree(self.view_poses[:, :2])
+        self._first_yaw, second_yaw = layout.column_yaw(np.arange(2.0))
+        self._yaw_per_column = angle_difference(second_yaw, self._first_yaw)
         self._returned: NDArray[np.bool_] = np.any(self._features, axis=-1)
         rng = np.random.default_rng(0)
-        columns = rng.integers(0, self._features.shape[2], SAMPLE)
-        windows, returned = self._windows(rng.integers(0, len(self._features), SAMPLE), columns)
+        columns = rng.integers(0, self._features.shape[2], SAMPLES)
+        windows, returned = self._windows(rng.integers(0, len(self._features), SAMPLES), columns)
         self._sample = windows.astype(np.float32) / self._scale
         self._sample_returned = returned.astype(np.float32)
 
-    def of(
-        self, features: NDArray[np.float32], seen: NDArray[np.bool_], cameras: PoseSE2, levels: NDArray[np.float64]
+    def log_ratio(
+        self,
+        features: NDArray[np.float32],
+        visible: NDArray[np.bool_],
+        camera_poses: PoseSE2,
+        reference: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """Return (H, N) log-likelihoods of views at poses of their cameras; off the map that of a pose drawn at random.
+        """Return (H, N) log-likelihood ratios of views at poses of their cameras; 0 for poses off the map.
 
         Args:
             features: (H, h, w, D) of the views.
-            seen: (H, h, w) which of them the camera sees.
-            cameras: (H, N, 3) x, y and the yaw that the view was drawn along.
-            levels: (H,) of the views, see :meth:`level`.
+            visible: (H, h, w) cells that the camera sees.
+            camera_poses: (H, N, 3) x, y and the yaw of the middle of the view.
+            reference: (H,) of the views, see :meth:`reference`.
         """
-        likely = np.zeros(cameras.shape[:2])
-        away, places = self._tree.query(cameras[..., :2])
-        view, pose = np.nonzero(away < FARTHEST * self._spacing)
+        ratio = np.zeros(camera_poses.shape[:2])
+        distance, places = self._tree.query(camera_poses[..., :2])
+        view, pose = np.nonzero(distance < self._max_distance)
         if not len(view):
-            return likely
+            return ratio
         place = places[view, pose]
-        turn = angle_difference(cameras[view, pose, 2] - self.drawn_at[place, 2], self._yaw[0])
-        column = np.rint(turn / angle_difference(self._yaw[1], self._yaw[0])).astype(np.intp)
+        yaw = angle_difference(camera_poses[view, pose, 2] - self.view_poses[place, 2], self._first_yaw)
+        column = np.rint(yaw / self._yaw_per_column).astype(np.intp)
         windows, returned = self._windows(place, column)
-        # Row by row of windows it is a product of a vector with a vector, for which BLAS needs no more than one pass.
-        total = np.matmul(windows.astype(np.float32)[:, None], features.reshape(len(features), -1)[view][..., None])[
-            :, 0, 0
-        ]
-        both = np.count_nonzero(returned & seen.reshape(len(seen), -1)[view], axis=1)
-        likely[view, pose] = total / self._scale / np.maximum(both, 1) / self._temperature - levels[view]
-        return likely
+        # One product of two vectors per window: BLAS needs a single pass over the windows.
+        flat = features.reshape(len(features), -1)
+        total = np.matmul(windows.astype(np.float32)[:, None], flat[view][..., None])[:, 0, 0]
+        both = np.count_nonzero(returned & visible.reshape(len(visible), -1)[view], axis=1)
+        ratio[view, pose] = total / self._scale / np.maximum(both, 1) / self._temperature - reference[view]
+        return ratio
 
-    def level(self, features: NDArray[np.float32]) -> float:
-        """Return the log of the mean likelihood of a view (h, w, D) at poses drawn at random, on the same scale."""
+    def reference(self, features: NDArray[np.float32]) -> float:
+        """Return the log of the mean likelihood of a view (h, w, D) over poses drawn at random from the map."""
         both = self._sample_returned @ features.any(axis=-1).ravel().astype(np.float32)
-        similar = self._sample @ features.ravel() / np.maximum(both, 1) / self._temperature
-        return float(logsumexp(similar) - np.log(SAMPLE))
+        log_likelihood = self._sample @ features.ravel() / np.maximum(both, 1) / self._temperature
+        return float(logsumexp(log_likelihood) - np.log(SAMPLES))
 
-    def nearest(self, cameras: PoseSE2, count: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-        """Return distances [m] and rows (N, count) of the places nearest to cameras (N, 3), nearest first.
+    def nearest_places(self, camera_poses: PoseSE2, count: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        """Return distances [m] and rows (N, count) of the places nearest to camera poses (N, 3), nearest first.
 
-        Where the map has fewer, their distance is infinite.
+        If the map has fewer places, their distance is infinite.
         """
-        away, places = self._tree.query(cameras[:, :2], k=np.arange(1, count + 1))
-        return np.asarray(away), np.asarray(places, np.intp)
+        distance, places = self._tree.query(camera_poses[:, :2], k=np.arange(1, count + 1))
+        return np.asarray(distance), np.asarray(places, np.intp)
 
     def _windows(self, places: NDArray[np.intp], first: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-        """Return what views at places (N,) see from columns (N,) on: cells (N, h w D) and masks (N, h w)."""
-        columns = (first[:, None] + np.arange(self._width)) % self._features.shape[2]
+        """Return the windows at places (N,) from columns (N,) on: features (N, h w D) and masks (N, h w)."""
+        columns = (first[:, None] + np.arange(self._columns)) % self._features.shape[2]
         features = self._features[places[:, None], :, columns].transpose(0, 2, 1, 3)
         returned = self._returned[places[:, None], :, columns].transpose(0, 2, 1)
         return np.asarray(features.reshape(len(places), -1)), np.asarray(returned.reshape(len(places), -1))
