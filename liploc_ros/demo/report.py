@@ -55,8 +55,9 @@ def write_report(
     write_file(folder / "metrics.json", metrics.model_dump_json(indent=2) + "\n")
     draw_map(folder / "map.png", results, lidar_map)
     located = [result for result in results if result.stamp_ns in images and result.T_map_base is not None]
-    rows = np.unique(np.linspace(0, len(located) - 1, MAX_SHOWN_VIEWS).astype(int)) if located else []
-    draw_views(folder / "views.png", [located[row] for row in rows], images, mounted, lidar_map)
+    rows = np.unique(np.linspace(0, len(located) - 1, MAX_SHOWN_VIEWS).astype(int))
+    shown = [located[row] for row in rows] if located else []
+    draw_views(folder / "views.png", shown, images, mounted, lidar_map)
     page = folder / "index.html"
     write_file(page, render_page("demo.html.j2", title=title, note=note, metrics=metrics.model_dump()))
     return page

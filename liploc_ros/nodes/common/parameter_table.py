@@ -93,9 +93,8 @@ class ParameterSpec:
             to_value = MAX_INTEGER if high is None else int(high)
             result.integer_range = [IntegerRange(from_value=int(low or 0), to_value=to_value, step=1)]
         elif self.ros_type is Parameter.Type.DOUBLE:
-            from_value = -MAX_DOUBLE if low is None else low
-            to_value = MAX_DOUBLE if high is None else high
-            result.floating_point_range = [FloatingPointRange(from_value=from_value, to_value=to_value, step=0.0)]
+            limits = (-MAX_DOUBLE if low is None else low, MAX_DOUBLE if high is None else high)
+            result.floating_point_range = [FloatingPointRange(from_value=limits[0], to_value=limits[1], step=0.0)]
         return result
 
 

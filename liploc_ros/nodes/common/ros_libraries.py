@@ -7,7 +7,7 @@ once per process. Both ways give the same pixels, points and poses.
 import importlib
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from liploc_ros.datasets.point_cloud import points_from_cloud2, points_from_reco
 from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.common.qos import TF_STATIC
 from liploc_ros.nodes.common.transforms import NoTransforms, StaticTransformBuffer, Tf2Transforms, TransformSource
+
+Replacement = TypeVar("Replacement")
 
 ReadImage = Callable[[Any, str], NDArray[np.uint8]]
 """Image message and topic to (h, w, 3) RGB or (h, w) grey; raises ImageError."""
@@ -146,7 +148,7 @@ def _sensor_msgs_py_reader(read_points: Callable[[Any], NDArray[Any]]) -> ReadPo
     return read
 
 
-def _own(replacement: Any, subject: str, library: str, error: Exception, logger: Any) -> Any:
+def _own(replacement: Replacement, subject: str, library: str, error: Exception, logger: Any) -> Replacement:
     """Log why a library is not used, and return what replaces it."""
     is_missing = isinstance(error, ModuleNotFoundError) and error.name == library.partition(".")[0]
     reason = "is not installed" if is_missing else f"cannot be used ({' '.join(str(error).split())})"
