@@ -1,1 +1,1 @@
-"""Timings, as medians and ratios against the reference algorithm in the same run."""
+"""Timings: medians, and ratios to a reference algorithm that is timed in the same run."""

@@ -1,8 +1,8 @@
-"""The table and the curves of docs/benchmarks.md: recall over gap with each drive held out, after `make held-out`.
+"""The table and curves of docs/benchmarks.md: recall over gap with each drive held out. Run `make held-out` first.
 
-    python -m benchmarks.held_out --evaluations out/evaluation --prototype prototype.json --figure docs/held_out.png
+    python -m benchmarks.held_out --evaluations out/evaluation --reference prototype.json --figure docs/held_out.png
 
-The prototype is not part of this repository; its recall [%] comes from a JSON file: {"0013": {"0": 95, "3": 66, ...}}.
+The reference is the recall [%] of another system by drive and gap, as JSON: {"0013": {"0": 95, "3": 66, ...}}.
 """
 
 import json
@@ -17,25 +17,25 @@ from matplotlib import pyplot as plt
 
 DRIVES = ("0013", "0005", "0001")
 GAPS = ("0", "3", "5", "8", "12")
-WITHIN = "2"  # metres
+THRESHOLD = "2"  # of a correct place [m]
 Curve = dict[str, float]
 
 
 def held_out(
     evaluations: Annotated[Path, typer.Option(help="Folder of the evaluations.")] = Path("out/evaluation"),
-    prototype: Annotated[Path | None, typer.Option(help="JSON of the prototype's recall.")] = None,
-    figure: Annotated[Path | None, typer.Option(help="Picture to write.")] = None,
+    reference: Annotated[Path | None, typer.Option(help="JSON with the recall of another system.")] = None,
+    figure: Annotated[Path | None, typer.Option(help="Image file to write.")] = None,
 ) -> None:
-    """Print recall@1 within 2 m by drive and gap, and draw it."""
-    reference: dict[str, Curve] = {} if prototype is None else json.loads(prototype.read_text())
-    curves = {drive: _curves(evaluations, drive, reference.get(drive)) for drive in DRIVES}
+    """Print recall@1 within 2 m by drive and gap, and plot it."""
+    references: dict[str, Curve] = {} if reference is None else json.loads(reference.read_text())
+    curves = {drive: _curves(evaluations, drive, references.get(drive)) for drive in DRIVES}
     typer.echo("| held out | | own scan | " + " | ".join(f"{gap} m" for gap in GAPS[1:]) + " |")
     typer.echo("|---" * (len(GAPS) + 2) + "|")
-    for drive, of_drive in curves.items():
-        for name, curve in of_drive.items():
+    for drive, drive_curves in curves.items():
+        for name, curve in drive_curves.items():
             typer.echo(f"| {drive} | {name} | " + " | ".join(_cell(curve, gap) for gap in GAPS) + " |")
     if figure is not None:
-        _draw(curves, figure)
+        _plot(curves, figure)
 
 
 def _curves(evaluations: Path, drive: str, reference: Curve | None) -> dict[str, Curve]:
@@ -46,14 +46,13 @@ def _curves(evaluations: Path, drive: str, reference: Curve | None) -> dict[str,
         if not (gap_8.exists() and own.exists()):
             continue
         metrics, same = json.loads(gap_8.read_text()), json.loads(own.read_text())
-        curve = {gap: 100 * rates[WITHIN]["recall"] for gap, rates in metrics["recall_at_1_over_gap"].items()}
-        curves[recipe] = {**curve, "0": 100 * same["recall_at_1"][WITHIN]["recall"]}
-        chance = 100 * metrics["recall_at_1"][WITHIN]["chance"]
+        curve = {gap: 100 * rates[THRESHOLD]["recall"] for gap, rates in metrics["recall_at_1_over_gap"].items()}
+        curves[recipe] = {**curve, "0": 100 * same["recall_at_1"][THRESHOLD]["recall"]}
+        chance = 100 * metrics["recall_at_1"][THRESHOLD]["chance"]
     if not curves:
         raise typer.BadParameter(f"{evaluations}: no evaluation of drive {drive}: run `make held-out` first")
     if reference is not None:
-        curves["prototype"] = reference
-        curves["half way from there to 100"] = {gap: (100 + recall) / 2 for gap, recall in reference.items()}
+        curves["reference"] = reference
     return {**curves, "chance": dict.fromkeys(GAPS, chance)}
 
 
@@ -61,17 +60,17 @@ def _cell(curve: Curve, gap: str) -> str:
     return f"{curve[gap]:.1f}" if gap in curve else ""
 
 
-def _draw(curves: dict[str, dict[str, Curve]], figure: Path) -> None:
-    drawn, axes = plt.subplots(1, len(curves), figsize=(10, 3.2), sharey=True, layout="constrained")
-    for axis, (drive, of_drive) in zip(axes, curves.items(), strict=True):
-        for name, curve in of_drive.items():
-            style = ":" if name in ("chance", "half way from there to 100") else "-o"
+def _plot(curves: dict[str, dict[str, Curve]], figure: Path) -> None:
+    page, axes = plt.subplots(1, len(curves), figsize=(10, 3.2), sharey=True, layout="constrained")
+    for axis, (drive, drive_curves) in zip(axes, curves.items(), strict=True):
+        for name, curve in drive_curves.items():
+            style = ":" if name == "chance" else "-o"
             axis.plot([float(g) for g in GAPS if g in curve], [curve[g] for g in GAPS if g in curve], style, label=name)
         axis.set(title=f"drive {drive} held out", xlabel="nearest scan [m]", ylim=(0, 101))
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("recall@1 within 2 m [%]")
     axes[-1].legend(fontsize=8)
-    drawn.savefig(figure)
+    page.savefig(figure)
 
 
 if __name__ == "__main__":

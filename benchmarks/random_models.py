@@ -1,4 +1,4 @@
-"""Networks with random weights, for timing alone: LIP-Loc's recipe as a bundle, and ResNet-50."""
+"""Networks with random weights, for timing only: the recipe ``liploc`` as a bundle, and networks of timm."""
 
 import warnings
 from pathlib import Path
@@ -8,17 +8,16 @@ from torch import nn
 
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.encoders.spec import TrainingSpec
-from liploc_ros.learning.confidence import UNCALIBRATED
+from liploc_ros.learning.confidence import UNFITTED
 from liploc_ros.learning.export import OPSET, export
 from liploc_ros.learning.method import RANDOM
-from liploc_ros.learning.recipe import read_recipe
-from liploc_ros.learning.registry import method_of
+from liploc_ros.learning.registry import method_of, read_recipe
 
 NOT_TRAINED = TrainingSpec(drives=(), frames=0, steps=0, seed=0, recipe="liploc", trunk="random")
 
 
 def random_encoders(recipe: str) -> nn.ModuleDict:
-    """Return a recipe's encoders in torch; no two parameters are alike, for the exporter would make them one."""
+    """Return a recipe's encoders in torch. No two parameters are equal, because the exporter would merge them."""
     torch.manual_seed(0)
     model = method_of(read_recipe(recipe)).model(RANDOM).eval()
     for parameter in model.parameters():
@@ -29,7 +28,7 @@ def random_encoders(recipe: str) -> nn.ModuleDict:
 def liploc_bundle(folder: Path) -> ModelBundle:
     """Write the bundle of the recipe ``liploc``, ViT-S/16 for each sensor, and return it."""
     method = method_of(read_recipe("liploc"))
-    export(method, random_encoders("liploc"), folder, "liploc", NOT_TRAINED, UNCALIBRATED)
+    export(method, random_encoders("liploc"), folder, "liploc", NOT_TRAINED, UNFITTED)
     return ModelBundle.load(folder)
 
 
@@ -48,7 +47,7 @@ def timm_onnx(name: str, path: Path) -> Path:
             dynamo=False,
             opset_version=OPSET,
             input_names=["views"],
-            output_names=["cells"],
-            dynamic_axes={"views": {0: "batch"}, "cells": {0: "batch"}},
+            output_names=["features"],
+            dynamic_axes={"views": {0: "batch"}, "features": {0: "batch"}},
         )
     return path

@@ -1,4 +1,4 @@
-"""The reference algorithms that ours are compared with, written the obvious way."""
+"""The reference algorithms of the timings: straightforward implementations of what the library computes."""
 
 import cv2
 import numpy as np
@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 def sorted_range_image(
     points: NDArray[np.float32], height: int = 64, width: int = 900, up_deg: float = 3.0, down_deg: float = -25.0
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.int32]]:
-    """Return range, point, intensity and index images, as LIP-Loc's projection does (arXiv 2312.16648).
+    """Return range, point, intensity and index images (height, width), like LIP-Loc's projection (arXiv 2312.16648).
 
-    Every attribute of every point is sorted by depth, then scattered from far to near, so that the nearest stays.
+    All attributes of the points (N, 4) are sorted by depth and written from far to near: the nearest point of a pixel
+    remains.
     """
     up, down = np.deg2rad(up_deg), np.deg2rad(down_deg)
     depth = np.linalg.norm(points[:, :3], 2, axis=1)
@@ -34,7 +35,10 @@ def sorted_range_image(
 
 
 def sorted_range_and_intensity(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return only what our panorama holds, sorted and scattered: the same pixels without the point and index images."""
+    """Return range and intensity images (64, 900), computed like :func:`sorted_range_image`.
+
+    These are the channels of our panorama; the point and index images are left out.
+    """
     height, width, up, down = 64, 900, np.deg2rad(3.0), np.deg2rad(-25.0)
     depth = np.linalg.norm(points[:, :3], 2, axis=1)
     valid = (depth > 0) & (depth < 50)
@@ -51,11 +55,11 @@ def sorted_range_and_intensity(points: NDArray[np.float32]) -> tuple[NDArray[np.
 
 
 def blurred_remap(image: NDArray[np.uint8], pixels: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return the camera view drawn by blurring the whole image and sampling it at float coordinates (H, W, 2)."""
+    """Return a camera view: the whole image is blurred and then sampled at pixel coordinates (H, W, 2)."""
     blurred = cv2.GaussianBlur(image, (0, 0), 1.2)
     return cv2.remap(blurred, pixels[..., 0], pixels[..., 1], cv2.INTER_LINEAR)  # type: ignore[return-value]
 
 
 def exhaustive_search(descriptors: NDArray[np.float32], query: NDArray[np.float32], k: int) -> NDArray[np.intp]:
-    """Return the rows of the k largest inner products, by computing and sorting all of them."""
+    """Return the rows with the k largest inner products; all products are computed and sorted."""
     return np.argsort(-(descriptors @ query))[:k]

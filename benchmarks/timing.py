@@ -1,4 +1,4 @@
-"""Medians of alternating runs, so that a noisy machine disturbs both sides alike."""
+"""Times of functions that are called alternately, so that other load on the machine affects all of them equally."""
 
 import time
 from collections.abc import Callable
@@ -6,12 +6,12 @@ from statistics import median
 
 
 def medians_ms(*functions: Callable[[], object], repeats: int = 60, warm_up: int = 5) -> list[float]:
-    """Return the median milliseconds of each function; they take turns."""
+    """Return the median time of each function [ms]; the functions are called alternately."""
     times: list[list[float]] = [[] for _ in functions]
-    for turn in range(warm_up + repeats):
-        for function, taken in zip(functions, times, strict=True):
+    for repeat in range(warm_up + repeats):
+        for function, measured in zip(functions, times, strict=True):
             start = time.perf_counter()
             function()
-            if turn >= warm_up:
-                taken.append(1e3 * (time.perf_counter() - start))
-    return [median(taken) for taken in times]
+            if repeat >= warm_up:
+                measured.append(1e3 * (time.perf_counter() - start))
+    return [median(measured) for measured in times]

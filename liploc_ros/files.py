@@ -49,17 +49,28 @@ def open_atomic(path: Path) -> Iterator[IO[bytes]]:
         temporary = Path(name)
         with os.fdopen(descriptor, "wb") as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        replace_file(temporary, path)
         temporary = None
-        _sync(path.parent)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def replace_file(temporary: Path, path: Path) -> None:
+    """Give a finished file on the same file system the name ``path``, after its content is on disk.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    try:
+        _sync(temporary)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        _sync(path.parent)
+    except OSError as error:
+        raise unwritable(path, error) from error
 
 
 def unwritable(path: Path, error: OSError) -> FileError:

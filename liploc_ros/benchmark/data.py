@@ -1,4 +1,4 @@
-"""Where the drives of a benchmark are, and what is missing of them."""
+"""The folders of a benchmark's drives, and the data that is missing in them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ KITTI, KITTI_360 = "kitti", "kitti-360"
 
 @dataclass(frozen=True)
 class DataRoots:
-    """Folders that hold KITTI's odometry benchmark or KITTI-360, as they are published."""
+    """Folders with KITTI's odometry benchmark or KITTI-360, in the published layouts."""
 
     roots: tuple[Path, ...]
 
@@ -20,7 +20,7 @@ class DataRoots:
         """Return the roots.
 
         Raises:
-            EvaluationError: one is no folder.
+            EvaluationError: one is not a folder.
         """
         for root in roots:
             if not root.is_dir():
@@ -28,23 +28,23 @@ class DataRoots:
         return cls(tuple(roots))
 
     def path(self, drive: str) -> Path:
-        """Return the folder of a drive such as ``kitti/08`` or ``kitti-360/0000``, whether it is there or not.
+        """Return the folder of a drive such as ``kitti/08`` or ``kitti-360/0000``, whether or not it exists.
 
         Raises:
-            EvaluationError: it is of no such dataset.
+            EvaluationError: the dataset is not known.
         """
         dataset, _, number = drive.partition("/")
         if dataset == KITTI:
-            inside = [f"dataset/sequences/{number}", f"sequences/{number}"]
+            layouts = [f"dataset/sequences/{number}", f"sequences/{number}"]
         elif dataset == KITTI_360:
-            inside = [f"data_2d_raw/2013_05_28_drive_{number}_sync"]
+            layouts = [f"data_2d_raw/2013_05_28_drive_{number}_sync"]
         else:
-            raise EvaluationError(f"drive {drive!r}: of no known dataset: name it kitti/NN or kitti-360/NNNN")
-        places = [root / part for root in self.roots for part in inside]
-        return next((place for place in places if place.is_dir()), places[0])
+            raise EvaluationError(f"drive {drive!r}: unknown dataset: use kitti/NN or kitti-360/NNNN")
+        folders = [root / layout for root in self.roots for layout in layouts]
+        return next((folder for folder in folders if folder.is_dir()), folders[0])
 
     def missing(self, drive: str) -> list[str]:
-        """Return what is not there of a drive, each in words; nothing where it can be used."""
+        """Return descriptions of the missing data of a drive; empty if the drive is complete."""
         folder = self.path(drive)
         if not folder.is_dir():
             return [f"{drive} ({folder} in none of {', '.join(map(str, self.roots))})"]

@@ -1,4 +1,4 @@
-"""What a benchmark holds: a YAML file of models, and of tables that test them."""
+"""The definition of a benchmark: a YAML file with models, and with tables that test them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,20 +8,20 @@ from pydantic import ValidationError, model_validator
 
 from liploc_ros.evaluation.options import EvaluationError
 from liploc_ros.evaluation.protocol import Protocol
-from liploc_ros.schema import FrozenModel
+from liploc_ros.schema import FrozenModel, first_fault
 
-OWN = Path(__file__).parent / "definitions"
+DEFINITIONS = Path(__file__).parent / "definitions"
 
 
 class Model(FrozenModel):
-    """A recipe, and the drives or groups of drives that it is trained on."""
+    """A recipe, and the drives or groups of drives to train on."""
 
     recipe: str
     train: tuple[str, ...]
 
 
 class BenchmarkTable(FrozenModel):
-    """Models by tests by protocols."""
+    """A table with one cell for each combination of model, test drive and protocol."""
 
     title: str
     models: tuple[str, ...]
@@ -30,7 +30,10 @@ class BenchmarkTable(FrozenModel):
 
 
 class Cell(FrozenModel):
-    """One model on one drive by one protocol. Drives are named ``kitti/08`` or ``kitti-360/0000``."""
+    """A cell of a benchmark table: one model, tested on one drive with one protocol.
+
+    It has nothing to do with the cells of a view's grid. Drives are named ``kitti/08`` or ``kitti-360/0000``.
+    """
 
     model: str
     test: str
@@ -43,7 +46,7 @@ class Cell(FrozenModel):
 
 
 class Benchmark(FrozenModel):
-    """The whole of it."""
+    """Named groups of drives, models, and tables."""
 
     drives: Mapping[str, tuple[str, ...]] = {}
     models: Mapping[str, Model]
@@ -55,15 +58,15 @@ class Benchmark(FrozenModel):
             for model in table.models:
                 if model not in self.models:
                     raise ValueError(f"table {table.title!r}: no model {model!r}")
-                seen = set(self.trained_on(model)) & set(table.tests)
-                if seen:
-                    raise ValueError(f"table {table.title!r}: {model} is trained on {sorted(seen)[0]}, a test")
+                trained_and_tested = set(self.trained_on(model)) & set(table.tests)
+                if trained_and_tested:
+                    raise ValueError(f"table {table.title!r}: {model} is trained on {min(trained_and_tested)}, a test")
             for protocol in table.protocols:
                 Protocol.parse(protocol)
         return self
 
     def cells(self, table: BenchmarkTable) -> list[Cell]:
-        """Return the cells of a table; those of one model and drive are neighbours."""
+        """Return the cells of a table; cells with the same model and drive are consecutive."""
         return [
             Cell(model=model, test=test, protocol=protocol)
             for model in table.models
@@ -72,34 +75,33 @@ class Benchmark(FrozenModel):
         ]
 
     def trained_on(self, model: str) -> tuple[str, ...]:
-        """Return the drives of a model."""
+        """Return the training drives of a model."""
         return tuple(dict.fromkeys(drive for name in self.models[model].train for drive in self._members(name, ())))
 
-    def _members(self, name: str, groups: tuple[str, ...]) -> list[str]:
-        if name in groups:
+    def _members(self, name: str, parents: tuple[str, ...]) -> list[str]:
+        """Return the drives of a group, or the drive itself."""
+        if name in parents:
             raise ValueError(f"drives {name!r} contain themselves")
         if name in self.drives:
-            return [drive for part in self.drives[name] for drive in self._members(part, (*groups, name))]
+            return [drive for part in self.drives[name] for drive in self._members(part, (*parents, name))]
         if "/" not in name:
             raise ValueError(f"no drives {name!r}")
         return [name]
 
 
 def read_benchmark(name: str) -> Benchmark:
-    """Return one of the package's benchmarks by name, ``kitti`` or ``kitti-360``, or that of a YAML file.
+    """Return a benchmark of the package, ``kitti`` or ``kitti-360``, or the benchmark of a YAML file.
 
     Raises:
-        EvaluationError: there is none, or it is no benchmark.
+        EvaluationError: there is no such benchmark, or its definition is not valid.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else OWN / f"{name}.yaml"
+    path = Path(name) if name.endswith((".yaml", ".yml")) else DEFINITIONS / f"{name}.yaml"
     try:
         return Benchmark.model_validate(yaml.safe_load(path.read_text()))
     except OSError as error:
-        known = ", ".join(sorted(file.stem for file in OWN.glob("*.yaml")))
+        known = ", ".join(sorted(file.stem for file in DEFINITIONS.glob("*.yaml")))
         raise EvaluationError(f"no benchmark {name!r}: choose {known}, or give a YAML file") from error
     except yaml.YAMLError as error:
-        raise EvaluationError(f"{path}: {' '.join(str(error).split())}") from error
+        raise EvaluationError(f"{path}: {' '.join(str(error).split())}: correct the YAML") from error
     except ValidationError as error:
-        first = error.errors()[0]
-        where = "".join(f"{part}: " for part in first["loc"])
-        raise EvaluationError(f"{path}: {where}{first['msg']}") from error
+        raise EvaluationError(f"{path}: {first_fault(error)}: correct the definition") from error

@@ -1,4 +1,4 @@
-"""A benchmark's results as tables to read: Markdown, CSV and JSON."""
+"""The results of a benchmark as tables: Markdown, CSV and JSON."""
 
 import csv
 import io
@@ -10,10 +10,10 @@ from typing import Any
 from liploc_ros.benchmark.run import CellResult
 from liploc_ros.benchmark.spec import Benchmark, Cell
 from liploc_ros.evaluation.metrics import RateByThreshold
-from liploc_ros.evaluation.options import EvaluationError
+from liploc_ros.files import write_file
 
 NAME = "benchmark"
-HEAD = (
+HEADER = (
     "model",
     "test",
     "protocol",
@@ -36,29 +36,33 @@ RECALLS = (
     "same_heading_recall_at_1",
     "opposite_heading_recall_at_1",
 )
-NOTE = """Recall@1 in percent, with 95 % intervals within 20 m, by compressed descriptors. "released" counts as
-LIP-Loc's published code does, which drops a horizontal axis. SEEN: the model was trained on the drive.
+NOTE = """Recall@1 in percent, with 95 % intervals within 20 m, by compressed descriptors. "released" is the metric of
+LIP-Loc's published code, which ignores a horizontal axis. SEEN: the model was trained on the drive.
 """
 
 
-def write_tables(out: Path, name: str, benchmark: Benchmark, last: Callable[[Cell], CellResult | None]) -> Path:
-    """Write benchmark.md, benchmark.csv and benchmark.json from the cells as they are; returns the first.
+def write_tables(
+    out: Path, name: str, benchmark: Benchmark, stored_result: Callable[[Cell], CellResult | None]
+) -> Path:
+    """Write benchmark.md, benchmark.csv and benchmark.json with the present results; return the path of the first.
 
     Args:
         out: folder.
         name: of the benchmark.
-        benchmark: what is in it.
-        last: what is known of a cell, or None.
+        benchmark: its definition.
+        stored_result: returns the result of a cell, or None.
 
     Raises:
-        EvaluationError: they cannot be written.
+        FileError: they cannot be written.
     """
     texts, rows = [f"# Benchmark {name}\n\n{NOTE}"], []
     for table in benchmark.tables:
-        results = [(cell, last(cell)) for cell in benchmark.cells(table)]
+        results = [(cell, stored_result(cell)) for cell in benchmark.cells(table)]
         rows += [_row(table.title, cell, result) for cell, result in results]
         lines = [_line(cell, result) for cell, result in results]
-        texts.append("\n".join([f"## {table.title}\n", _cells(HEAD), _cells(["---"] * len(HEAD)), *lines, ""]))
+        texts.append(
+            "\n".join([f"## {table.title}\n", _table_line(HEADER), _table_line(["---"] * len(HEADER)), *lines, ""])
+        )
     missing = {why for row in rows if row["status"] == "missing data" for why in row["why"].split("; ")}
     if missing:
         texts.append("## Missing data\n\n" + "".join(f"- {what}\n" for what in sorted(missing)))
@@ -67,17 +71,13 @@ def write_tables(out: Path, name: str, benchmark: Benchmark, last: Callable[[Cel
     writer.writeheader()
     writer.writerows(rows)
     content = {".md": "\n".join(texts), ".csv": text.getvalue(), ".json": json.dumps(rows, indent=2) + "\n"}
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for suffix, written in content.items():
-            (out / f"{NAME}{suffix}").write_text(written)
-    except OSError as error:
-        raise EvaluationError(f"{out}: cannot be written ({error.strerror}): choose another folder") from error
+    for suffix, written in content.items():
+        write_file(out / f"{NAME}{suffix}", written)
     return out / f"{NAME}.md"
 
 
 def _row(title: str, cell: Cell, result: CellResult | None) -> dict[str, Any]:
-    """Return the row of a cell, with the same keys for all."""
+    """Return the CSV row of a cell; all rows have the same keys."""
     metrics = result.metrics if result else None
     row: dict[str, Any] = {"table": title, **cell.model_dump()}
     row |= {"status": result.status if result else "not done yet", "why": result.why if result else ""}
@@ -94,7 +94,7 @@ def _row(title: str, cell: Cell, result: CellResult | None) -> dict[str, Any]:
             "same_heading": metrics.same_heading,
             "opposite_heading": metrics.opposite_heading,
         }
-        columns |= {f"{name}_recall_at_1": figures.recall_at_1 for name, figures in further.items() if figures}
+        columns |= {f"{name}_recall_at_1": part.recall_at_1 for name, part in further.items() if part}
     for name in RECALLS:
         rates = columns.get(name)
         row |= {f"{name}_{t}m": rates[t].recall if rates and t in rates else None for t in THRESHOLDS}
@@ -107,28 +107,29 @@ def _row(title: str, cell: Cell, result: CellResult | None) -> dict[str, Any]:
 
 
 def _line(cell: Cell, result: CellResult | None) -> str:
+    """Return the Markdown line of a cell."""
     head = [cell.model, cell.test, cell.protocol]
     if result is None or result.metrics is None:
         why = "not done yet" if result is None else f"{result.status}: {result.why}"
-        return _cells([*head, why.replace("|", "/"), *[""] * (len(HEAD) - len(head) - 1)])
+        return _table_line([*head, why.replace("|", "/"), *[""] * (len(HEADER) - len(head) - 1)])
     metrics = result.metrics
     recalls = [f"{100 * r.recall:.1f}" if (r := metrics.recall_at_1.get(t)) else "" for t in THRESHOLDS]
-    if widest := metrics.recall_at_1.get(THRESHOLDS[0]):
-        recalls[0] += f" ({100 * widest.low:.1f} to {100 * widest.high:.1f})"
+    if at_20_m := metrics.recall_at_1.get(THRESHOLDS[0]):
+        recalls[0] += f" ({100 * at_20_m.low:.1f} to {100 * at_20_m.high:.1f})"
     released = (metrics.released_recall_at_1 or {}).get(THRESHOLDS[0])
     median = metrics.median_position_error_m
-    return _cells(
+    return _table_line(
         [
             *head[:1],
             head[1] + (" SEEN" if metrics.in_training else ""),
             head[2],
             *recalls,
-            f"{100 * widest.chance:.1f}" if widest else "",
+            f"{100 * at_20_m.chance:.1f}" if at_20_m else "",
             f"{100 * released.recall:.1f}" if released else "",
             "" if median is None else f"{median:.2f} m",
         ]
     )
 
 
-def _cells(values: list[str] | tuple[str, ...]) -> str:
+def _table_line(values: list[str] | tuple[str, ...]) -> str:
     return "| " + " | ".join(values) + " |"

@@ -49,7 +49,7 @@ def benchmark(
 
     def told(result: CellResult) -> None:
         results.append(result)
-        write_tables(out, name, table, run.last)
+        write_tables(out, name, table, run.stored_result)
         typer.echo(f"[{len(results)}/{len(cells)}] {result.cell.id}: {_summary(result)}")
 
     run.fill(cells, told)

@@ -12,7 +12,7 @@ from liploc_ros.encoders import ModelBundle
 from liploc_ros.evaluation.confidence_samples import describe_samples, gather_samples
 from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
 from liploc_ros.evaluation.provenance import drive_of, is_in_training
-from liploc_ros.learning.model_card import renew_confidence_model
+from liploc_ros.learning.model_card import update_model_card
 from liploc_ros.localization.calibration.fit import fit_confidence_model
 from liploc_ros.localization.calibration.outcomes import summarize
 from liploc_ros.localization.calibration.samples import (
@@ -105,7 +105,7 @@ def calibrate_on(
     )
     write_confidence_model(wanted.target, confidence_model)
     if kind_of(wanted.target) == "bundle":
-        renew_confidence_model(wanted.target, confidence_model)
+        update_model_card(wanted.target, confidence_model)
     typer.echo(summarize(gathered.trials, confidence_model, spacing))
     typer.echo(
         f"{wanted.target}: accepts from confidence {confidence_model.min_confidence:g} and margin "

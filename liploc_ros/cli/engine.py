@@ -11,11 +11,10 @@ import typer
 from liploc_ros.cli.log import show_log
 from liploc_ros.encoders import ModelBundle, ModelError, Precision
 from liploc_ros.encoders.spec import FILES
-from liploc_ros.encoders.tensorrt.engine_builder import Limits
+from liploc_ros.encoders.tensorrt.bundle_engines import get_engine, keys_for_target
 from liploc_ros.encoders.tensorrt.engine_cache import EngineCache
-from liploc_ros.encoders.tensorrt.engines import get_engine, keys_for_target
-from liploc_ros.encoders.tensorrt.module import FlavourName, is_installed, load_flavour
-from liploc_ros.encoders.tensorrt.stale import why_stale
+from liploc_ros.encoders.tensorrt.flavour import FlavourName, is_installed, load_flavour
+from liploc_ros.encoders.tensorrt.stale import stale_reason
 
 app = typer.Typer(
     help="Build the encoders' TensorRT engines, and look after their cache.",
@@ -61,7 +60,7 @@ def build(
     for wanted in targets:
         for part, key in keys_for_target(bundle.path, bundle.spec, flavour, wanted, precision).items():
             start = time.monotonic()
-            size = get_engine(bundle.path / FILES[part], key, flavour, store, len, Limits(time_limit))
+            size = get_engine(bundle.path / FILES[part], key, flavour, store, len, time_limit)
             took = time.monotonic() - start
             typer.echo(f"{key.digest[:12]} {part:6} {key}: {size / 1e6:.2f} MB, {took:.1f} s")
     typer.echo(f"{store.folder}")
@@ -73,12 +72,12 @@ def list_engines(model: ModelsOption = None, cache: CacheOption = None) -> None:
     store, models = EngineCache(cache), _in_use(model)
     entries = store.entries()
     for entry in entries:
-        state = why_stale(entry, models)
+        state = stale_reason(entry, models)
         about = "unknown"
         if entry.record is not None:
             key, path = entry.record.key, Path(entry.record.model)
             about = (
-                f"{path.parent.name}/{path.name}  {key}  {entry.record.bytes / 1e6:.2f} MB  "
+                f"{path.parent.name}/{path.name}  {key}  {entry.record.size / 1e6:.2f} MB  "
                 f"{_age(entry.record.created_at)} old"
             )
         typer.echo(f"{entry.digest[:12]}  {about}  {f'stale: {state}' if state else 'good'}")
@@ -95,7 +94,7 @@ def clean(
     store, models = EngineCache(cache), _in_use(model)
     removed = kept = 0
     for entry in store.entries():
-        state = why_stale(entry, models)
+        state = stale_reason(entry, models)
         if not (state or everything):
             kept += 1
         elif store.remove(entry.digest):

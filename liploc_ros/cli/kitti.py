@@ -62,8 +62,9 @@ def excerpt(
     options = ExcerptOptions(scan_spacing=scan_spacing, images=images, quality=quality)
     with tqdm(desc=out.name, unit="msg", disable=None) as bar:
         result = write_excerpt(read_kitti_raw(drive), out, options, force=force, progress=advance(bar))
-    quartiles = np.percentile(result.nearest_scan, [0, 25, 50, 75, 100])
+    quartiles = np.percentile(result.nearest_scan_distances, [0, 25, 50, 75, 100])
     typer.echo(
-        f"{out}: {result.scans} scans, {len(result.nearest_scan)} images, {out.stat().st_size / 1e6:.2f} MB; way from "
-        f"an image to the nearest scan [m]: {', '.join(f'{q:.1f}' for q in quartiles)} (minimum, quartiles, maximum)"
+        f"{out}: {result.scans} scans, {len(result.nearest_scan_distances)} images, {out.stat().st_size / 1e6:.2f} MB; "
+        "way from an image to the nearest scan [m]: "
+        f"{', '.join(f'{q:.1f}' for q in quartiles)} (minimum, quartiles, maximum)"
     )

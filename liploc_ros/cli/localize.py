@@ -15,9 +15,9 @@ from rich.table import Column, Table
 
 from liploc_ros.cli.log import show_log
 from liploc_ros.datasets import BAG_SUFFIXES, BagTopics, DatasetError, Drive, open_drive
-from liploc_ros.datasets.bag.topics import Kind
+from liploc_ros.datasets.bag.topics import DataKind
 from liploc_ros.datasets.camera_file import read_camera_file
-from liploc_ros.datasets.kitti.calibration import OPTICAL_FRAMES
+from liploc_ros.datasets.kitti.rectified_camera import OPTICAL_FRAMES
 from liploc_ros.encoders import Backend, ModelBundle
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import MountedCamera, yaw_of
@@ -26,7 +26,7 @@ from liploc_ros.localization.config import EncoderConfig
 from liploc_ros.mapping import LidarMap
 from liploc_ros.views import read_image
 
-IMAGES: tuple[Kind, ...] = ("images",)
+IMAGES: tuple[DataKind, ...] = ("images",)
 
 
 class _Job(NamedTuple):

@@ -1,4 +1,4 @@
-"""Readers of recordings: whatever is read becomes a Drive of Frames."""
+"""Readers of recordings. Every reader returns a Drive of Frames."""
 
 from liploc_ros.datasets.bag.reader import read_bag
 from liploc_ros.datasets.bag.topics import BagTopics

@@ -1,4 +1,4 @@
-"""Cameras of sensor_msgs/CameraInfo, whichever library made the message."""
+"""Cameras of sensor_msgs/CameraInfo messages of rclpy or rosbags."""
 
 from typing import Any, Protocol
 
@@ -9,7 +9,7 @@ from liploc_ros.geometry.se3 import Pose
 
 
 class CameraInfoLike(Protocol):
-    """A sensor_msgs/CameraInfo of rclpy or of rosbags."""
+    """A sensor_msgs/CameraInfo of rclpy or rosbags."""
 
     height: Any
     width: Any
@@ -24,27 +24,29 @@ class CameraInfoLike(Protocol):
 
 
 def camera_from_info(msg: CameraInfoLike, source: str, *, rectified: bool = False) -> PinholeCamera | FisheyeCamera:
-    """Return the camera whose images come with this message; ``source`` names the topic.
+    """Return the camera of the images that this message describes; ``source`` names the topic in errors.
 
-    A raw image has K, D and the distortion model. A rectified one has the left three columns of P and no distortion;
-    its axes are turned by R against the frame that the message names, for which see :func:`mounted_camera_from_info`.
-    Binning and region of interest are taken into account, so the camera has the size of the image that is sent.
+    Raw images have the intrinsics K, the distortion D and its model. Rectified images have the left 3 x 3 part of P and
+    no distortion. The axes of a rectified camera are rotated by R; see :func:`mounted_camera_from_info`. Binning and
+    region of interest are applied, so the camera has the size of the published image.
 
     Raises:
-        CameraError: the numbers are no calibration, for instance all zero.
+        CameraError: the numbers are not a valid calibration, for instance all zero.
     """
     K = np.array(msg.p, dtype=np.float64).reshape(3, 4)[:, :3] if rectified else np.array(msg.k, dtype=np.float64)
     K = K.reshape(3, 3).copy()
     left, top, width, height = (int(v) for v in (msg.roi.x_offset, msg.roi.y_offset, msg.roi.width, msg.roi.height))
     if width == 0 or height == 0:
         left, top, width, height = 0, 0, int(msg.width), int(msg.height)
-    across, down = max(1, int(msg.binning_x)), max(1, int(msg.binning_y))
-    # Whole coordinates are pixel centres: the first binned pixel's is half a bin into it.
-    K[0] = [K[0, 0] / across, K[0, 1] / across, (K[0, 2] - left + 0.5) / across - 0.5]
-    K[1] = [0, K[1, 1] / down, (K[1, 2] - top + 0.5) / down - 0.5]
+    binning_x, binning_y = max(1, int(msg.binning_x)), max(1, int(msg.binning_y))
+    # Pixel centres have integer coordinates: the centre of a binned pixel is half a bin from its edge.
+    K[0] = [K[0, 0] / binning_x, K[0, 1] / binning_x, (K[0, 2] - left + 0.5) / binning_x - 0.5]
+    K[1] = [0, K[1, 1] / binning_y, (K[1, 2] - top + 0.5) / binning_y - 0.5]
     model, distortion = ("", ()) if rectified else (str(msg.distortion_model), msg.d)
     try:
-        return camera_from_model(model, width // across, height // down, K, np.array(distortion, dtype=np.float64))
+        return camera_from_model(
+            model, width // binning_x, height // binning_y, K, np.array(distortion, dtype=np.float64)
+        )
     except CameraError as error:
         raise CameraError(f"{source}: {error}") from error
 
@@ -52,10 +54,10 @@ def camera_from_info(msg: CameraInfoLike, source: str, *, rectified: bool = Fals
 def mounted_camera_from_info(
     msg: CameraInfoLike, frame_id: str, T_base_camera: Pose, source: str, *, rectified: bool = False
 ) -> MountedCamera:
-    """Return the camera at its place in the vehicle; R turns the axes of a rectified one.
+    """Return the camera with its pose in the base frame. The axes of a rectified camera are rotated by R.
 
     Raises:
-        CameraError: the numbers are no calibration.
+        CameraError: the numbers are not a valid calibration.
     """
     camera = camera_from_info(msg, source, rectified=rectified)
     T_rect_camera = np.eye(4)

@@ -1,4 +1,4 @@
-"""What every reader yields: a drive, and its frames."""
+"""A drive and its frames, the common result of all readers."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,24 +11,24 @@ from numpy.typing import NDArray
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import MountedCamera, Pose, inverse, transform_points
 
-MAX_APART_NS = 60_000_000
-"""How far apart an image and a scan may be to make one frame: a scan of 10 Hz takes 100 ms."""
+MAX_TIME_OFFSET_NS = 60_000_000
+"""Largest time between an image and a scan of the same frame. A scan at 10 Hz takes 100 ms."""
 
 
 class DatasetError(LiplocError):
-    """A recording that is missing, damaged, or without what is asked of it."""
+    """A recording is missing, damaged, or lacks required data."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What was recorded at one time; images and points are read when called for.
+    """The sensor data of one time. Images and points are loaded on demand.
 
     Attributes:
         stamp_ns: nanoseconds since the epoch.
-        T_map_base: where the vehicle was, or None where the recording has no pose.
-        images: by camera frame, a function that returns the image (h, w, 3) uint8 RGB.
-        read_points: returns the scan (N, 4) float32 in the LiDAR's frame, x, y, z [m] and reflectance 0 to 1;
-            None where there is no scan.
+        T_map_base: pose of the vehicle; None if the recording has no pose.
+        images: functions that return an image (h, w, 3) uint8 RGB, by optical frame.
+        read_points: returns the scan (N, 4) float32 in the LiDAR frame, x, y, z [m] and reflectance 0 to 1; None if
+            there is no scan.
     """
 
     stamp_ns: int
@@ -43,12 +43,12 @@ class Drive:
 
     Attributes:
         name: short name, for instance 2011_09_26_drive_0013.
-        source: file or folder it was read from.
-        frames: in order of time.
+        source: file or folder of the recording.
+        frames: in chronological order.
         cameras: by optical frame.
-        T_base_lidar: where the LiDAR is mounted, or None where there is none.
-        map_frame, base_frame, lidar_frame: frame names after REP-105.
-        datum: what the origin of the map frame is.
+        T_base_lidar: pose of the LiDAR in the base frame; None if there is no LiDAR.
+        map_frame, base_frame, lidar_frame: frame names as in REP-105.
+        datum: description of the origin of the map frame.
     """
 
     name: str
@@ -70,28 +70,28 @@ class Drive:
         return (f for f in self.frames if f.images)
 
     def complete(self) -> "Drive":
-        """Return the drive with only those frames that have an image, points and a pose.
+        """Return the drive with only the frames that have an image, points and a pose.
 
-        Where images and scans are frames of their own, as in bags, each scan goes to the image nearest in time: within
-        half the usual time between scans, and at most 60 ms. Such a frame has the stamp and pose of its image, and its
-        points are moved to where the LiDAR was then.
+        In bags, images and scans are separate frames. There, each scan is assigned to the image nearest in time, if
+        this is within half the median time between scans and within 60 ms. Such a frame has the stamp and pose of its
+        image. Its points are transformed to the pose of the LiDAR at that time.
 
         Raises:
-            DatasetError: there is none.
+            DatasetError: there is no such frame.
         """
         frames = tuple(f for f in self.scans() if f.images)
         if not any(f.images and f.read_points is not None for f in self.frames):
             frames = self._paired()
         if not frames:
             raise DatasetError(
-                f"{self.source}: no frame has both an image and a scan, with a pose, and no scan is within half a scan "
-                f"period or {MAX_APART_NS // 1_000_000} ms of an image (in a bag they are frames of their own): give "
-                "the folder of a KITTI raw drive with image_02 and velodyne_points, or a bag with every image and scan"
+                f"{self.source}: no frame has an image, a scan and a pose, and no scan is within half a scan period or "
+                f"{MAX_TIME_OFFSET_NS // 1_000_000} ms of an image (in a bag they are separate frames): give the "
+                "folder of a KITTI raw drive with image_02 and velodyne_points, or a bag with all images and scans"
             )
         return replace(self, frames=frames)
 
     def _paired(self) -> tuple[Frame, ...]:
-        """Return a frame for each scan that has an image near in time, which no other scan is nearer to."""
+        """Return a frame for each image with an assigned scan. If several scans match an image, the nearest is used."""
         images, scans = self._images_of_first_camera(), list(self.scans())
         if not images or not scans or self.T_base_lidar is None:
             return ()
@@ -100,36 +100,36 @@ class Drive:
         after = np.minimum(before + 1, len(images) - 1)
         is_after = np.abs(image_stamps[after] - stamps) < np.abs(image_stamps[before] - stamps)
         nearest = np.where(is_after, after, before)
-        apart = np.abs(image_stamps[nearest] - stamps)
-        limit = min(MAX_APART_NS, np.median(np.diff(stamps)) / 2 if len(stamps) > 1 else MAX_APART_NS)
+        offset = np.abs(image_stamps[nearest] - stamps)
+        limit = min(MAX_TIME_OFFSET_NS, np.median(np.diff(stamps)) / 2 if len(stamps) > 1 else MAX_TIME_OFFSET_NS)
         scan_of: dict[int, Frame] = {}
-        for i in np.argsort(apart, kind="stable"):
-            if apart[i] <= limit:
+        for i in np.argsort(offset, kind="stable"):
+            if offset[i] <= limit:
                 scan_of.setdefault(int(nearest[i]), scans[i])
-        return tuple(_joined(images[i], scan, self.T_base_lidar) for i, scan in sorted(scan_of.items()))
+        return tuple(_merge(images[i], scan, self.T_base_lidar) for i, scan in sorted(scan_of.items()))
 
     def _images_of_first_camera(self) -> list[Frame]:
-        """Return its frames with a pose; they have the images of other cameras too that were taken at the same time."""
-        at: dict[int, Frame] = {}
+        """Return the frames of the first camera that have a pose, with images of other cameras at the same stamp."""
+        by_stamp: dict[int, Frame] = {}
         for frame in self.images():
             if frame.T_map_base is not None:
-                known = at.get(frame.stamp_ns, frame)
-                at[frame.stamp_ns] = replace(frame, images={**known.images, **frame.images})
-        first = next((name for name in self.cameras if any(name in f.images for f in at.values())), "")
-        frames = [f for f in at.values() if first in f.images]
+                known = by_stamp.get(frame.stamp_ns, frame)
+                by_stamp[frame.stamp_ns] = replace(frame, images={**known.images, **frame.images})
+        first = next((name for name in self.cameras if any(name in f.images for f in by_stamp.values())), "")
+        frames = [f for f in by_stamp.values() if first in f.images]
         order = [first, *(name for name in self.cameras if name != first)]
         return [replace(f, images={name: f.images[name] for name in order if name in f.images}) for f in frames]
 
 
-def _joined(image: Frame, scan: Frame, T_base_lidar: Pose) -> Frame:
-    """Return the image's frame with the points of a scan, which were taken a little earlier or later."""
+def _merge(image: Frame, scan: Frame, T_base_lidar: Pose) -> Frame:
+    """Return the frame of an image with the points of a scan that was taken a little earlier or later."""
     if scan.read_points is None or scan.T_map_base is None or image.T_map_base is None:
         return image
     T_image_scan = inverse(image.T_map_base @ T_base_lidar) @ scan.T_map_base @ T_base_lidar
-    return replace(image, read_points=partial(_read_moved, scan.read_points, T_image_scan))
+    return replace(image, read_points=partial(_read_transformed, scan.read_points, T_image_scan))
 
 
-def _read_moved(read: Callable[[], NDArray[np.float32]], T: Pose) -> NDArray[np.float32]:
+def _read_transformed(read: Callable[[], NDArray[np.float32]], T: Pose) -> NDArray[np.float32]:
     points: NDArray[np.float32] = read().copy()
     points[:, :3] = transform_points(T, points)
     return points

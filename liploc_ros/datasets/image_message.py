@@ -1,4 +1,4 @@
-"""Images of sensor_msgs/Image and CompressedImage, whichever library made the message."""
+"""Images of sensor_msgs/Image and CompressedImage messages of rclpy or rosbags."""
 
 from typing import Any, NamedTuple, Protocol, TypeGuard
 
@@ -10,7 +10,7 @@ from liploc_ros.views.image_file import ImageError, decode_image
 
 
 class ImageLike(Protocol):
-    """A sensor_msgs/Image of rclpy or of rosbags."""
+    """A sensor_msgs/Image of rclpy or rosbags."""
 
     height: Any
     width: Any
@@ -21,7 +21,7 @@ class ImageLike(Protocol):
 
 
 class CompressedImageLike(Protocol):
-    """A sensor_msgs/CompressedImage of rclpy or of rosbags."""
+    """A sensor_msgs/CompressedImage of rclpy or rosbags."""
 
     format: Any
     data: Any
@@ -33,8 +33,9 @@ class _Encoding(NamedTuple):
     conversion: int | None
 
 
-# A Bayer pattern's name is that of its upper left corner in ROS and of the corner one pixel inwards in OpenCV.
-# Colour order of 8UC3 and 8UC4 is not defined; OpenCV's is what publishes them.
+# Own table: rosbags-image 0.10 ignores `step` (padded rows shear), cannot convert 8UC4 and fails with TypeError.
+# ROS names a Bayer pattern after its first pixels, OpenCV after those one pixel further down and right.
+# The colour order of 8UC3 and 8UC4 is not defined. OpenCV users publish them, so it is BGR.
 ENCODINGS = {
     "rgb8": _Encoding(3, 1, None),
     "bgr8": _Encoding(3, 1, cv2.COLOR_BGR2RGB),
@@ -56,16 +57,17 @@ ENCODINGS = {
     "yuv422_yuy2": _Encoding(2, 1, cv2.COLOR_YUV2RGB_YUY2),
     "yuyv": _Encoding(2, 1, cv2.COLOR_YUV2RGB_YUY2),
 }
-"""The encodings that can be read, as sensor_msgs/image_encodings.hpp names them."""
+"""The supported encodings, named as in sensor_msgs/image_encodings.hpp."""
 
 
 def image_from_message(msg: ImageLike | CompressedImageLike, source: str) -> NDArray[np.uint8]:
-    """Return the image (h, w, 3) uint8 RGB, or (h, w) uint8 where the encoding is grey; ``source`` names the topic.
+    """Return the image as (h, w, 3) uint8 RGB, or (h, w) uint8 for grey encodings.
 
-    Of 16-bit channels the upper 8 bits are kept. A CompressedImage is always RGB.
+    16-bit channels are reduced to their upper 8 bits. A CompressedImage is always RGB. ``source`` names the topic in
+    errors.
 
     Raises:
-        ImageError: an encoding that is not known, or less data than the message says.
+        ImageError: the encoding is not supported, or the message has too little data.
     """
     if is_raw(msg):
         return _image_from_raw(msg, source)
@@ -73,7 +75,7 @@ def image_from_message(msg: ImageLike | CompressedImageLike, source: str) -> NDA
 
 
 def is_raw(msg: ImageLike | CompressedImageLike) -> TypeGuard[ImageLike]:
-    """Say whether this is an Image; a CompressedImage has no encoding."""
+    """Return whether this is an Image; a CompressedImage has no encoding."""
     return hasattr(msg, "encoding")
 
 
@@ -81,7 +83,7 @@ def _image_from_raw(msg: ImageLike, source: str) -> NDArray[np.uint8]:
     encoding = ENCODINGS.get(str(msg.encoding))
     if encoding is None:
         raise ImageError(
-            f"{source}: image encoding {msg.encoding!r} is not known: publish one of {', '.join(ENCODINGS)}"
+            f"{source}: image encoding {msg.encoding!r} is not supported: publish one of {', '.join(ENCODINGS)}"
         )
     pixels = _pixels(msg, encoding, source)
     if encoding.bytes_per_channel == 2:
@@ -90,20 +92,21 @@ def _image_from_raw(msg: ImageLike, source: str) -> NDArray[np.uint8]:
     if encoding.channels == 1:
         pixels = pixels[..., 0]
     if encoding.conversion is None:
-        return np.array(pixels)  # the message may reuse its buffer
+        return np.array(pixels)  # a copy, because the message may reuse its buffer
     try:
         return cv2.cvtColor(pixels, encoding.conversion)  # type: ignore[return-value]
     except cv2.error as error:
         raise ImageError(
-            f"{source}: image of {msg.width} x {msg.height} cannot be {msg.encoding}: mend the driver that publishes it"
+            f"{source}: image of {msg.width} x {msg.height} cannot be decoded as {msg.encoding}: "
+            "fix the driver that publishes it"
         ) from error
 
 
 def _pixels(msg: ImageLike, encoding: _Encoding, source: str) -> NDArray[np.uint8]:
-    """Return the bytes (height, width, channels), with one more axis for 16 bits, without what pads the rows."""
+    """Return the bytes (height, width, channels) without row padding; 16 bits add an axis of two bytes."""
     height, width, step = int(msg.height), int(msg.width), int(msg.step)
     if height <= 0 or width <= 0:
-        raise ImageError(f"{source}: image of {width} x {height} pixels is empty: mend the driver that publishes it")
+        raise ImageError(f"{source}: image of {width} x {height} pixels is empty: fix the driver that publishes it")
     row_bytes = width * encoding.channels * encoding.bytes_per_channel
     step = step or row_bytes
     data = np.frombuffer(msg.data, np.uint8)
@@ -111,7 +114,7 @@ def _pixels(msg: ImageLike, encoding: _Encoding, source: str) -> NDArray[np.uint
     if step < row_bytes or len(data) < needed:
         raise ImageError(
             f"{source}: image is cut off, {len(data)} bytes in rows of {step}, but {width} x {height} pixels of "
-            f"{msg.encoding} are {height * row_bytes}: publish or record it again"
+            f"{msg.encoding} need {height * row_bytes}: publish or record it again"
         )
     rows = np.lib.stride_tricks.as_strided(data, (height, row_bytes), (step, 1), writeable=False)
     shape = (height, width, encoding.channels)

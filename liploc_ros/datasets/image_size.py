@@ -1,4 +1,4 @@
-"""Size of image files, without decoding them where it can be helped."""
+"""The size of image files, without decoding PNG files."""
 
 import struct
 from collections.abc import Iterable
@@ -10,10 +10,10 @@ PNG_HEADER = struct.Struct(">12x4s2I")  # signature and length; then the chunk's
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Return the width and height of an image file; of a PNG by its first bytes alone.
+    """Return the width and height of an image file. Of a PNG file only the header is read.
 
     Raises:
-        ImageError: the file is missing or no image.
+        ImageError: the file is missing or not an image.
     """
     try:
         with path.open("rb") as file:
@@ -29,10 +29,10 @@ def image_size(path: Path) -> tuple[int, int]:
 
 
 def first_image_size(paths: Iterable[Path]) -> tuple[int, int]:
-    """Return the size of the first image that can be read: one damaged image does not lose a whole recording.
+    """Return the size of the first readable image, so that one damaged image does not make a recording unusable.
 
     Raises:
-        ImageError: none can be read; the error is that of the first.
+        ImageError: no image can be read; the error is that of the first image.
     """
     first: ImageError | None = None
     for path in paths:
@@ -40,4 +40,4 @@ def first_image_size(paths: Iterable[Path]) -> tuple[int, int]:
             return image_size(path)
         except ImageError as error:
             first = first or error
-    raise first or ImageError("no image: give at least one")
+    raise first or ImageError("0 images were given: give at least one")

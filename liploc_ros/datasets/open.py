@@ -1,10 +1,10 @@
-"""What kind of recording a path holds, told by its layout."""
+"""Open a recording of any supported kind, detected by its layout."""
 
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 from liploc_ros.datasets.bag.reader import read_bag
-from liploc_ros.datasets.bag.topics import BagTopics, Kind
+from liploc_ros.datasets.bag.topics import BagTopics, DataKind
 from liploc_ros.datasets.drive import DatasetError, Drive
 from liploc_ros.datasets.kitti.kitti_360 import FOLDERS as KITTI_360_FOLDERS
 from liploc_ros.datasets.kitti.kitti_360 import read_kitti_360
@@ -18,43 +18,51 @@ EXPECTED = (
     "folder of a KITTI raw drive (DATE/DRIVE_sync), KITTI odometry sequence (sequences/NN) or KITTI-360 drive "
     "(data_2d_raw/DRIVE_sync)"
 )
-INSIDE = ("*_sync", "sequences/*", "dataset/sequences/*", "data_2d_raw/*_sync", "data_3d_raw/*_sync", "*/*_sync", "*")
-"""Where, inside of a folder that was given by mistake, the recordings may be."""
-FEW = 3
+NESTED_PATTERNS = (
+    "*_sync",
+    "sequences/*",
+    "dataset/sequences/*",
+    "data_2d_raw/*_sync",
+    "data_3d_raw/*_sync",
+    "*/*_sync",
+    "*",
+)
+"""Where recordings can be below a folder that is not a recording itself."""
+MAX_SUGGESTIONS = 3
 
 Reader = Callable[[Path], Drive]
 
 
-def open_drive(path: Path, topics: BagTopics | None = None, *, needs: Collection[Kind] = ()) -> Drive:
-    """Return the drive at a path: a bag (rosbag2 folder, ``.mcap``, ``.db3``), or the folder of a KITTI drive.
+def open_drive(path: Path, topics: BagTopics | None = None, *, needs: Collection[DataKind] = ()) -> Drive:
+    """Return the drive of a bag (rosbag2 folder, ``.mcap``, ``.db3``) or of the folder of a KITTI drive.
 
-    KITTI drives are those of KITTI raw, KITTI odometry and KITTI-360, in their published layouts.
+    Supported are KITTI raw, KITTI odometry and KITTI-360 drives in their published layouts.
 
     Args:
         path: file or folder.
-        topics: which topics of a bag to read; what is left out is found by its type.
-        needs: for a bag, what must be in it; see :func:`liploc_ros.datasets.bag.reader.read_bag`.
+        topics: topics of a bag to read; the others are found by their types.
+        needs: for a bag, the required data; see :func:`liploc_ros.datasets.bag.reader.read_bag`.
 
     Raises:
-        DatasetError: it is missing, damaged or of another kind, or topics are named for what is no bag.
+        DatasetError: the recording is missing, damaged or not supported, or topics are given but it is not a bag.
     """
     path = Path(path)
     if not path.exists():
-        raise DatasetError(f"{path}: no such recording: check the path")
+        raise DatasetError(f"{path}: does not exist: check the path")
     if path.suffix in BAG_SUFFIXES or (path / "metadata.yaml").exists():
         return read_bag(path, topics or BagTopics(), needs=needs)
     kind, read = _reader(path)
     named = (topics or BagTopics()).model_dump(exclude_defaults=True)
     if named:
-        raise DatasetError(f"{path}: a {kind} has no topics: name none for {', '.join(named)}")
+        raise DatasetError(f"{path}: a {kind} has no topics: give none for {', '.join(named)}")
     return read(path)
 
 
 def open_sources(path: Path) -> list[Drive]:
-    """Return what there is to train on at a path: many single frames of KITTI's object benchmark, or one drive.
+    """Return the training data at a path: one drive, or many single frames of KITTI's object benchmark.
 
     Raises:
-        DatasetError: it is missing, damaged or of another kind.
+        DatasetError: the recording is missing, damaged or not supported.
     """
     return read_kitti_object(Path(path)) if _is_object_split(Path(path)) else [open_drive(path)]
 
@@ -68,18 +76,18 @@ def _reader(path: Path) -> tuple[str, Reader]:
         return "KITTI odometry sequence", read_kitti_odometry
     if _is_object_split(path):
         raise DatasetError(
-            f"{path}: single frames of KITTI's object benchmark make no drive: train on them, and give a drive here"
+            f"{path}: single frames of KITTI's object benchmark are not a drive: give a drive, or train on them"
         )
-    raise DatasetError(f"{path}: not a recording that can be read: {_did_you_mean(path) or EXPECTED}")
+    raise DatasetError(f"{path}: not a supported recording: {_suggestion(path) or EXPECTED}")
 
 
-def _did_you_mean(folder: Path) -> str:
+def _suggestion(folder: Path) -> str:
     if not folder.is_dir():
         return ""
-    inside = (path for pattern in INSIDE for path in sorted(folder.glob(pattern)))
-    found = [str(path) for path in inside if _is_recording(path)]
-    more = f" or another of {len(found)}" if len(found) > FEW else ""
-    return f"did you mean {', '.join(found[:FEW])}{more}" if found else ""
+    nested = (path for pattern in NESTED_PATTERNS for path in sorted(folder.glob(pattern)))
+    found = [str(path) for path in nested if _is_recording(path)]
+    more = f" or another of {len(found)} recordings" if len(found) > MAX_SUGGESTIONS else ""
+    return f"did you mean {', '.join(found[:MAX_SUGGESTIONS])}{more}" if found else ""
 
 
 def _is_recording(path: Path) -> bool:
@@ -87,8 +95,8 @@ def _is_recording(path: Path) -> bool:
 
 
 def _is_360_drive(path: Path) -> bool:
-    in_place = path.is_dir() and path.absolute().parent.name in KITTI_360_FOLDERS
-    return in_place or any((path / name).is_dir() for name in ("image_00/data_rect", "image_02/data_rgb"))
+    is_in_layout = path.is_dir() and path.absolute().parent.name in KITTI_360_FOLDERS
+    return is_in_layout or any((path / name).is_dir() for name in ("image_00/data_rect", "image_02/data_rgb"))
 
 
 def _is_raw_drive(path: Path) -> bool:

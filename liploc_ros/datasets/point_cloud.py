@@ -1,4 +1,4 @@
-"""Points of sensor_msgs/PointCloud2, whichever library made the message."""
+"""Points of sensor_msgs/PointCloud2 messages of rclpy or rosbags."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, Protocol
@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from liploc_ros.views.panorama import PointsError
 
-NUMBER_TYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}
-"""numpy type of each constant of sensor_msgs/PointField."""
+FIELD_DTYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}
+"""NumPy dtype of each datatype constant of sensor_msgs/PointField."""
 
 INTENSITY_NAMES = ("intensity", "reflectivity", "reflectance", "i")
 
 
 class PointFieldLike(Protocol):
-    """A sensor_msgs/PointField of any library."""
+    """A sensor_msgs/PointField of rclpy or rosbags."""
 
     name: Any
     offset: Any
@@ -24,7 +24,7 @@ class PointFieldLike(Protocol):
 
 
 class PointCloudLike(Protocol):
-    """A sensor_msgs/PointCloud2 of rclpy or of rosbags."""
+    """A sensor_msgs/PointCloud2 of rclpy or rosbags."""
 
     height: Any
     width: Any
@@ -36,14 +36,14 @@ class PointCloudLike(Protocol):
 
 
 def points_from_cloud2(msg: PointCloudLike, source: str) -> NDArray[np.float32]:
-    """Return (N, 4) float32: x, y, z [m] as they are, NaN included, and intensity 0 to 1; ``source`` names the topic.
+    """Return points (N, 4) float32: x, y, z [m], which may be NaN, and intensity 0 to 1.
 
-    Intensity is the first field called intensity, reflectivity, reflectance or i; 0 where there is none. Bytes are
-    divided by 255. Other numbers stay as they are where all are at most 1; else they are taken for
-    0 to 255, and cut off above.
+    Intensity is the first field named intensity, reflectivity, reflectance or i; without such a field it is 0. Bytes
+    are divided by 255. Other numbers are kept if all are at most 1; otherwise they are divided by 255 and clipped to 1.
+    ``source`` names the topic in errors.
 
     Raises:
-        PointsError: no x, y and z, a field that does not fit its point, or less data than the message says.
+        PointsError: x, y or z is missing, a field lies outside its point, or the message has too little data.
     """
     fields = {str(field.name): field for field in msg.fields}
     missing = [name for name in "xyz" if name not in fields]
@@ -79,15 +79,16 @@ def _point_type(
 ) -> np.dtype[np.void]:
     formats = []
     for field in fields:
-        if int(field.datatype) not in NUMBER_TYPES:
+        if int(field.datatype) not in FIELD_DTYPES:
             raise PointsError(
-                f"{source}: field {field.name} has datatype {field.datatype}: expected 1 to 8 of sensor_msgs/PointField"
+                f"{source}: field {field.name} has datatype {field.datatype}, not 1 to 8 of PointField: "
+                "fix the driver that publishes it"
             )
-        formats.append(np.dtype((">" if is_bigendian else "<") + NUMBER_TYPES[int(field.datatype)]))
+        formats.append(np.dtype((">" if is_bigendian else "<") + FIELD_DTYPES[int(field.datatype)]))
         if int(field.offset) < 0 or int(field.offset) + formats[-1].itemsize > point_step:
             raise PointsError(
                 f"{source}: field {field.name} at byte {field.offset} does not fit in a point_step of {point_step}: "
-                "mend the driver that publishes it"
+                "fix the driver that publishes it"
             )
     return np.dtype(
         {
@@ -100,12 +101,12 @@ def _point_type(
 
 
 def _rows(msg: PointCloudLike, source: str) -> NDArray[np.uint8]:
-    """Return the bytes (height, width * point_step), without what pads the rows."""
+    """Return the bytes (height, width * point_step) without row padding."""
     height, row_bytes, row_step = int(msg.height), int(msg.width) * int(msg.point_step), int(msg.row_step)
     if height == 0 or row_bytes == 0:
         return np.empty((0, int(msg.point_step)), np.uint8)
     if row_step < row_bytes:
-        row_step = row_bytes  # drivers leave it unset, since a single row needs none
+        row_step = row_bytes  # some drivers do not set it, because a single row does not need it
     data = np.frombuffer(msg.data, np.uint8)
     needed = (height - 1) * row_step + row_bytes
     if len(data) < needed:
@@ -118,7 +119,7 @@ def _rows(msg: PointCloudLike, source: str) -> NDArray[np.uint8]:
 
 
 def _normalise(intensity: NDArray[np.float32], *, is_byte: bool) -> None:
-    """Bring intensities to 0..1 in place."""
+    """Scale intensities to 0..1 in place."""
     if is_byte or np.any(intensity > 1, where=np.isfinite(intensity)):
         intensity /= 255
     np.nan_to_num(intensity, copy=False, nan=0.0, posinf=1.0, neginf=0.0)

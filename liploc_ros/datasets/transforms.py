@@ -1,4 +1,4 @@
-"""The rigid tree of a vehicle's frames, as /tf_static tells it."""
+"""The static transforms between the frames of a vehicle, as on /tf_static."""
 
 from collections import deque
 
@@ -9,10 +9,10 @@ from liploc_ros.geometry import Pose, inverse
 
 
 class StaticTransforms:
-    """Transforms between named frames that do not move against each other."""
+    """Transforms between named frames that are fixed to each other."""
 
     def __init__(self) -> None:
-        """Start with no frames."""
+        """Start without frames."""
         self._neighbours: dict[str, dict[str, Pose]] = {}
 
     @property
@@ -21,25 +21,25 @@ class StaticTransforms:
         return sorted(self._neighbours)
 
     def add(self, parent: str, child: str, T_parent_child: Pose) -> None:
-        """Add or replace the transform that takes coordinates in ``child`` to ``parent``."""
+        """Add or replace the transform of coordinates in ``child`` to ``parent``."""
         parent, child = parent.lstrip("/"), child.lstrip("/")
         self._neighbours.setdefault(parent, {})[child] = T_parent_child
         self._neighbours.setdefault(child, {})[parent] = inverse(T_parent_child)
 
     def lookup(self, target: str, source: str) -> Pose:
-        """Return the transform that takes coordinates in ``source`` to ``target``.
+        """Return the transform of coordinates in ``source`` to ``target``.
 
         Raises:
-            DatasetError: no chain of transforms connects the two.
+            DatasetError: no chain of transforms connects the two frames.
         """
         target, source = target.lstrip("/"), source.lstrip("/")
         found = {target: np.eye(4)}
         queue = deque([target])
         while queue and source not in found:
-            here = queue.popleft()
-            for neighbour, T_here_neighbour in self._neighbours.get(here, {}).items():
+            current = queue.popleft()
+            for neighbour, T_current_neighbour in self._neighbours.get(current, {}).items():
                 if neighbour not in found:
-                    found[neighbour] = found[here] @ T_here_neighbour
+                    found[neighbour] = found[current] @ T_current_neighbour
                     queue.append(neighbour)
         if source not in found:
             raise DatasetError(

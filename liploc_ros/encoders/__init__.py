@@ -1,4 +1,4 @@
-"""The two encoders: one protocol, its runtimes, and the model bundle that holds both."""
+"""The camera and the LiDAR encoder: their common interface, the runtimes, and the model bundle that holds both."""
 
 from liploc_ros.encoders.backends import Backend, BackendSettings
 from liploc_ros.encoders.bundle import DEFAULT_BUNDLE, Encoders, ModelBundle

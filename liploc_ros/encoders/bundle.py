@@ -92,6 +92,7 @@ class Encoders:
 
         Raises:
             ModelError: the requested backend cannot run.
+            FileError: the cache of engines cannot be written.
         """
         return self._open("camera")
 
@@ -101,6 +102,7 @@ class Encoders:
 
         Raises:
             ModelError: the requested backend cannot run.
+            FileError: the cache of engines cannot be written.
         """
         return self._open("lidar")
 
@@ -135,7 +137,7 @@ class Encoders:
         return CameraViewer(spec.grid, mounted, heading)
 
     def encode_camera(self, view: CameraView) -> NDArray[np.float32]:
-        """Return features (h, w, D) of a camera view: unit vectors, 0 where the camera sees less than half of a cell.
+        """Return features (h, w, D) of a camera view, 0 where the camera sees less than half of a cell.
 
         A model of whole images gives (1, 1, D).
         """

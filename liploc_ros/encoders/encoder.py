@@ -1,4 +1,4 @@
-"""What every runtime of an encoder offers."""
+"""The interface that every runtime of an encoder implements."""
 
 from typing import Protocol
 
@@ -13,14 +13,17 @@ class ModelError(LiplocError):
 
 
 class Encoder(Protocol):
-    """A fully convolutional encoder: from drawn views to one unit vector per cell."""
+    """A fully convolutional network that turns drawn views into features: one vector per cell."""
 
     @property
     def runtime(self) -> str:
         """Short name of the runtime for logs and diagnostics, for instance ``onnxruntime CPU``."""
 
     def encode(self, views: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return cells (N, D, H / s, W / s), unit length over D, of normalised views (N, 3, H, W); s is the stride."""
+        """Return features (N, D, H / s, W / s) of normalized views (N, 3, H, W); s is the stride of the model.
+
+        Features have unit length over D. Those of a camera may deviate, if a part of their mean was subtracted.
+        """
 
     def close(self) -> None:
-        """Free what the runtime holds; the encoder is not used after that."""
+        """Free what the runtime holds. The encoder must not be used afterwards."""

@@ -1,4 +1,4 @@
-"""From drawn views to the encoders' inputs, and which cells of them say anything."""
+"""The encoders' input arrays, computed from drawn views, and the masks of the cells that contain data."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,17 +9,17 @@ from liploc_ros.views import CameraView, Panorama
 
 
 def camera_input(view: CameraView, spec: InputSpec) -> NDArray[np.float32]:
-    """Return (3, H, W) normalised RGB, 0 where the camera sees nothing."""
+    """Return normalized RGB (3, H, W), 0 outside the camera's field of view."""
     scale = np.float32(1 / 255) / np.array(spec.camera_std, np.float32)
     shift = np.array(spec.camera_mean, np.float32) / np.array(spec.camera_std, np.float32)
-    normalised = (view.image * scale - shift) * view.mask[..., None]
-    return np.ascontiguousarray(normalised.transpose(2, 0, 1), dtype=np.float32)
+    normalized = (view.image * scale - shift) * view.mask[..., None]
+    return np.ascontiguousarray(normalized.transpose(2, 0, 1), dtype=np.float32)
 
 
 def lidar_input(panorama: Panorama, grid: ViewGrid, spec: InputSpec) -> NDArray[np.float32]:
-    """Return (3, H, W) the channels that the bundle names, scaled.
+    """Return the scaled channels (3, H, W) of a panorama that the bundle names.
 
-    Log range is 0 at ``grid.near`` and 1 at ``grid.far``, range 0 at the LiDAR and 1 at ``grid.far``.
+    ``log_range`` is 0 at ``grid.near`` and 1 at ``grid.far``. ``range`` is 0 at the LiDAR and 1 at ``grid.far``.
     """
     channels = np.stack([_channel(name, panorama, grid, spec) for name in spec.lidar_channels])
     scale, shift = np.array(spec.lidar_scale, np.float32), np.array(spec.lidar_shift, np.float32)
@@ -27,21 +27,38 @@ def lidar_input(panorama: Panorama, grid: ViewGrid, spec: InputSpec) -> NDArray[
 
 
 def panorama_input(panorama: Panorama, spec: ModelSpec) -> NDArray[np.float32]:
-    """Return (3, H, W + 2 margins) a whole panorama, repeated at both ends, so that it is closed all round."""
+    """Return the channels (3, H, W + 2 margins) of a panorama.
+
+    Columns are repeated at both ends, because the panorama wraps around 360 degrees.
+    """
     margin = spec.inputs.panorama_margin
     return np.pad(lidar_input(panorama, spec.grid, spec.inputs), ((0, 0), (0, 0), (margin, margin)), mode="wrap")
 
 
-def heading_inputs(around: NDArray[np.float32], spec: ModelSpec, headings: NDArray[np.integer]) -> NDArray[np.float32]:
-    """Return (N, 3, H, W) what is seen along some headings; each begins ``stride`` columns after the one before.
+def heading_inputs(
+    panorama_channels: NDArray[np.float32], spec: ModelSpec, headings: NDArray[np.integer]
+) -> NDArray[np.float32]:
+    """Return (N, 3, H, W): the windows of a panorama that are seen along some headings.
+
+    The window of each heading begins ``stride`` columns after that of the previous heading.
 
     Args:
-        around: (3, H, W) the input of a whole panorama.
-        spec: of a model for whole images.
-        headings: (N,) numbers of headings.
+        panorama_channels: (3, H, W) the input of a whole panorama.
+        spec: of a model of whole images.
+        headings: (N,) indices of headings.
     """
-    columns = (headings[:, None] * spec.stride + np.arange(spec.grid.width)) % around.shape[2]
-    return np.ascontiguousarray(around[:, :, columns].transpose(2, 0, 1, 3))
+    columns = (headings[:, None] * spec.stride + np.arange(spec.grid.width)) % panorama_channels.shape[2]
+    return np.ascontiguousarray(panorama_channels[:, :, columns].transpose(2, 0, 1, 3))
+
+
+def camera_cell_mask(mask: NDArray[np.bool_], stride: int) -> NDArray[np.bool_]:
+    """Return (H / s, W / s): the cells of which the camera sees at least half."""
+    return np.asarray(_pixels_of_cells(mask, stride).mean(axis=(1, 3)) >= 0.5)
+
+
+def lidar_cell_mask(mask: NDArray[np.bool_], stride: int) -> NDArray[np.bool_]:
+    """Return (H / s, W / s): the cells with at least one LiDAR return."""
+    return np.asarray(_pixels_of_cells(mask, stride).any(axis=(1, 3)))
 
 
 def _channel(name: LidarChannel, panorama: Panorama, grid: ViewGrid, spec: InputSpec) -> NDArray[np.float32]:
@@ -56,16 +73,7 @@ def _channel(name: LidarChannel, panorama: Panorama, grid: ViewGrid, spec: Input
     return np.asarray(np.where(mask, log_range, spec.lidar_empty), dtype=np.float32)
 
 
-def camera_cell_mask(mask: NDArray[np.bool_], stride: int) -> NDArray[np.bool_]:
-    """Return (H / s, W / s): cells of which the camera sees at least half."""
-    return np.asarray(_cells(mask, stride).mean(axis=(1, 3)) >= 0.5)
-
-
-def lidar_cell_mask(mask: NDArray[np.bool_], stride: int) -> NDArray[np.bool_]:
-    """Return (H / s, W / s): cells with at least one return."""
-    return np.asarray(_cells(mask, stride).any(axis=(1, 3)))
-
-
-def _cells(mask: NDArray[np.bool_], stride: int) -> NDArray[np.bool_]:
+def _pixels_of_cells(mask: NDArray[np.bool_], stride: int) -> NDArray[np.bool_]:
+    """Return (H / s, s, W / s, s): the pixels by row and column of their cell."""
     height, width = mask.shape
     return mask.reshape(height // stride, stride, width // stride, stride)

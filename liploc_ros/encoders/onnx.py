@@ -1,4 +1,4 @@
-"""Encoders through ONNX Runtime: on the CPU, and on a GPU where onnxruntime-gpu is installed."""
+"""Encoders in ONNX Runtime, on the CPU or, with onnxruntime-gpu, on a GPU."""
 
 from pathlib import Path
 from typing import Literal
@@ -21,15 +21,15 @@ class OnnxEncoder:
 
         Args:
             path: ONNX file with one input (N, 3, H, W) and one output (N, D, H / s, W / s).
-            threads: of the runtime; 0 takes one for each core.
+            threads: of the runtime; 0 takes one per core.
             device: where it runs.
 
         Raises:
-            ModelError: the file is missing or is no ONNX model, or the device cannot be used.
+            ModelError: the file is missing or is not an ONNX model, or the device cannot be used.
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        # Spinning threads would keep a core of the vehicle busy between two images.
+        # Threads that spin would keep a core of the vehicle busy between two images.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
         provider = PROVIDERS[device]
@@ -37,10 +37,11 @@ class OnnxEncoder:
             raise ModelError(f"onnxruntime {onnxruntime.__version__} has no {provider}: pip install onnxruntime-gpu")
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=[provider])
-        except Exception as error:  # ONNX Runtime's own exceptions share no public base class
+        except Exception as error:  # ONNX Runtime's exceptions share no public base class
             reason = str(error).splitlines()[0]
             raise ModelError(f"{path}: not a model that ONNX Runtime can load ({reason}): export it again") from error
-        if provider not in self._session.get_providers():  # it falls back to the CPU without an error
+        # Where the provider cannot be loaded, ONNX Runtime uses the CPU without an error.
+        if provider not in self._session.get_providers():
             raise ModelError(f"onnxruntime's {provider} does not work here: check the driver, CUDA and cuDNN")
         self.runtime = f"onnxruntime {device.upper()}"
         self._input = self._session.get_inputs()[0].name
@@ -50,4 +51,4 @@ class OnnxEncoder:
         return np.asarray(self._session.run(None, {self._input: views})[0], dtype=np.float32)
 
     def close(self) -> None:
-        """Leave everything to the garbage collector, which frees a session with its last reference."""
+        """Do nothing: a session is freed with the last reference to it."""

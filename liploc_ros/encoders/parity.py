@@ -1,15 +1,18 @@
-"""Whether two runtimes of one encoder agree."""
+"""Comparison of two runtimes of the same encoder."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.encoders.encoder import Encoder, ModelError
 
-MIN_COSINE = 0.999
+PARITY_THRESHOLD = 0.999  # minimum cosine between corresponding features
 
 
 def min_cosine(features: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
-    """Return the least cosine of two corresponding cells of (N, D, h, w); -1 if one is not finite or zero."""
+    """Return the minimum cosine between corresponding features of (N, D, h, w).
+
+    It is -1 if a feature is zero or not finite.
+    """
     lengths = np.linalg.norm(features, axis=1) * np.linalg.norm(reference, axis=1)
     with np.errstate(invalid="ignore", divide="ignore"):
         cosine = (features * reference).sum(axis=1) / lengths
@@ -17,21 +20,21 @@ def min_cosine(features: NDArray[np.float32], reference: NDArray[np.float32]) ->
 
 
 def check_parity(encoder: Encoder, reference: Encoder, views: NDArray[np.float32]) -> float:
-    """Return the least cosine of the cells that both give for views (N, 3, H, W).
+    """Return the minimum cosine between the features of two encoders for views (N, 3, H, W).
 
     Raises:
-        ModelError: it is below 0.999, or the shapes differ.
+        ModelError: it is below :data:`PARITY_THRESHOLD`, or the shapes of the features differ.
     """
     features, expected = encoder.encode(views), reference.encode(views)
     if features.shape != expected.shape:
         raise ModelError(
-            f"{encoder.runtime}: cells of shape {features.shape}, {reference.runtime} gives {expected.shape}: "
-            "clean the cache (liploc engine clean --all), or take backend onnx"
+            f"{encoder.runtime}: features of shape {features.shape}, but {reference.runtime} gives {expected.shape}: "
+            "clear the cache (liploc engine clean --all), or use backend onnx"
         )
     cosine = min_cosine(features, expected)
-    if not cosine >= MIN_COSINE:
+    if not cosine >= PARITY_THRESHOLD:
         raise ModelError(
-            f"{encoder.runtime}: least cosine with {reference.runtime} on real views is {cosine:.5f}, below "
-            f"{MIN_COSINE}: take precision fp32 or backend onnx"
+            f"{encoder.runtime}: minimum cosine with {reference.runtime} on the parity views is {cosine:.5f}, below "
+            f"{PARITY_THRESHOLD}: use precision fp32 or backend onnx"
         )
     return cosine

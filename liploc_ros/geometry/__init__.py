@@ -1,4 +1,4 @@
-"""Poses, cameras and the angular grid that camera and LiDAR views share."""
+"""Poses, camera models and the angular grid shared by camera and LiDAR views."""
 
 from liploc_ros.geometry.cameras import (
     Camera,

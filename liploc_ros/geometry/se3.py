@@ -1,6 +1,6 @@
-"""Rigid transforms as 4 x 4 arrays: metres, radians, axes after REP-103 (x forward, y left, z up).
+"""Rigid transforms as 4 x 4 arrays in metres and radians, with REP-103 axes (x forward, y left, z up).
 
-``T_a_b`` takes coordinates in frame b to frame a, so ``T_a_c = T_a_b @ T_b_c``.
+``T_a_b`` transforms coordinates of frame b to frame a, so ``T_a_c = T_a_b @ T_b_c``.
 """
 
 from typing import TypeAlias
@@ -16,10 +16,10 @@ IDENTITY_QUATERNION = (0.0, 0.0, 0.0, 1.0)
 
 
 def pose_from(translation: ArrayLike, quaternion_xyzw: ArrayLike = IDENTITY_QUATERNION) -> Pose:
-    """Return the (4, 4) pose with this (3,) translation [m] and this (4,) quaternion (x, y, z, w).
+    """Return the (4, 4) pose of a translation (3,) [m] and a quaternion (4,) in the order x, y, z, w.
 
     Raises:
-        ValueError: the quaternion has no length.
+        ValueError: the quaternion has zero norm.
     """
     T = np.eye(4)
     T[:3, :3] = Rotation.from_quat(np.asarray(quaternion_xyzw, dtype=np.float64)).as_matrix()
@@ -28,13 +28,13 @@ def pose_from(translation: ArrayLike, quaternion_xyzw: ArrayLike = IDENTITY_QUAT
 
 
 def pose_from_yaw(x: float, y: float, z: float, yaw: float) -> Pose:
-    """Return the level pose at (x, y, z) [m] that looks along yaw [rad], left positive."""
+    """Return the (4, 4) pose at (x, y, z) [m] with heading yaw [rad], left positive, and no roll or pitch."""
     cos, sin = np.cos(yaw), np.sin(yaw)
     return np.array([[cos, -sin, 0.0, x], [sin, cos, 0.0, y], [0.0, 0.0, 1.0, z], [0.0, 0.0, 0.0, 1.0]])
 
 
 def inverse(T: Pose) -> Pose:
-    """Return the inverse of rigid transforms (..., 4, 4), exact for a rotation that is exact."""
+    """Return the inverse of rigid transforms (..., 4, 4). The rotation is transposed, so no accuracy is lost."""
     result = np.zeros_like(T)
     R_t: NDArray[np.float64] = np.swapaxes(T[..., :3, :3], -1, -2)
     result[..., :3, :3] = R_t
@@ -44,28 +44,28 @@ def inverse(T: Pose) -> Pose:
 
 
 def transform_points(T: Pose, points: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return points (N, 3) [m] of T's right frame in its left frame, as float32.
+    """Return the points (N, 3) [m] transformed by T, as float32; further columns are dropped.
 
-    The product is formed in float32: relative poses of a vehicle's surroundings fit it to a millimetre.
+    The product is computed in float32. Distances around a vehicle are then accurate to a millimetre.
     """
     R, t = T[:3, :3].astype(np.float32), T[:3, 3].astype(np.float32)
-    # One contiguous row a coordinate: a product with (N, 3) rows out of (N, 4) would not use BLAS.
+    # One contiguous row per coordinate: NumPy does not use BLAS for (N, 3) slices of (N, 4).
     columns = np.ascontiguousarray(points[:, :3].T, dtype=np.float32)
     return np.asarray((R @ columns + t[:, None]).T)
 
 
 def yaw_of(T: Pose) -> float:
-    """Return the heading of T's x axis about the left frame's z axis [rad], left positive."""
+    """Return the heading [rad] of the x axis of the child frame in the parent frame, left positive."""
     return float(np.arctan2(T[1, 0], T[0, 0]))
 
 
 def quaternion_of(T: Pose) -> NDArray[np.float64]:
-    """Return the rotation as a (4,) unit quaternion (x, y, z, w)."""
+    """Return the rotation as a unit quaternion (4,) in the order x, y, z, w."""
     return np.asarray(Rotation.from_matrix(T[:3, :3]).as_quat(), dtype=np.float64)
 
 
 def interpolate(T_start: Pose, T_end: Pose, fraction: float) -> Pose:
-    """Return the pose at ``fraction`` (0 to 1) of the way: linear in position, slerp in rotation."""
+    """Return the pose at ``fraction`` (0 to 1) between two poses: linear in position, slerp in rotation."""
     rotations = Rotation.from_matrix(np.stack([T_start[:3, :3], T_end[:3, :3]]))
     T = np.eye(4)
     T[:3, :3] = Slerp([0.0, 1.0], rotations)(fraction).as_matrix()

@@ -1,4 +1,4 @@
-"""The angular grid on which camera images and LiDAR scans are drawn."""
+"""The angular grid to which camera images and LiDAR scans are resampled."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,11 +8,11 @@ from liploc_ros.schema import FrozenModel
 
 
 class ViewGrid(FrozenModel):
-    """Azimuth x elevation grid: pixel (u, v) of a camera view and of a LiDAR view look along one ray.
+    """Azimuth x elevation grid. Pixel (u, v) of a camera view and of a LiDAR view correspond to the same ray.
 
-    The grid's frame has REP-103 axes (x forward, y left, z up). Column 0 is the leftmost azimuth, row 0 the highest
-    elevation. A panorama has the same rows and pixel pitch over 360 degrees; its column 0 looks backwards
-    (azimuth +180 degrees) and its middle forwards.
+    The frame of the grid has REP-103 axes (x forward, y left, z up). Column 0 is the leftmost azimuth, row 0 the
+    highest elevation. A panorama has the same rows and the same pixel pitch over 360 degrees. Its column 0 looks
+    backward (azimuth +180 degrees), its middle column forward.
     """
 
     azimuth_deg: float = Field(80.0, gt=0, le=360, description="width of a view [degrees]")
@@ -22,20 +22,24 @@ class ViewGrid(FrozenModel):
     height: int = Field(64, gt=0, description="rows of a view")
     near: float = Field(1.5, gt=0, description="points closer than this are dropped [m]")
     far: float = Field(80.0, gt=0, description="points farther than this are dropped [m]")
-    fill_rows: int = Field(2, ge=0, le=8, description="rows above from which a row without a return takes one")
+    fill_rows: int = Field(2, ge=0, le=8, description="an empty pixel is filled from up to this many rows above it")
 
     @model_validator(mode="after")
     def _is_consistent(self) -> "ViewGrid":
         if self.down_deg >= self.up_deg or self.near >= self.far:
-            raise ValueError("down_deg must be below up_deg, and near below far")
+            raise ValueError(
+                f"down_deg {self.down_deg} must be below up_deg {self.up_deg}, near {self.near} below far {self.far}"
+            )
         columns = 360 * self.width / self.azimuth_deg
         if abs(columns - round(columns)) > 1e-9:
-            raise ValueError(f"360 degrees are {columns:.3f} columns: choose azimuth_deg and width so that it is whole")
+            raise ValueError(
+                f"360 degrees are {columns:.3f} columns: choose azimuth_deg and width so that it is a whole number"
+            )
         return self
 
     @property
     def panorama_width(self) -> int:
-        """Columns of 360 degrees."""
+        """Number of columns over 360 degrees."""
         return round(360 * self.width / self.azimuth_deg)
 
     @property
@@ -49,13 +53,13 @@ class ViewGrid(FrozenModel):
         return float(np.deg2rad(self.up_deg - self.down_deg) / self.height)
 
     def rays(self) -> NDArray[np.float64]:
-        """Return the (height, width, 3) unit rays through the pixel centres, in the grid's frame."""
+        """Return the unit rays (height, width, 3) through the pixel centres, in the frame of the grid."""
         azimuth = np.deg2rad(self.azimuth_deg) / 2 - (np.arange(self.width) + 0.5) * self.column_pitch
         elevation = np.deg2rad(self.up_deg) - (np.arange(self.height) + 0.5) * self.row_pitch
         a, e = np.meshgrid(azimuth, elevation)
         return np.stack([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)], axis=-1)
 
     def columns_facing(self, yaw: float) -> NDArray[np.intp]:
-        """Return the (width,) columns of a panorama that are seen when looking along yaw [rad], left positive."""
+        """Return the panorama columns (width,) of the view with heading yaw [rad], left positive."""
         first = round((np.pi - yaw) / self.column_pitch) - self.width // 2
         return (np.arange(self.width) + first) % self.panorama_width

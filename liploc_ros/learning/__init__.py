@@ -1,1 +1,1 @@
-"""Training of the encoders. The only part that needs torch: ``pip install liploc_ros[train]``."""
+"""Training of the encoders. This is the only package that needs torch: ``pip install liploc_ros[train]``."""

@@ -1,4 +1,4 @@
-"""What a new model's similarities mean, from a drive that was not trained on."""
+"""The confidence model of a new bundle, fitted on a drive that was not trained on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,56 +14,58 @@ from liploc_ros.localization.calibration.outcomes import summarize
 from liploc_ros.localization.calibration.samples import SAMPLES_FILE, save_samples
 from liploc_ros.localization.calibration.storage import read_confidence_model
 
-UNCALIBRATED = ConfidenceModel(
-    min_score=0.5, min_margin=0.1, temperature=0.03, source="not calibrated: no drive was held out"
-)
+UNFITTED = ConfidenceModel(min_score=0.5, min_margin=0.1, temperature=0.03, source="not fitted: no drive was held out")
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """What a held-out drive showed.
+class HeldOutResult:
+    """The result on a held-out drive.
 
     Attributes:
-        confidence_model: fitted to it.
-        summary: recall and what acceptance lets through, in words.
+        confidence_model: fitted to the drive.
+        summary: recall and the effect of the confidence model, as text.
     """
 
     confidence_model: ConfidenceModel
     summary: str
 
 
-def calibrate_on(held_out: Drive, strangers: Sequence[Drive], bundle: ModelBundle, folder: Path) -> HeldOut:
-    """Return a bundle's calibration, and keep the trials it was fitted to in ``folder``.
+def fit_on_held_out(held_out: Drive, other_places: Sequence[Drive], bundle: ModelBundle, folder: Path) -> HeldOutResult:
+    """Return the confidence model of a bundle, and save the samples to which it was fitted in ``folder``.
 
-    A drive on which too little is found, or that is too short, calibrates nothing: the trained model is not lost for
-    it, and its acceptance says why.
+    If the drive is too short, or too few images are localized, nothing is fitted: the bundle keeps its confidence
+    model, and the reason becomes its source. The trained model is not lost in this case.
 
     Args:
         held_out: drive that was not trained on.
-        strangers: recordings of other places, such as those that were trained on.
+        other_places: recordings of other places, such as the training drives.
         bundle: the model.
-        folder: for trials.npz.
+        folder: for the samples.
 
     Raises:
-        LiplocError: an image or scan cannot be read, or the trials cannot be written.
+        LiplocError: an image or scan cannot be read, or the samples cannot be written.
     """
     options = EvaluationOptions()
     try:
-        trials = gather_samples(held_out, strangers, bundle, options, progress=True)
-        save_samples(folder / SAMPLES_FILE, trials, options.place_spacing)
-        confidence_model = fit_confidence_model(trials, options.place_spacing, describe_samples(held_out.name, trials))
+        samples = gather_samples(held_out, other_places, bundle, options, progress=True)
+        save_samples(folder / SAMPLES_FILE, samples, options.place_spacing)
+        confidence_model = fit_confidence_model(
+            samples, options.place_spacing, describe_samples(held_out.name, samples)
+        )
     except (EvaluationError, CalibrationError) as error:
-        why = f"not calibrated on {held_out.name}: {str(error).removeprefix(f'{held_out.source}: ')}"
-        return HeldOut(bundle.spec.confidence_model.model_copy(update={"source": why}), why)
-    said = summarize(trials, confidence_model, options.place_spacing)
-    return HeldOut(confidence_model, f"held out: {said} (fitted to these same images: no independent measure)")
+        reason = f"not fitted on {held_out.name}: {str(error).removeprefix(f'{held_out.source}: ')}"
+        return HeldOutResult(bundle.spec.confidence_model.model_copy(update={"source": reason}), reason)
+    result = summarize(samples, confidence_model, options.place_spacing)
+    return HeldOutResult(
+        confidence_model, f"held out: {result} (fitted to the same images, so not an independent measurement)"
+    )
 
 
 def confidence_model_at(path: Path | None) -> ConfidenceModel:
-    """Return the calibration of a bundle, map or .json; that of a model which has none, when left out.
+    """Return the confidence model of a bundle, map or .json file; ``UNFITTED`` without a path or for a map without one.
 
     Raises:
-        LiplocError: there is none that can be read.
+        LiplocError: the file or folder cannot be read.
     """
-    found = None if path is None else read_confidence_model(path)
-    return UNCALIBRATED if found is None else found
+    stored = None if path is None else read_confidence_model(path)
+    return UNFITTED if stored is None else stored

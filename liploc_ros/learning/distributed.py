@@ -1,4 +1,4 @@
-"""Training by several processes (``torchrun``), with the results of one."""
+"""Training in several processes (``torchrun``) with the same results as in one process."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Processes:
-    """Which of how many processes this one is, and the device that it computes on."""
+    """The rank of this process, the number of processes, and the device of this process."""
 
     rank: int = 0
     size: int = 1
@@ -24,7 +24,7 @@ class Processes:
     @classmethod
     @contextmanager
     def joined(cls) -> Iterator["Processes"]:
-        """Join the processes that ``torchrun`` started, by NCCL on GPUs and by gloo on CPUs; without it, be alone."""
+        """Join the process group of ``torchrun``: NCCL on GPUs, gloo on CPUs. Without torchrun, this is one process."""
         size, gpu = int(os.environ.get("WORLD_SIZE", 1)), torch.cuda.is_available()
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if gpu else CPU
         if gpu:
@@ -43,13 +43,13 @@ class Processes:
         """Whether this is the process that writes files and shows progress."""
         return self.rank == 0
 
-    def part(self, whole: int) -> slice:
-        """Return which of so many things, divided among all, are this process's."""
-        each = whole // self.size
+    def own_slice(self, count: int) -> slice:
+        """Return the indices of this process when ``count`` items are divided equally."""
+        each = count // self.size
         return slice(self.rank * each, (self.rank + 1) * each)
 
     def gather(self, part: torch.Tensor) -> torch.Tensor:
-        """Return the parts of all processes in their order, as a constant."""
+        """Concatenate the tensors of all processes in the order of ranks, without gradients."""
         part = part.detach().contiguous()
         if self.size == 1:
             return part
@@ -58,7 +58,7 @@ class Processes:
         return torch.cat(parts)
 
     def sum_gradients(self, parameters: Iterable[nn.Parameter], average: bool = False) -> None:
-        """Add up all processes' gradients, in one message; with ``average``, take their mean."""
+        """Sum the gradients of all processes in one message; with ``average``, take their mean."""
         gradients = [p.grad for p in parameters if p.grad is not None]
         if self.size == 1 or not gradients:
             return
@@ -67,20 +67,20 @@ class Processes:
         for gradient, total in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(total.view_as(gradient) / (self.size if average else 1))
 
-    def take_from_first(self, module: nn.Module) -> None:
-        """Give every process the first one's weights."""
+    def broadcast(self, module: nn.Module) -> None:
+        """Copy the weights of the first process to all others."""
         if self.size > 1:
             for tensor in module.state_dict().values():
                 dist.broadcast(tensor, 0)
 
     def wait(self) -> None:
-        """Wait until all processes are here."""
+        """Wait until all processes have reached this call."""
         if self.size > 1:
             dist.barrier()
 
 
-class _Total(torch.autograd.Function):
-    """The sum of a tensor over all processes; its gradient is the sum of theirs."""
+class _AllReduceSum(torch.autograd.Function):
+    """The sum of a tensor over all processes; the gradient is the sum of their gradients."""
 
     @staticmethod
     def forward(context: Any, part: torch.Tensor) -> torch.Tensor:
@@ -95,10 +95,11 @@ class _Total(torch.autograd.Function):
         return total
 
 
-class JoinedBatchNorm(nn.BatchNorm2d):
-    """Batch normalisation by the moments of all processes' equal parts; torch's own needs GPUs.
+class SyncBatchNorm2d(nn.BatchNorm2d):
+    """Batch normalization with the statistics of all processes, whose parts have equal sizes.
 
-    It has the parameters of the layer that it replaces, and the activation of timm's layers that have one.
+    torch's SyncBatchNorm works on GPUs only. This layer has the parameters of the layer that it replaces, and the
+    activation of timm's layers that include one.
     """
 
     def __init__(self, norm: nn.BatchNorm2d) -> None:
@@ -110,31 +111,31 @@ class JoinedBatchNorm(nn.BatchNorm2d):
         self.train(norm.training)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Normalise (B, C, H, W)."""
+        """Normalize (B, C, H, W)."""
         if not self.training:
             return self.act(self.drop(super().forward(x)))
         parts = dist.get_world_size()
         values = x.float()
-        mean = _total(values.mean((0, 2, 3))) / parts
-        centred = values - mean[:, None, None]
-        variance = _total(centred.square().mean((0, 2, 3))) / parts
+        mean = _all_reduce_sum(values.mean((0, 2, 3))) / parts
+        centered = values - mean[:, None, None]
+        variance = _all_reduce_sum(centered.square().mean((0, 2, 3))) / parts
         with torch.no_grad():
             count = parts * x.numel() / x.shape[1]
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * (count / max(count - 1, 1)), self.momentum)
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        normalised = centred * scale[:, None, None] + self.bias[:, None, None]
-        return self.act(self.drop(normalised.to(x.dtype)))
+        normalized = centered * scale[:, None, None] + self.bias[:, None, None]
+        return self.act(self.drop(normalized.to(x.dtype)))
 
 
-def _total(part: torch.Tensor) -> torch.Tensor:
-    total: torch.Tensor = _Total.apply(part)
-    return total
-
-
-def join_batch_norms(module: nn.Module) -> None:
-    """Replace, in place, every batch normalisation by one over all processes."""
+def convert_batch_norms(module: nn.Module) -> None:
+    """Replace, in place, every batch normalization by one over all processes."""
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.BatchNorm2d):
-                setattr(parent, name, JoinedBatchNorm(child))
+                setattr(parent, name, SyncBatchNorm2d(child))
+
+
+def _all_reduce_sum(part: torch.Tensor) -> torch.Tensor:
+    total: torch.Tensor = _AllReduceSum.apply(part)
+    return total

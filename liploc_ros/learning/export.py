@@ -1,7 +1,6 @@
-"""From trained encoders to a model bundle: two ONNX files and model.json, checked against torch."""
+"""From trained encoders to a model bundle: two ONNX files and model.json, compared with torch."""
 
 import copy
-import hashlib
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ from liploc_ros.encoders import ModelError, ModelSpec
 from liploc_ros.encoders.bundle import CAMERA_FILE, LIDAR_FILE, SPEC_FILE
 from liploc_ros.encoders.onnx import OnnxEncoder
 from liploc_ros.encoders.spec import ConfidenceModel, TrainingSpec
-from liploc_ros.files import check_replaceable, replace_folder
+from liploc_ros.files import check_replaceable, replace_folder, sha256_of, write_file
 from liploc_ros.learning.method import InputSize, Method
 
 MIN_COSINE = 0.9999
@@ -32,48 +31,48 @@ def export(
     confidence_model: ConfidenceModel,
     documents: Mapping[str, str] | None = None,
 ) -> ModelSpec:
-    """Write a bundle; it takes the folder's place only when it is whole and agrees with torch.
+    """Write a bundle. It replaces the folder only if it is complete and agrees with torch.
 
     Args:
         method: of the model.
         model: the trained encoders, on the CPU.
         folder: of the bundle.
         name: of the model.
-        training: what it was trained on.
-        confidence_model: when its answers count.
-        documents: further files, by name.
+        training: the data and settings of the training.
+        confidence_model: stored in the bundle.
+        documents: contents of further files, by name.
 
     Raises:
-        ModelError: an ONNX file gives other cells than torch.
-        MapError: the folder is something else, or cannot be written.
+        ModelError: the features of an ONNX file differ from those of torch.
+        FileError: the folder is not a bundle, or cannot be written.
     """
     check_replaceable(folder, SPEC_FILE)
     fields = method.spec()
-    with replace_folder(folder) as draft:
+    with replace_folder(folder) as new:
         for file, part in ((CAMERA_FILE, "camera"), (LIDAR_FILE, "lidar")):
-            export_onnx(model[part].eval(), method.input_sizes()[part], draft / file)
-        files = {f: hashlib.sha256((draft / f).read_bytes()).hexdigest() for f in (CAMERA_FILE, LIDAR_FILE)}
+            export_onnx(model[part].eval(), method.input_sizes()[part], new / file)
+        files = {file: sha256_of(new / file) for file in (CAMERA_FILE, LIDAR_FILE)}
         spec = ModelSpec(name=name, confidence_model=confidence_model, training=training, files=files, **fields)
-        (draft / SPEC_FILE).write_text(spec.model_dump_json(indent=2) + "\n")
-        (draft / "LICENSE.txt").write_text(spec.licence + "\n")
-        for file_name, text in (documents or {}).items():
-            (draft / file_name).write_text(text)
+        write_file(new / SPEC_FILE, spec.model_dump_json(indent=2) + "\n")
+        write_file(new / "LICENSE.txt", spec.licence + "\n")
+        for file, text in (documents or {}).items():
+            write_file(new / file, text)
     return spec
 
 
 def export_onnx(encoder: nn.Module, size: InputSize, path: Path) -> None:
-    """Write one encoder with free batch size and, if it takes any, free width, and compare it with torch.
+    """Write one encoder with a free batch size and, if it accepts any width, a free width. Compare it with torch.
 
     Raises:
-        ModelError: the least cosine of two cells is below 0.9999.
+        ModelError: the minimum cosine between the features of ONNX Runtime and of torch is below 0.9999.
     """
     example = torch.randn(2, 3, size.height, size.width, generator=torch.Generator().manual_seed(0))
-    free = {"views": {0: "batch"}, "cells": {0: "batch"}}
+    free_axes = {"views": {0: "batch"}, "cells": {0: "batch"}}
     if size.free_width:
-        free["views"][3], free["cells"][3] = "width", "width_cells"
+        free_axes["views"][3], free_axes["cells"][3] = "width", "width_cells"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # The tracing exporter: a third of a second, against minutes for the newer one with a free width.
+        # The tracing exporter takes a third of a second; with a free width, the newer exporter takes minutes.
         torch.onnx.export(
             with_fixed_padding(encoder),
             (example[:1],),
@@ -82,7 +81,7 @@ def export_onnx(encoder: nn.Module, size: InputSize, path: Path) -> None:
             opset_version=OPSET,
             input_names=["views"],
             output_names=["cells"],
-            dynamic_axes=free,
+            dynamic_axes=free_axes,
         )
     for views in (example, example[..., : size.width // 2] if size.free_width else example[:1]):
         with torch.inference_mode():
@@ -90,14 +89,15 @@ def export_onnx(encoder: nn.Module, size: InputSize, path: Path) -> None:
         actual = torch.from_numpy(OnnxEncoder(path).encode(views.numpy()))
         cosine = float(F.cosine_similarity(actual, expected, dim=1).min())
         if not cosine >= MIN_COSINE:
-            raise ModelError(f"{path}: least cosine with torch is {cosine:.5f}, below {MIN_COSINE}: report this")
+            raise ModelError(f"{path}: minimum cosine with torch is {cosine:.5f}, below {MIN_COSINE}: report this bug")
 
 
 def with_fixed_padding(encoder: nn.Module) -> nn.Module:
-    """Return a copy in which TensorFlow's "same" padding, computed from each input's size, is a constant.
+    """Return a copy in which TensorFlow's "same" padding, computed from the size of each input, is constant.
 
-    Sizes are multiples of the stride, hence even wherever a convolution of stride 2 meets them: the padding is always
-    the same. As a constant it becomes part of the convolution in the runtime, instead of a copy of the whole input.
+    Input sizes are multiples of the stride, so the input of each convolution with stride 2 has an even size, and its
+    padding is always the same. ONNX Runtime merges a constant padding into the convolution instead of copying the whole
+    input.
     """
     fixed = copy.deepcopy(encoder).to(memory_format=torch.contiguous_format)
     for parent in list(fixed.modules()):
@@ -109,7 +109,7 @@ def with_fixed_padding(encoder: nn.Module) -> nn.Module:
 
 def _padded(convolution: nn.Conv2d) -> nn.Sequential:
     total = [k - s for k, s in zip(convolution.kernel_size, convolution.stride, strict=True)]
-    above, left = total[0] // 2, total[1] // 2
+    top, left = total[0] // 2, total[1] // 2
     plain = nn.Conv2d(
         convolution.in_channels,
         convolution.out_channels,
@@ -119,4 +119,4 @@ def _padded(convolution: nn.Conv2d) -> nn.Sequential:
         bias=convolution.bias is not None,
     )
     plain.load_state_dict(convolution.state_dict())
-    return nn.Sequential(nn.ZeroPad2d((left, total[1] - left, above, total[0] - above)), plain)
+    return nn.Sequential(nn.ZeroPad2d((left, total[1] - left, top, total[0] - top)), plain)

@@ -1,4 +1,4 @@
-"""Gradients of a contrastive loss over a batch that is encoded in parts, here and in other processes."""
+"""Gradients of a contrastive loss over a batch that is encoded in parts and in several processes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -21,27 +21,28 @@ def add_gradients(
     precision: torch.dtype = torch.float32,
     factor: float = 1.0,
 ) -> torch.Tensor:
-    """Add the gradients of the loss over all processes' batches to the model's, and return that loss.
+    """Add the gradients of the loss over the batches of all processes to the model's gradients; return the loss.
 
-    Every pair is every other's negative, however the batch is divided. The outputs of all parts are gathered as
-    constants, each process takes the gradient of the whole loss at its own outputs, and carries it back through its
-    encoders; gradients are then summed over processes. Parts are encoded twice where there are several, first without
-    a graph, so that memory holds one part's (GradCache, Gao et al., arXiv 2101.06983).
+    All pairs are negatives of each other, however the batch is divided. First, the encoder outputs of all parts are
+    gathered without gradients. Each process then computes the gradient of the whole loss at its own outputs, and
+    propagates it through its encoders. Last, the gradients are summed over the processes. If a batch has several parts,
+    each part is encoded twice, the first time without a graph, so that memory holds the graph of one part only
+    (GradCache: Gao et al., arXiv 2101.06983).
 
     Args:
-        method: whose loss it is.
-        model: in training mode; the batch's device.
-        batch: of this process; the same size in all.
-        processes: all that take part.
-        micro_batch: pairs encoded at once; 0: all of the process's.
+        method: defines the loss.
+        model: in training mode, on the device of the batch.
+        batch: of this process; it has the same size in all processes.
+        processes: all processes that take part.
+        micro_batch: pairs encoded at once; 0: all pairs of the process.
         precision: of the encoders' arithmetic; outputs and loss are float32.
-        factor: of the gradients, for the small numbers of float16.
+        factor: multiplies the gradients (loss scaling for float16).
     """
     parts = split(batch, micro_batch or len(batch))
-    alone = len(parts) == 1
+    single_part = len(parts) == 1
     states = []
     outputs = []
-    with nullcontext() if alone else _rehearsal(model):
+    with nullcontext() if single_part else _first_pass(model):
         for part in parts:
             states.append(_random_state(batch.camera.device))
             outputs.append(encode(model, part, precision))
@@ -49,42 +50,42 @@ def add_gradients(
     whole = replace(
         batch,
         mask=processes.gather(batch.mask),
-        place=processes.gather(batch.place),
+        position=processes.gather(batch.position),
         drive=processes.gather(batch.drive),
     )
     loss = method.loss(model, camera, lidar, whole)
     (loss * factor).backward()
-    at_outputs = [o.grad[processes.part(len(o.grad))].split([len(p) for p in parts]) for o in (camera, lidar)]
+    own_gradients = [o.grad[processes.own_slice(len(o.grad))].split([len(p) for p in parts]) for o in (camera, lidar)]
     for i, part in enumerate(parts):
-        if not alone:
-            with _restored(states[i], batch.camera.device):
+        if not single_part:
+            with _random_state_restored(states[i], batch.camera.device):
                 outputs[i] = encode(model, part, precision)
-        torch.autograd.backward(outputs[i], [gradients[i] for gradients in at_outputs])
+        torch.autograd.backward(outputs[i], [gradients[i] for gradients in own_gradients])
         outputs[i] = outputs[i][0].detach(), outputs[i][1].detach()
     processes.sum_gradients(p for name in ("camera", "lidar") for p in model[name].parameters())
-    processes.sum_gradients(model["loss"].parameters(), average=True)  # each process took the whole loss
+    processes.sum_gradients(model["loss"].parameters(), average=True)  # each process computed the whole loss
     return loss.detach()
 
 
 def encode(
     model: nn.ModuleDict, batch: Batch, precision: torch.dtype = torch.float32
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return both encoders' float32 outputs; LiDAR cells beyond the camera's left and right edge are cut off."""
+    """Return the float32 outputs of both encoders, the LiDAR's cropped to the columns of the camera's."""
     with torch.autocast(batch.camera.device.type, precision, enabled=precision != torch.float32):
         camera, lidar = model["camera"](batch.camera), model["lidar"](batch.lidar)
-    beyond = (lidar.shape[-1] - camera.shape[-1]) // 2
-    return camera.float(), lidar[..., beyond : beyond + camera.shape[-1]].float()
+    margin = (lidar.shape[-1] - camera.shape[-1]) // 2
+    return camera.float(), lidar[..., margin : margin + camera.shape[-1]].float()
 
 
 def split(batch: Batch, size: int) -> list[Batch]:
     """Return the batch in parts of at most ``size`` pairs."""
-    fields = batch.camera, batch.lidar, batch.mask, batch.place, batch.drive
+    fields = batch.camera, batch.lidar, batch.mask, batch.position, batch.drive
     return [Batch(*tensors) for tensors in zip(*(field.split(size) for field in fields), strict=True)]
 
 
 @contextmanager
-def _rehearsal(model: nn.Module) -> Iterator[None]:
-    """Encode without a graph and without a trace in the running moments of batch normalisations."""
+def _first_pass(model: nn.Module) -> Iterator[None]:
+    """Encode without a graph, and without updating the running statistics of batch normalizations."""
     norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     momenta = [norm.momentum for norm in norms]
     try:
@@ -102,11 +103,11 @@ def _random_state(device: torch.device) -> tuple[torch.Tensor, torch.Tensor | No
 
 
 @contextmanager
-def _restored(state: tuple[torch.Tensor, torch.Tensor | None], device: torch.device) -> Iterator[None]:
-    """Draw the random numbers, of dropout for instance, that were drawn from ``state`` on."""
-    here, there = state
-    with torch.random.fork_rng([device] if there is not None else []):
-        torch.set_rng_state(here)
-        if there is not None:
-            torch.cuda.set_rng_state(there, device)
+def _random_state_restored(state: tuple[torch.Tensor, torch.Tensor | None], device: torch.device) -> Iterator[None]:
+    """Repeat the random numbers (of dropout, for instance) that were drawn from ``state`` on."""
+    cpu_state, gpu_state = state
+    with torch.random.fork_rng([device] if gpu_state is not None else []):
+        torch.set_rng_state(cpu_state)
+        if gpu_state is not None:
+            torch.cuda.set_rng_state(gpu_state, device)
         yield

@@ -1,7 +1,7 @@
-"""What a method of training brings: samples, batches, networks, loss. The trainer knows no more of it."""
+"""The interface of a training method: samples, batches, networks and loss. The trainer uses nothing else."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -12,34 +12,35 @@ from torch import nn
 
 from liploc_ros.datasets.drive import Drive
 from liploc_ros.geometry import Pose
+from liploc_ros.learning.recipe import BaseRecipe
 
-RANDOM = Path("random")  # weights that are not loaded at all: a checkpoint's will replace them, or a test needs none
+RANDOM = Path("random")  # no weights are loaded: those of a checkpoint replace them, or a test needs none
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Pairs of what a camera and a LiDAR see of one place.
+    """Pairs of a camera view and a LiDAR view of the same place.
 
     Attributes:
         camera: (B, ...) input of the camera encoder.
         lidar: (B, ...) input of the LiDAR encoder.
-        mask: (B, h, w) float, 1 where both see something; (B, 1, 1) ones for embeddings of whole images.
-        place: (B, 3) float64, metres, in the drive's map.
-        drive: (B,) int64, the same number for the same map.
+        mask: (B, h, w) float, 1 where both sensors have data; (B, 1, 1) ones for embeddings of whole images.
+        position: (B, 3) float64 [m] in the map frame of the drive.
+        drive: (B,) int64, equal for samples of the same drive.
     """
 
     camera: torch.Tensor
     lidar: torch.Tensor
     mask: torch.Tensor
-    place: torch.Tensor
+    position: torch.Tensor
     drive: torch.Tensor
 
     def __len__(self) -> int:
-        return len(self.place)
+        return len(self.position)
 
 
 class Sample(Protocol):
-    """One place of a drive, in the form that its method draws."""
+    """One frame of a drive, in the form that its method uses."""
 
     @property
     def drive(self) -> str:
@@ -47,11 +48,11 @@ class Sample(Protocol):
 
     @property
     def T_map_base(self) -> Pose:  # noqa: N802
-        """Where the vehicle was."""
+        """Pose of the vehicle."""
 
 
 class InputSize(NamedTuple):
-    """Rows and columns of an encoder's input (B, 3, height, width), and whether it takes other widths, too."""
+    """Size of an encoder's input (B, 3, height, width), and whether it accepts other widths."""
 
     height: int
     width: int
@@ -62,54 +63,81 @@ S = TypeVar("S", bound=Sample)
 
 
 class Method(Protocol[S]):
-    """A recipe at work. Encoders are plain modules: (B, 3, H, W) to (B, D, h, w), unit vectors over D as a rule."""
+    """A configured training method.
+
+    Encoders are plain modules: (B, 3, H, W) to (B, D, h, w), normally unit vectors along D.
+    """
 
     def model(self, weights: Path | None) -> nn.ModuleDict:
-        """Return the modules ``camera``, ``lidar`` and ``loss``; the last holds what the loss learns, if anything.
+        """Return the modules ``camera``, ``lidar`` and ``loss``; ``loss`` holds the loss's own parameters, if any.
 
         Args:
             weights: safetensors file of the trunk, None for timm's own download, or ``RANDOM``.
         """
 
     def parameter_groups(self, model: nn.ModuleDict) -> list[dict[str, Any]]:
-        """Return AdamW's groups: ``params``, ``lr`` (the highest of the schedule), ``weight_decay``."""
+        """Return AdamW's groups: ``params``, ``lr`` (the peak of the schedule), ``weight_decay``."""
 
     def samples(self, drive: Drive) -> list[S]:
-        """Draw a drive's samples, one a frame that has an image, a scan and a pose.
+        """Return the samples of a drive, one for each frame with an image, a scan and a pose.
 
         Raises:
-            DatasetError: no frame has them.
+            DatasetError: there is no such frame.
         """
 
     def batch(self, samples: Sequence[S], rng: np.random.Generator | None) -> Batch:
-        """Return the samples as a batch: augmented by ``rng``, or as they are where it is None."""
+        """Return the samples as a batch, augmented with ``rng``, or without augmentation if ``rng`` is None."""
 
     def loss(self, model: nn.ModuleDict, camera: torch.Tensor, lidar: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """Return the loss of the encoders' outputs (B, D, h, w) of the whole batch, gathered over processes.
+        """Return the loss of the encoder outputs (B, D, h, w) of the whole batch, gathered over all processes.
 
-        ``lidar`` is cut to the camera's h x w, where it was encoded with more columns on both sides. Of ``batch`` only
-        mask, place and drive are whole: camera and LiDAR inputs may be those of one process.
+        ``lidar`` is already cropped to the camera's h x w. Of ``batch``, only mask, position and drive cover the whole
+        batch; its camera and LiDAR inputs may be those of one process.
         """
 
     def input_sizes(self) -> dict[str, InputSize]:
-        """Return the inputs' sizes that the exported ``camera`` and ``lidar`` encoders take."""
+        """Return the input sizes of the exported ``camera`` and ``lidar`` encoders."""
 
     def spec(self) -> dict[str, Any]:
         """Return the fields of :class:`~liploc_ros.encoders.ModelSpec` that depend on the method: grid, licence, ..."""
 
     def trunk(self) -> str:
-        """Return what the encoders start from: a timm name."""
+        """Return timm's name of the pretrained network."""
 
 
-def whereabouts(samples: Sequence[Sample]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return ``place`` and ``drive`` of a batch; a drive's number is the same in every process and run."""
-    places = np.stack([sample.T_map_base[:3, 3] for sample in samples])
+class Registration(NamedTuple):
+    """The class of a method's recipes, and the method, which is called with a recipe."""
+
+    recipe: type[BaseRecipe]
+    method: Callable[[Any], Method[Any]]
+
+
+M = TypeVar("M", bound=Callable[..., Method[Any]])
+REGISTERED: dict[str, Registration] = {}
+
+
+def register(recipe: type[BaseRecipe]) -> Callable[[M], M]:
+    """Register the decorated method under the ``method`` that its recipes have by default."""
+
+    def decorate(method: M) -> M:
+        REGISTERED[recipe.model_fields["method"].default] = Registration(recipe, method)
+        return method
+
+    return decorate
+
+
+def positions_and_drives(samples: Sequence[Sample]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return ``position`` and ``drive`` of a batch; a drive has the same number in every process and run."""
+    positions = np.stack([sample.T_map_base[:3, 3] for sample in samples])
     drives = np.array([zlib.crc32(sample.drive.encode()) for sample in samples], dtype=np.int64)
-    return torch.from_numpy(places), torch.from_numpy(drives)
+    return torch.from_numpy(positions), torch.from_numpy(drives)
 
 
-def near_pairs(batch: Batch, limit: float) -> torch.Tensor:
-    """Return (B, B) bool: pairs of one map closer than ``limit`` metres, without the diagonal."""
-    near = torch.cdist(batch.place, batch.place, compute_mode="donot_use_mm_for_euclid_dist") < limit
+def ignored_pairs(batch: Batch, min_distance: float) -> torch.Tensor:
+    """Return (B, B) bool: pairs of one drive closer than ``min_distance`` [m], without the diagonal.
+
+    Such views are too similar to be negatives of each other.
+    """
+    near = torch.cdist(batch.position, batch.position, compute_mode="donot_use_mm_for_euclid_dist") < min_distance
     near &= batch.drive[:, None] == batch.drive[None]
     return near.fill_diagonal_(False)

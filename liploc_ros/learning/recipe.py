@@ -1,17 +1,16 @@
-"""What is trained, and how: one YAML file, which may change another in a line or two."""
+"""Settings of a training run: a YAML file, which may extend another one."""
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from liploc_ros.errors import LiplocError
 from liploc_ros.schema import FrozenModel
 
-OWN = Path(__file__).parent / "recipes"
+PACKAGE_RECIPES = Path(__file__).parent / "recipes"
 SUFFIXES = (".yaml", ".yml")
 
 
@@ -20,84 +19,53 @@ class RecipeError(LiplocError):
 
 
 class BaseRecipe(FrozenModel):
-    """Settings that all methods share. Lengths in metres."""
+    """Settings that all methods share. Lengths are in metres.
+
+    A *single* is a drive of one frame, such as a frame of KITTI's object benchmark. It has no pose and no neighbours.
+    """
 
     name: str
     method: str
     steps: int = Field(1200, gt=0)
-    batch: int = Field(16, gt=1, description="pairs of a step, over all processes: each is every other's negative")
-    micro_batch: int = Field(0, ge=0, description="pairs encoded at once in a process; 0: all of them, the quickest")
-    warm_up: float = Field(0.15, ge=0, lt=1, description="share of the steps in which the learning rates rise")
+    batch: int = Field(16, gt=1, description="pairs per step over all processes; all other pairs are the negatives")
+    micro_batch: int = Field(0, ge=0, description="pairs encoded at once in a process; 0: all of them, the fastest")
+    warm_up: float = Field(0.15, ge=0, lt=1, description="fraction of the steps in which the learning rates rise")
     weight_decay: float = Field(1e-2, ge=0)
-    clip: float = Field(0.0, ge=0, description="largest norm of the gradients; 0: none")
+    clip: float = Field(0.0, ge=0, description="maximum norm of the gradients; 0: no limit")
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
-    ema: float = Field(0.0, ge=0, lt=1, description="decay of the averaged weights that are exported; 0: the last ones")
+    ema: float = Field(0.0, ge=0, lt=1, description="decay of the averaged weights that are exported; 0: no averaging")
     seed: int = Field(0, ge=0)
-    singles: float = Field(0.25, ge=0, le=1, description="share of a batch that comes from drives of one frame")
-    sequences: int = Field(0, ge=0, description="how many of the given drives are trained on; 0: all")
+    singles: float = Field(0.25, ge=0, le=1, description="fraction of a batch that comes from drives of one frame")
+    sequences: int = Field(0, ge=0, description="number of the given drives to train on; 0: all")
     checkpoint_every: int = Field(200, gt=0, description="steps")
-    validate_every: int = Field(0, ge=0, description="steps between two looks at the held-out drive; 0: none")
+    validate_every: int = Field(0, ge=0, description="steps between two validations on the held-out drive; 0: never")
 
     @model_validator(mode="after")
-    def _fits(self) -> "BaseRecipe":
+    def _check_micro_batch(self) -> "BaseRecipe":
         if self.micro_batch and self.batch % self.micro_batch:
-            raise ValueError(f"a batch of {self.batch} is no whole number of micro-batches of {self.micro_batch}")
+            raise ValueError(f"a batch of {self.batch} is not a multiple of micro_batch {self.micro_batch}")
         return self
 
 
-def read_recipe(name: str, changes: Mapping[str, Any] | None = None) -> BaseRecipe:
-    """Return the recipe of a YAML file, or of the package's own by name, for instance ``aligned``.
+def read_settings(name: str, changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return all settings of a recipe, before they are validated.
 
-    A file with ``extends: NAME`` changes the recipe of that name (or of that file, seen from its own folder) in the
-    keys that it gives; keys within ``grid`` and the like one by one.
-
-    Args:
-        name: file or name.
-        changes: values that replace the file's, by key; a dot leads into a part: ``grid.width``.
+    See :func:`~liploc_ros.learning.registry.read_recipe`.
 
     Raises:
-        RecipeError: no such recipe, or a key or value in it that is not allowed.
+        RecipeError: there is no such recipe, or the file is not a mapping.
     """
-    settings = {"name": _file(name, None).stem, **_settings(name, None, ())}
+    settings = {"name": _file(name, None).stem, **_read(name, None, ())}
     for key, value in (changes or {}).items():
         nested: Any = value
         for part in reversed(key.split(".")):
             nested = {part: nested}
-        settings = _changed(settings, nested)
-    return recipe_of(settings, f"recipe {name!r}")
-
-
-def recipe_of(settings: Mapping[str, Any], source: str) -> BaseRecipe:
-    """Return the recipe of all its settings; ``source`` names them in errors.
-
-    Raises:
-        RecipeError: a key or value that is not allowed.
-    """
-    from liploc_ros.learning.registry import recipe_class  # the methods' recipes extend the class above
-
-    try:
-        return recipe_class(settings.get("method", "aligned")).model_validate(settings)
-    except RecipeError as error:
-        raise RecipeError(f"{source}: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = "".join(f"{part}: " for part in first["loc"])
-        raise RecipeError(f"{source}: {where}{first['msg']}{_nearest_key(first, settings)}") from error
-
-
-def _nearest_key(error: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """Return advice where a key that does not exist resembles one that does."""
-    if error["type"] != "extra_forbidden" or len(error["loc"]) != 1:
-        return ""
-    from liploc_ros.learning.registry import recipe_class
-
-    known = recipe_class(settings.get("method", "aligned")).model_fields
-    near = get_close_matches(str(error["loc"][0]), known, 1)
-    return f": did you mean {near[0]}?" if near else f": there are {', '.join(known)}"
+        settings = _merge(settings, nested)
+    return settings
 
 
 def changes_of(settings: Iterable[str]) -> dict[str, Any]:
-    """Return the changes that texts of the form ``KEY=VALUE`` ask for; values are read as in a recipe.
+    """Parse texts of the form ``KEY=VALUE``; values are parsed as YAML.
 
     Raises:
         RecipeError: a text of another form.
@@ -108,48 +76,48 @@ def changes_of(settings: Iterable[str]) -> dict[str, Any]:
         try:
             changes[key.strip()] = yaml.safe_load(value)
         except yaml.YAMLError as error:
-            raise RecipeError(f"setting {setting!r}: {' '.join(str(error).split())}") from error
+            raise RecipeError(f"setting {setting!r}: {' '.join(str(error).split())}: give KEY=VALUE") from error
         if not equals or not key.strip():
             raise RecipeError(f"setting {setting!r}: expected KEY=VALUE, for instance batch=32")
     return changes
 
 
-def _settings(name: str, beside: Path | None, children: tuple[str, ...]) -> dict[str, Any]:
-    """Return all settings of a recipe, those that it takes over included."""
-    file = _file(name, beside)
-    if str(file) in children:
-        raise RecipeError(f"recipe {name!r} extends itself: take one of its `extends` out")
+def recipe_names() -> list[str]:
+    """Return the names of the recipes in the package."""
+    return sorted(file.name.removesuffix(".yaml") for file in PACKAGE_RECIPES.iterdir() if file.name.endswith(".yaml"))
+
+
+def _read(name: str, folder: Path | None, parents: tuple[str, ...]) -> dict[str, Any]:
+    """Return the settings of a file, merged into those of the recipe that it extends."""
+    file = _file(name, folder)
+    if str(file) in parents:
+        raise RecipeError(f"recipe {name!r} extends itself: remove one `extends`")
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no text"
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
         raise RecipeError(
             f"recipe {name!r}: {reason}: give a YAML file or one of {', '.join(recipe_names())}"
         ) from error
     except yaml.YAMLError as error:
-        raise RecipeError(f"recipe {name!r}: {' '.join(str(error).split())}") from error
+        raise RecipeError(f"recipe {name!r}: {' '.join(str(error).split())}: correct the YAML") from error
     if not isinstance(content, dict):
-        raise RecipeError(f"recipe {name!r}: holds no keys with values: see the package's learning/recipes")
+        raise RecipeError(f"recipe {name!r}: not a mapping of keys to values: see the package's learning/recipes")
     extended = content.pop("extends", None)
     if extended is None:
         return content
-    inherited = _settings(str(extended), file.parent, (*children, str(file)))
+    inherited = _read(str(extended), file.parent, (*parents, str(file)))
     inherited.pop("name", None)
-    return _changed(inherited, content)
+    return _merge(inherited, content)
 
 
-def recipe_names() -> list[str]:
-    """Return the names of the package's own recipes."""
-    return sorted(file.name.removesuffix(".yaml") for file in OWN.iterdir() if file.name.endswith(".yaml"))
-
-
-def _file(name: str, beside: Path | None) -> Path:
+def _file(name: str, folder: Path | None) -> Path:
     if name.endswith(SUFFIXES):
-        return (beside or Path()) / name
-    return OWN / f"{name}.yaml"
+        return (folder or Path()) / name
+    return PACKAGE_RECIPES / f"{name}.yaml"
 
 
-def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``old`` with the values of ``new``; where both hold a mapping, it is changed and not replaced."""
-    both = {k: _changed(old[k], v) for k, v in new.items() if isinstance(v, dict) and isinstance(old.get(k), dict)}
+def _merge(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``old`` updated with ``new``; where both hold a mapping, the mappings are merged."""
+    both = {k: _merge(old[k], v) for k, v in new.items() if isinstance(v, dict) and isinstance(old.get(k), dict)}
     return {**old, **new, **both}

@@ -1,4 +1,4 @@
-"""Stop between two steps, not within one."""
+"""Stop a run between two steps, not within a step."""
 
 import signal
 import threading
@@ -10,20 +10,20 @@ from liploc_ros.learning.distributed import Processes
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interruption:
-    """While entered, the first Ctrl-C or SIGTERM only sets ``asked``; a second one acts as usual.
+class StopRequest:
+    """While entered, the first Ctrl-C or SIGTERM only sets ``received``; the next one has its usual effect.
 
-    Several processes cannot agree on a step to stop after: they are stopped at once, as usual.
+    Several processes have no common step to stop after: there the signals always have their usual effect.
     """
 
     def __init__(self, processes: Processes) -> None:
-        self.asked = False
-        self._catches = processes.size == 1 and threading.current_thread() is threading.main_thread()
-        self._before: dict[signal.Signals, Any] = {}
+        self.received = False
+        self._is_active = processes.size == 1 and threading.current_thread() is threading.main_thread()
+        self._previous_handlers: dict[signal.Signals, Any] = {}
 
-    def __enter__(self) -> "Interruption":
-        if self._catches:
-            self._before = {number: signal.signal(number, self._ask) for number in SIGNALS}
+    def __enter__(self) -> "StopRequest":
+        if self._is_active:
+            self._previous_handlers = {number: signal.signal(number, self._receive) for number in SIGNALS}
         return self
 
     def __exit__(
@@ -31,11 +31,11 @@ class Interruption:
     ) -> None:
         self._restore()
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        self.asked = True
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.received = True
         self._restore()
 
     def _restore(self) -> None:
-        for number, handler in self._before.items():
+        for number, handler in self._previous_handlers.items():
             signal.signal(number, handler)
-        self._before = {}
+        self._previous_handlers = {}

@@ -1,4 +1,4 @@
-"""Curves of a run for TensorBoard."""
+"""Training curves for TensorBoard."""
 
 import logging
 from pathlib import Path
@@ -8,11 +8,16 @@ from typing import Any
 LOG = logging.getLogger(__name__)
 
 
-class Board:
-    """Writes numbers by step into a folder that ``tensorboard --logdir`` shows; without tensorboard it writes none."""
+class TensorBoardLog:
+    """Writes scalars by step into a folder for ``tensorboard --logdir``; does nothing without tensorboard."""
 
     def __init__(self, folder: Path | None, first: int = 0) -> None:
-        """Begin at step ``first``: what an earlier run wrote of it and later steps is not shown any more."""
+        """Open the log.
+
+        Args:
+            folder: for the files; None: nothing is written.
+            first: step from which the run continues; points of an earlier run from this step on are hidden.
+        """
         self._writer: Any = None
         if folder is None:
             return
@@ -27,12 +32,12 @@ class Board:
         self._writer = SummaryWriter(str(folder), purge_step=first or None)
 
     def write(self, step: int, **values: float) -> None:
-        """Add one point to each named curve; a double underscore in a name makes a group."""
+        """Add one point to each named curve; a double underscore in a name starts a group."""
         if self._writer is not None:
             for name, value in values.items():
                 self._writer.add_scalar(name.replace("__", "/"), value, step)
 
-    def __enter__(self) -> "Board":
+    def __enter__(self) -> "TensorBoardLog":
         return self
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""Train any method's encoders together."""
+"""Training of the camera and LiDAR encoders of any method."""
 
 import logging
 import math
@@ -8,51 +8,52 @@ from pathlib import Path
 from typing import Any, Generic
 
 import torch
+from timm.utils import ModelEmaV3
 from torch import nn
 from tqdm import tqdm
 
 from liploc_ros.errors import LiplocError
-from liploc_ros.learning.batches import batches, to_device
 from liploc_ros.learning.checkpoint import CHECKPOINT_FILE, save_checkpoint
-from liploc_ros.learning.distributed import Processes, join_batch_norms
-from liploc_ros.learning.ema import AveragedWeights
+from liploc_ros.learning.data.batches import batches, to_device
+from liploc_ros.learning.distributed import Processes, convert_batch_norms
 from liploc_ros.learning.gradients import add_gradients
 from liploc_ros.learning.method import Batch, Method, S
 from liploc_ros.learning.recipe import BaseRecipe, RecipeError
-from liploc_ros.learning.signals import Interruption
-from liploc_ros.learning.tensorboard_log import Board
-from liploc_ros.learning.validation import recall_at_1
+from liploc_ros.learning.signals import StopRequest
+from liploc_ros.learning.tensorboard_log import TensorBoardLog
+from liploc_ros.learning.validation import MAX_DISTANCE, recall_at_1
 
 LOG = logging.getLogger(__name__)
-BOARD_EVERY = 10  # steps
-WATCHING = {"checkpoint_every", "validate_every"}  # keys of a recipe that change no weight
+LOG_EVERY = 10  # steps
+MONITORING_KEYS = {"checkpoint_every", "validate_every"}  # keys of a recipe that do not change the weights
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class TrainingError(LiplocError):
-    """A training that cannot begin or go on."""
+    """A training run that cannot start or continue."""
 
 
 class Trainer(Generic[S]):
-    """A model on its way: weights, their average, the optimiser's moments, and the number of steps taken.
+    """A model in training: weights, averaged weights, state of the optimizer, and the number of steps done.
 
-    A step depends on these, the recipe and the samples alone (its random numbers come from seed, step and process),
-    so that a run that was stopped and resumed ends in the weights of one that was not.
+    A step depends only on these, the recipe and the samples; its random numbers depend on seed, step and process. A run
+    that was stopped and resumed therefore ends with the same weights as one that was not.
     """
 
     def __init__(
         self, method: Method[S], recipe: BaseRecipe, weights: Path | None, processes: Processes | None = None
     ) -> None:
-        """Make the model.
+        """Create the model.
 
         Args:
-            method: what is learned.
-            recipe: how.
+            method: what is trained.
+            recipe: its settings.
             weights: of the trunk; see :meth:`~liploc_ros.learning.method.Method.model`.
-            processes: all that take part; this one alone when left out.
+            processes: all processes that take part; by default only this one.
 
         Raises:
-            RecipeError: a batch that cannot be divided, or a precision that the device lacks.
+            RecipeError: the batch cannot be divided, or the device does not support the precision.
+            TrainingError: the weights cannot be loaded.
         """
         self.method, self.recipe, self.processes = method, recipe, processes or Processes()
         device = self.processes.device
@@ -66,13 +67,13 @@ class Trainer(Generic[S]):
             raise RecipeError("precision float16 needs a GPU: use bfloat16 or float32")
         torch.manual_seed(recipe.seed)
         self.model = _model(method, weights).to(device, memory_format=torch.channels_last)
-        self.processes.take_from_first(self.model)
+        self.processes.broadcast(self.model)
         if self.processes.size > 1:
-            join_batch_norms(self.model)
+            convert_batch_norms(self.model)
         self.optimizer = torch.optim.AdamW(method.parameter_groups(self.model))
         self.rates = [float(group["lr"]) for group in self.optimizer.param_groups]
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
-        self.average = AveragedWeights(self.model, recipe.ema) if recipe.ema else None
+        self.ema = averaged_model(self.model, recipe.ema) if recipe.ema else None
         self.step = 0
 
     def fit(
@@ -82,47 +83,45 @@ class Trainer(Generic[S]):
         facts: dict[str, Any] | None = None,
         held_out: Sequence[S] = (),
     ) -> nn.ModuleDict:
-        """Take the recipe's remaining steps and return the trained model, in evaluation mode, on the CPU.
+        """Do the remaining steps of the recipe and return the trained model, in evaluation mode, on the CPU.
 
         Args:
-            samples: to learn from.
-            folder: for checkpoints and curves; None: none are written.
-            facts: about the run, of numbers and text, kept in the checkpoint.
-            held_out: samples on which recall is looked at every ``validate_every`` steps.
+            samples: to train on.
+            folder: for checkpoints and TensorBoard; None: nothing is written.
+            facts: numbers and text about the run that are stored in the checkpoint.
+            held_out: samples for the validation every ``validate_every`` steps.
 
         Raises:
-            TrainingError: memory did not suffice, the loss is no number, or the run was interrupted (after a
-                checkpoint).
+            TrainingError: out of memory, the loss is not finite, or the run was stopped (after a checkpoint).
+            FileError: a checkpoint cannot be written.
         """
         first = self.processes.is_first
-        board_folder = folder if first else None
-        todo = batches(self.method, samples, self.recipe, self.step, self.processes)
-        bar = tqdm(todo, "training", self.recipe.steps, initial=self.step, disable=not first, mininterval=5)
-        with Board(board_folder, self.step) as board, Interruption(self.processes) as interruption, bar:
-            for batch in bar:
-                with _memory_explained(self.recipe):
-                    loss = self.learn(batch)
-                if self.step % BOARD_EVERY == 0 or self.step == 1:
+        remaining = batches(self.method, samples, self.recipe, self.step, self.processes)
+        progress = tqdm(remaining, "training", self.recipe.steps, initial=self.step, disable=not first, mininterval=5)
+        curves = TensorBoardLog(folder if first else None, self.step)
+        with curves, StopRequest(self.processes) as stop, progress:
+            for batch in progress:
+                with _memory_advice(self.recipe):
+                    loss = self.train_step(batch)
+                if self.step % LOG_EVERY == 0 or self.step == 1:
                     value = _finite(loss, self.step)
-                    bar.set_postfix(loss=f"{value:.3f}", refresh=False)
-                    board.write(self.step, loss=value, **self._state_of_learning())
+                    progress.set_postfix(loss=f"{value:.3f}", refresh=False)
+                    curves.write(self.step, loss=value, **self._learning_state())
                 if held_out and self.recipe.validate_every and self.step % self.recipe.validate_every == 0:
-                    board.write(self.step, held_out_recall_at_1=self._look_at(held_out))
+                    curves.write(self.step, held_out_recall_at_1=self._validate(held_out))
                 done = self.step == self.recipe.steps
-                if done or interruption.asked or self.step % self.recipe.checkpoint_every == 0:
+                if done or stop.received or self.step % self.recipe.checkpoint_every == 0:
                     self._save(folder, facts or {})
-                if interruption.asked and not done:
-                    advice = "the same command with --resume goes on" if folder else "nothing was kept"
+                if stop.received and not done:
+                    advice = "run the same command with --resume to continue" if folder else "nothing was saved"
                     raise TrainingError(f"stopped after step {self.step} of {self.recipe.steps}: {advice}")
-        if self.average is not None:
-            self.average.put_into(self.model)
-        return self.model.eval().cpu()
+        return self._evaluated_model().eval().cpu()
 
-    def learn(self, batch: Batch) -> torch.Tensor:
-        """Take one step and return its loss."""
+    def train_step(self, batch: Batch) -> torch.Tensor:
+        """Do one step and return its loss."""
         torch.manual_seed((self.recipe.seed * 1_000_003 + self.step) * 1009 + self.processes.rank)
         self.model.train()
-        factor = share_of_rate(self.step, self.recipe)
+        factor = learning_rate_factor(self.step, self.recipe)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
         self.optimizer.zero_grad()
@@ -141,69 +140,77 @@ class Trainer(Generic[S]):
         self.scaler.step(self.optimizer)
         self.scaler.update()
         self.step += 1
-        if self.average is not None:
-            self.average.update(self.model)
+        if self.ema is not None:
+            self.ema.update(self.model, self.step)
         return loss
 
-    def state(self) -> dict[str, Any]:
-        """Return what :meth:`load` takes up again."""
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state from which :meth:`load_state_dict` continues."""
         return {
             "recipe": self.recipe.model_dump(mode="json"),
             "step": self.step,
             "model": self.model.state_dict(),
-            "average": None if self.average is None else self.average.state(),
+            "ema": None if self.ema is None else self.ema.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
         }
 
-    def load(self, state: dict[str, Any]) -> None:
-        """Go on from a state.
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from a state.
 
         Raises:
             TrainingError: it belongs to another recipe.
         """
         ours, theirs = self.recipe.model_dump(mode="json"), state["recipe"]
-        other = sorted(key for key in {*ours, *theirs} - WATCHING if ours.get(key) != theirs.get(key))
-        if other:
-            differences = ", ".join(f"{key} {theirs.get(key)} there, {ours.get(key)} here" for key in other)
-            raise TrainingError(
-                f"the checkpoint is of another recipe ({differences}): take back the change or start anew"
-            )
+        changed = sorted(key for key in {*ours, *theirs} - MONITORING_KEYS if ours.get(key) != theirs.get(key))
+        if changed:
+            differences = ", ".join(f"{key} is {theirs.get(key)} there, {ours.get(key)} here" for key in changed)
+            raise TrainingError(f"the checkpoint has another recipe ({differences}): use its values, or omit --resume")
         self.step = int(state["step"])
         self.model.load_state_dict(state["model"])
-        if self.average is not None:
-            self.average.load(state["average"])
+        if self.ema is not None:
+            self.ema.module.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
 
+    def _evaluated_model(self) -> nn.ModuleDict:
+        """Return the averaged model, or the trained one if the recipe has no averaging."""
+        model: nn.ModuleDict = self.model if self.ema is None else self.ema.module
+        return model
+
     def _save(self, folder: Path | None, facts: dict[str, Any]) -> None:
         if folder is not None and self.processes.is_first:
-            save_checkpoint(folder / CHECKPOINT_FILE, {**self.state(), "facts": facts})
+            save_checkpoint(folder / CHECKPOINT_FILE, {**self.state_dict(), "facts": facts})
 
-    def _state_of_learning(self) -> dict[str, float]:
+    def _learning_state(self) -> dict[str, float]:
+        """Return the learning rates and the learned scalars of the loss, as named curves."""
         rates = {f"rate__{i}": float(group["lr"]) for i, group in enumerate(self.optimizer.param_groups)}
         learned = self.model["loss"].named_parameters()
         return rates | {f"loss__{name}": p.item() for name, p in learned if p.numel() == 1}
 
-    def _look_at(self, held_out: Sequence[S]) -> float:
-        kept = None
-        if self.average is not None:
-            kept = {k: v.clone() for k, v in self.model.state_dict().items()}
-            self.average.put_into(self.model)
-        recall: float = recall_at_1(self.method, self.model.eval(), held_out, self.processes.device)
-        if kept is not None:
-            self.model.load_state_dict(kept)
+    def _validate(self, held_out: Sequence[S]) -> float:
+        recall: float = recall_at_1(self.method, self._evaluated_model().eval(), held_out, self.processes.device)
         if self.processes.is_first:
-            tqdm.write(f"step {self.step}: recall@1 within 2 m of views at the held-out frames {recall:.1%}")
+            tqdm.write(
+                f"step {self.step}: recall@1 within {MAX_DISTANCE:g} m of the held-out frames' views {recall:.1%}"
+            )
         return recall
 
 
-def share_of_rate(step: int, recipe: BaseRecipe) -> float:
-    """Return the share of the highest learning rate at a step: a straight rise, then half a cosine down to 0."""
-    rise = recipe.warm_up * recipe.steps
-    if step < rise:
-        return (step + 1) / (rise + 1)
-    return 0.5 + 0.5 * math.cos(math.pi * (step - rise) / (recipe.steps - rise))
+def averaged_model(model: nn.Module, decay: float) -> ModelEmaV3:
+    """Return an exponential moving average of a model whose decay at step n is min(decay, n / (9 + n)).
+
+    Floating-point buffers, such as running statistics, are averaged too; other buffers are copied.
+    """
+    return ModelEmaV3(model, decay, update_after_step=-1, use_warmup=True, warmup_gamma=9.0, warmup_power=1.0)
+
+
+def learning_rate_factor(step: int, recipe: BaseRecipe) -> float:
+    """Return the fraction of the peak learning rate at a step: linear warm-up, then half a cosine down to 0."""
+    warm_up = recipe.warm_up * recipe.steps
+    if step < warm_up:
+        return (step + 1) / (warm_up + 1)
+    return 0.5 + 0.5 * math.cos(math.pi * (step - warm_up) / (recipe.steps - warm_up))
 
 
 def _model(method: Method[Any], weights: Path | None) -> nn.ModuleDict:
@@ -211,21 +218,22 @@ def _model(method: Method[Any], weights: Path | None) -> nn.ModuleDict:
         return method.model(weights)
     except LiplocError:
         raise
-    except Exception as error:  # those of safetensors, timm and the hub share no base class
+    except Exception as error:  # the exceptions of safetensors, timm and its hub have no common base class
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        source = "the trunk's weights, to be downloaded" if weights is None else weights
+        source = "download of the trunk's weights" if weights is None else weights
         raise TrainingError(f"{source}: {reason}: give another --trunk (a safetensors file)") from error
 
 
 def _finite(loss: torch.Tensor, step: int) -> float:
     value = loss.item()
     if not math.isfinite(value):
-        raise TrainingError(f"the loss is {value} at step {step}: lower the learning rates or set clip")
+        raise TrainingError(f"the loss is {value} at step {step}: lower the learning rates, or set clip")
     return float(value)
 
 
 @contextmanager
-def _memory_explained(recipe: BaseRecipe) -> Iterator[None]:
+def _memory_advice(recipe: BaseRecipe) -> Iterator[None]:
+    """Turn an out-of-memory error into a TrainingError with advice."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:  # torch.OutOfMemoryError is a RuntimeError
@@ -233,8 +241,8 @@ def _memory_explained(recipe: BaseRecipe) -> Iterator[None]:
         known = ("not enough memory", "can't allocate memory", "Cannot allocate memory")
         if not isinstance(error, (MemoryError, torch.OutOfMemoryError)) and not any(k in text for k in known):
             raise
-        once = recipe.micro_batch or recipe.batch
+        at_once = recipe.micro_batch or recipe.batch
         raise TrainingError(
-            f"out of memory with {once} pairs encoded at once: --set micro_batch={max(1, once // 2)} needs half of it "
-            "and keeps the batch's negatives"
+            f"out of memory with {at_once} pairs encoded at once: --set micro_batch={max(1, at_once // 2)} needs half "
+            "of it and keeps the negatives of the batch"
         ) from error

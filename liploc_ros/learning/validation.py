@@ -1,33 +1,37 @@
-"""A quick look at a drive that is not trained on, while training."""
+"""A fast check on a held-out drive during training."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import nn
 
-from liploc_ros.learning.batches import to_device
+from liploc_ros.learning.data.batches import to_device
 from liploc_ros.learning.gradients import encode
 from liploc_ros.learning.method import Method, S
 
-WITHIN = 2.0  # metres
-AT_ONCE = 16
+MAX_DISTANCE = 2.0  # of a correct view [m]
+BATCH = 16  # samples encoded at once
 
 
 @torch.inference_mode()
 def recall_at_1(
-    method: Method[S], model: nn.ModuleDict, samples: Sequence[S], device: torch.device, within: float = WITHIN
+    method: Method[S],
+    model: nn.ModuleDict,
+    samples: Sequence[S],
+    device: torch.device,
+    max_distance: float = MAX_DISTANCE,
 ) -> float:
-    """Return the share of camera views whose most similar LiDAR view was drawn within so many metres of them.
+    """Return the fraction of camera views whose most similar LiDAR view is within ``max_distance`` [m] of them.
 
-    Views stand at the frames' poses and look ahead; `liploc evaluate` measures what a map gives.
+    The LiDAR views are drawn at the poses of the frames and face ahead. `liploc evaluate` measures recall on a map.
     """
-    cameras, lidars, places = [], [], []
-    for start in range(0, len(samples), AT_ONCE):
-        batch = to_device(method.batch(samples[start : start + AT_ONCE], None), device)
+    cameras, lidars, positions = [], [], []
+    for start in range(0, len(samples), BATCH):
+        batch = to_device(method.batch(samples[start : start + BATCH], None), device)
         camera, lidar = encode(model, batch)
         cameras.append(camera.flatten(1))
         lidars.append(lidar.flatten(1))
-        places.append(batch.place)
-    found = (torch.cat(cameras) @ torch.cat(lidars).T).argmax(1)
-    place = torch.cat(places)
-    return float(((place - place[found]).norm(dim=1) < within).double().mean())
+        positions.append(batch.position)
+    nearest = (torch.cat(cameras) @ torch.cat(lidars).T).argmax(1)
+    position = torch.cat(positions)
+    return float(((position - position[nearest]).norm(dim=1) < max_distance).double().mean())

@@ -1,4 +1,4 @@
-"""Camera images and LiDAR scans drawn on one angular grid."""
+"""Camera images and LiDAR scans resampled to the same angular grid."""
 
 from liploc_ros.views.camera_view import CameraView, CameraViewer, Viewer, ViewError, WholeImageViewer
 from liploc_ros.views.dynamic_removal import StaticScans

@@ -1,4 +1,4 @@
-"""A camera image drawn on the angular grid."""
+"""A camera image resampled to the angular grid."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,30 +12,30 @@ from liploc_ros.geometry import MountedCamera, ViewGrid, inverse
 
 
 class ViewError(LiplocError):
-    """An image that does not fit its camera, or a camera that does not fit the grid."""
+    """An image does not match the calibration of its camera."""
 
 
 @dataclass(frozen=True)
 class CameraView:
-    """What a camera sees of the grid: ``image`` (H, W, 3) uint8 RGB, ``mask`` (H, W) where it sees anything."""
+    """A camera view: ``image`` (H, W, 3) uint8 RGB, and ``mask`` (H, W), true where the camera sees the grid."""
 
     image: NDArray[np.uint8]
     mask: NDArray[np.bool_]
 
 
 class Viewer(Protocol):
-    """Makes views of one camera's images."""
+    """Converts images of one camera to views."""
 
     def draw(self, image: NDArray[np.uint8]) -> CameraView:
         """Return the view of an RGB (h, w, 3) or grey (h, w) uint8 image.
 
         Raises:
-            ViewError: the image is not 8 bit, or not of the size that the calibration is for.
+            ViewError: the image is not 8 bit, or its size is not that of the calibration.
         """
 
 
 class WholeImageViewer:
-    """Scales whole images to a square, as LIP-Loc does: what the camera is like plays no part."""
+    """Scales whole images to a square, as LIP-Loc does. The calibration is not used, except for the image size."""
 
     def __init__(self, mounted: MountedCamera, side: int) -> None:
         self.mounted = mounted
@@ -51,38 +51,38 @@ class WholeImageViewer:
 
 
 class CameraViewer:
-    """Draws the images of one camera on a grid whose axes are the vehicle's.
+    """Resamples the images of one camera to a grid whose axes are those of the vehicle.
 
-    The grid is turned by ``heading`` about the vehicle's z axis: zero for a camera that looks forward. The camera's
-    place in the vehicle plays no part, only its rotation: parallax is the map's concern (its view origin).
+    The grid is rotated by ``heading`` [rad] about the vehicle's z axis; 0 is for a camera that looks forward. Only the
+    rotation of the camera in the vehicle is used, not its position: the map compensates the offset by its view origin.
     """
 
     def __init__(self, grid: ViewGrid, mounted: MountedCamera, heading: float = 0.0) -> None:
-        """Prepare the look-up tables, some milliseconds, once a camera."""
+        """Compute the look-up tables. This takes a few milliseconds, once per camera."""
         self.grid = grid
         self.mounted = mounted
         cos, sin = np.cos(heading), np.sin(heading)
         R_base_grid = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
         R_camera_grid = inverse(mounted.T_base_camera)[:3, :3] @ R_base_grid
         pixels, self.mask = mounted.camera.project(grid.rays() @ R_camera_grid.T)
-        # A grid pixel spans several image pixels: shrinking first averages them, and is quicker than a blur.
+        # A grid pixel covers several image pixels. Downscaling first averages them, and is faster than a blur.
         pitch = int(_image_pixels_per_grid_pixel(pixels, self.mask))
-        self._shrink = max(1, min(pitch, mounted.camera.width, mounted.camera.height))
-        self._size = mounted.camera.width // self._shrink, mounted.camera.height // self._shrink
-        small = ((pixels + 0.5) / self._shrink - 0.5).astype(np.float32)
+        self._downscale = max(1, min(pitch, mounted.camera.width, mounted.camera.height))
+        self._size = mounted.camera.width // self._downscale, mounted.camera.height // self._downscale
+        small = ((pixels + 0.5) / self._downscale - 0.5).astype(np.float32)
         small[~self.mask] = -10
         self._map, self._map_fraction = cv2.convertMaps(small[..., 0], small[..., 1], cv2.CV_16SC2)
 
     def draw(self, image: NDArray[np.uint8]) -> CameraView:
-        """Return the view of an RGB (h, w, 3) or grey (h, w) uint8 image. Unseen pixels are black and masked.
+        """Return the view of an RGB (h, w, 3) or grey (h, w) uint8 image. Pixels outside the mask are black.
 
         Raises:
-            ViewError: the image is not 8 bit, or not of the size that the calibration is for.
+            ViewError: the image is not 8 bit, or its size is not that of the calibration.
         """
         _check_size(image, self.mounted)
-        if self._shrink > 1:
-            # Whole blocks of pixels are several times quicker to average than fractions of them.
-            width, height = self._size[0] * self._shrink, self._size[1] * self._shrink
+        if self._downscale > 1:
+            # Averaging whole blocks of pixels is several times faster than fractional scaling.
+            width, height = self._size[0] * self._downscale, self._size[1] * self._downscale
             image = cv2.resize(image[:height, :width], self._size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
         view = cv2.remap(image, self._map, self._map_fraction, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         if view.ndim == 2:
@@ -103,7 +103,7 @@ def _check_size(image: NDArray[np.uint8], mounted: MountedCamera) -> None:
 
 
 def _image_pixels_per_grid_pixel(pixels: NDArray[np.float64], seen: NDArray[np.bool_]) -> float:
-    """Return how many image pixels lie between neighbouring columns of the grid, the median over what is seen."""
+    """Return the median distance [image pixels] between neighbouring columns of the grid, over the seen pixels."""
     both = seen[:, 1:] & seen[:, :-1]
     if not both.any():
         return 1.0

@@ -1,4 +1,4 @@
-"""A drive's scans without what moved: a point where another scan saw nothing was not there any more."""
+"""Remove dynamic objects from the scans of a drive by visibility: another scan saw through their points."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -8,41 +8,49 @@ from numpy.typing import NDArray
 
 from liploc_ros.views.scan import Scan, seen_through
 
-OBSERVERS = (5.0, 10.0, 16.0, 24.0)  # metres before and after a scan; what drives along is still there in a nearer one
-PAIRS_IN_MEMORY = 4096  # of 15 kB each
+# Distances [m] of the compared scans, before and after. In nearer scans, a vehicle ahead has not moved out of the way.
+OBSERVER_DISTANCES = (5.0, 10.0, 16.0, 24.0)
+MAX_CACHED_PAIRS = 4096  # 15 kB each
 
 
 class StaticScans:
-    """Scans of one drive, in the order driven, without the points that scans some way off saw through.
+    """The scans of one drive, in the order of recording, without dynamic points.
 
-    A car that drives ahead is in every scan, each time somewhere else; drawn together they wall up the road. A point is
-    dropped if a scan that was taken 5, 10, 16 or 24 m before or after its own saw something well behind it, in its
-    direction and in all directions around. The idea is that of visibility-based map cleaning (Kim, Kim: "Remove, then
-    Revert", IROS 2020).
+    A car that drives ahead is in every scan, each time at another position. In a merged view it would block the road.
+    A point is removed if a scan taken 5, 10, 16 or 24 m before or after saw something well behind it, in its direction
+    and in all neighbouring directions. This is visibility-based map cleaning (Kim, Kim: "Remove, then Revert", IROS
+    2020).
     """
 
-    def __init__(self, scans: Sequence[Scan], places: NDArray[np.floating]) -> None:
-        """Take the scans, which may be read when they are asked for, and where they were taken (N, 3) [m]."""
+    def __init__(self, scans: Sequence[Scan], positions: NDArray[np.floating]) -> None:
+        """Take the scans, which may be loaded on access, and their positions (N, 3) [m] in the map frame."""
         self._scans = scans
-        self._places = places
-        self._seen_through = lru_cache(PAIRS_IN_MEMORY)(self._pair)
+        self._positions = positions
+        self._seen_through = lru_cache(MAX_CACHED_PAIRS)(self._packed_seen_through)
 
-    def static_scan(self, at: int, observers: NDArray[np.bool_] | None = None) -> Scan:
-        """Return a scan without what moved; only ``observers`` (N,) are looked at, all scans when left out."""
-        scan = self._scans[at]
-        gone = np.zeros(len(scan.points), bool)
-        for other in self._observers_of(at, observers):
-            gone |= np.unpackbits(self._seen_through(at, other), count=len(gone)).astype(bool)
-        return scan.without(gone)
+    def static_scan(self, index: int, observers: NDArray[np.bool_] | None = None) -> Scan:
+        """Return a scan without dynamic points.
 
-    def _observers_of(self, at: int, allowed: NDArray[np.bool_] | None) -> list[int]:
-        distance = np.linalg.norm(self._places - self._places[at], axis=1)
+        Args:
+            index: which scan.
+            observers: (N,) mask of the scans to compare with; all scans if None.
+        """
+        scan = self._scans[index]
+        dynamic = np.zeros(len(scan.points), bool)
+        for other in self._observers_of(index, observers):
+            dynamic |= np.unpackbits(self._seen_through(index, other), count=len(dynamic)).astype(bool)
+        return scan.without(dynamic)
+
+    def _observers_of(self, index: int, allowed: NDArray[np.bool_] | None) -> list[int]:
+        distance = np.linalg.norm(self._positions - self._positions[index], axis=1)
         order = np.arange(len(distance))
         chosen: set[int] = set()
-        for least in OBSERVERS:
-            far = distance >= least if allowed is None else allowed & (distance >= least)
-            chosen.update(order[far & (order < at)][-1:].tolist(), order[far & (order > at)][:1].tolist())
+        for min_distance in OBSERVER_DISTANCES:
+            far = distance >= min_distance
+            if allowed is not None:
+                far &= allowed
+            chosen.update(order[far & (order < index)][-1:].tolist(), order[far & (order > index)][:1].tolist())
         return sorted(chosen)
 
-    def _pair(self, at: int, other: int) -> NDArray[np.uint8]:
-        return np.packbits(seen_through(self._scans[at], self._scans[other]))
+    def _packed_seen_through(self, index: int, other: int) -> NDArray[np.uint8]:
+        return np.packbits(seen_through(self._scans[index], self._scans[other]))

@@ -1,4 +1,4 @@
-"""Read images; a cut-off file is an error, not a half-grey picture."""
+"""Read and decode images. A truncated file is an error, not a partly grey image."""
 
 from pathlib import Path
 
@@ -13,14 +13,14 @@ PNG_START, PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
 
 
 class ImageError(LiplocError):
-    """An image that cannot be decoded."""
+    """An image cannot be read or decoded."""
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """Return the image file as (h, w, 3) uint8 RGB.
+    """Return an image file as (h, w, 3) uint8 RGB.
 
     Raises:
-        ImageError: the file is missing, cut off, or not an image.
+        ImageError: the file is missing, truncated, or not an image.
     """
     try:
         data = Path(path).read_bytes()
@@ -33,10 +33,10 @@ def decode_image(data: bytes | NDArray[np.uint8], source: str) -> NDArray[np.uin
     """Return JPEG, PNG or other encoded bytes as (h, w, 3) uint8 RGB; ``source`` names them in errors.
 
     Raises:
-        ImageError: the bytes are cut off, or not an image.
+        ImageError: the bytes are truncated, or not an image.
     """
     raw = bytes(data)
-    # OpenCV fills what is missing of a truncated file with grey and returns it without an error.
+    # OpenCV returns the missing part of a truncated file as grey pixels, without an error.
     if raw.startswith(JPEG_START) and JPEG_END not in raw[-64:]:
         raise ImageError(f"{source}: JPEG is cut off after {len(raw)} bytes: copy or record it again")
     if raw.startswith(PNG_START) and PNG_END not in raw[-64:]:
@@ -46,5 +46,5 @@ def decode_image(data: bytes | NDArray[np.uint8], source: str) -> NDArray[np.uin
     except cv2.error:
         image = None
     if image is None:
-        raise ImageError(f"{source}: {len(raw)} bytes are no image that OpenCV can decode: expected JPEG or PNG")
+        raise ImageError(f"{source}: {len(raw)} bytes are not an image that OpenCV can decode: give a JPEG or PNG")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]

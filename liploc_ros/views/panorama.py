@@ -10,70 +10,73 @@ from liploc_ros.geometry import ViewGrid
 
 EMPTY = np.uint32(0xFFFFFFFF)
 REFLECTANCE_BITS = 8
-STEPS_PER_METRE = 1000.0  # 16 km fit above the reflectance's bits
-CHUNK = 16384  # points whose temporary arrays stay in the cache; several times quicker than the whole scan at once
+STEPS_PER_METRE = 1000.0  # ranges up to 16 km fit in the bits above the reflectance
+CHUNK_SIZE = 16384  # points; the temporary arrays then fit in the CPU cache, which is several times faster
 
 
 class PointsError(LiplocError):
-    """Points that cannot be drawn."""
+    """Points of a LiDAR scan cannot be used."""
 
 
 @dataclass(frozen=True)
 class Panorama:
-    """LiDAR view (H, W): ``range`` [m] float32, 0 where nothing returned; ``reflectance`` float32, 0 to 1."""
+    """LiDAR view (H, W): ``range`` [m] float32, 0 without a return; ``reflectance`` float32, 0 to 1."""
 
     range: NDArray[np.float32]
     reflectance: NDArray[np.float32]
 
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """(H, W) where something returned."""
+        """(H, W) true where there is a return."""
         return self.range > 0
 
     def facing(self, grid: ViewGrid, yaw: float) -> "Panorama":
-        """Return the view of the grid's width seen when looking along yaw [rad], left positive."""
+        """Return the view of the grid's width with heading yaw [rad], left positive."""
         columns = grid.columns_facing(yaw)
         return Panorama(self.range[:, columns], self.reflectance[:, columns])
 
 
 def draw_panorama(points: NDArray[np.floating], grid: ViewGrid) -> Panorama:
-    """Return the (height, panorama_width) panorama of points (N, 3 or 4): x, y, z [m] and reflectance 0 to 1.
+    """Draw points (N, 3 or 4), x, y, z [m] and reflectance 0 to 1, as a panorama (height, panorama_width).
 
-    The nearest point of a pixel wins. Points that are NaN, infinite, at the origin, nearer than ``grid.near`` or
-    farther than ``grid.far`` are dropped. Without a fourth column reflectance is 0 everywhere. LiDAR beams can be
-    farther apart than the grid's rows, so a pixel without a return takes that of one of the ``grid.fill_rows`` rows
-    above it. A scan without any point is a panorama without any return.
+    Each pixel holds its nearest point. Points that are NaN, infinite, at the origin, nearer than ``grid.near`` or
+    farther than ``grid.far`` are dropped. Without a fourth column the reflectance is 0. LiDAR beams can be farther
+    apart than the rows of the grid. Therefore an empty pixel is filled from up to ``grid.fill_rows`` rows above it. An
+    empty scan gives an empty panorama.
 
     Raises:
-        PointsError: not an (N, 3) or (N, 4) array.
+        PointsError: ``points`` is not an (N, 3) or (N, 4) array.
     """
     if points.ndim != 2 or points.shape[1] not in (3, 4):
         raise PointsError(f"points of shape {points.shape}: expected (N, 3) x, y, z or (N, 4) with reflectance")
     keys = np.full(grid.height * grid.panorama_width, EMPTY)
-    for start in range(0, len(points), CHUNK):
-        _scatter_nearest(keys, points[start : start + CHUNK], grid)
+    for start in range(0, len(points), CHUNK_SIZE):
+        _scatter_nearest(keys, points[start : start + CHUNK_SIZE], grid)
     return _unpack(_fill_down(keys.reshape(grid.height, grid.panorama_width), grid.fill_rows))
 
 
 def _scatter_nearest(keys: NDArray[np.uint32], points: NDArray[np.floating], grid: ViewGrid) -> None:
-    """Lower each pixel's key to its nearest point's: range above reflectance in one integer, so no sort is needed."""
+    """Reduce the key of each pixel to that of its nearest point.
+
+    A key is one integer with the range in the upper and the reflectance in the lower bits, so no sort is needed.
+    """
     x, y, z = (np.ascontiguousarray(points[:, axis], dtype=np.float32) for axis in range(3))
     with np.errstate(all="ignore"):
         distance = np.sqrt(x * x + y * y + z * z)
         sine = z / distance
-        # Most points that miss the grid are dropped before any arc function is taken; NaN compares false.
+        # Points outside the grid are dropped before the expensive arc functions. Comparisons with NaN are false.
         keep = (distance > grid.near) & (distance < grid.far)
         keep &= sine < np.float32(np.sin(np.deg2rad(grid.up_deg)))
         keep &= sine > np.float32(np.sin(np.deg2rad(grid.down_deg)))
     x, y, distance, elevation = x[keep], y[keep], distance[keep], np.arcsin(sine[keep])
     column = ((np.float32(np.pi) - np.arctan2(y, x)) * np.float32(1 / grid.column_pitch)).astype(np.int32)
     row = ((np.float32(np.deg2rad(grid.up_deg)) - elevation) * np.float32(1 / grid.row_pitch)).astype(np.int32)
-    # Rounding can lift a value to the far edge: the column wraps round, the row stays.
+    # Rounding can give an index one too large: columns wrap around, rows are clipped.
     column[column >= grid.panorama_width] -= grid.panorama_width
     pixel = np.minimum(row, grid.height - 1) * grid.panorama_width + column
     key = (distance * np.float32(STEPS_PER_METRE)).astype(np.uint32) << np.uint32(REFLECTANCE_BITS)
     if points.shape[1] == 4:
-        reflectance = np.fmin(np.fmax(points[:, 3][keep], 0), 1)  # fmax takes the number where the other is NaN
+        reflectance = np.fmin(np.fmax(points[:, 3][keep], 0), 1)  # fmax ignores NaN
         key |= (reflectance * 255).astype(np.uint32)
     np.minimum.at(keys, pixel, key)
 

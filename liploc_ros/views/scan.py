@@ -1,4 +1,4 @@
-"""A scan with its place, and which of its points were not there any more when another scan was taken."""
+"""A scan with its pose, and the test whether another scan saw through its points."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,48 +9,50 @@ from numpy.typing import NDArray
 
 from liploc_ros.geometry import Pose, inverse, transform_points
 
+# Range image of the visibility test.
 COLUMNS, ROWS = 720, 90
 UP, DOWN = np.deg2rad(3.0), np.deg2rad(-25.0)
-NEAREST, FARTHEST = 1.5, 40.0  # metres; farther away the rays of a scan are too far apart to tell
-MARGIN, RELATIVE_MARGIN = 1.0, 0.04  # how far behind a point another scan must have seen, to have seen through it
+MIN_RANGE, MAX_RANGE = 1.5, 40.0  # [m]; beyond, the rays of a scan are too sparse for the test
+# Another scan saw through a point if it saw at least this far behind it: MARGIN [m] + RELATIVE_MARGIN * distance.
+MARGIN, RELATIVE_MARGIN = 1.0, 0.04
 
 
 @dataclass(frozen=True)
 class Scan:
-    """Points (N, 3 or 4) in the LiDAR's frame, x, y, z [m] and reflectance 0 to 1, taken at ``T_map_lidar``."""
+    """Points (N, 3 or 4) in the LiDAR frame, x, y, z [m] and reflectance 0 to 1, and the LiDAR pose ``T_map_lidar``."""
 
     points: NDArray[np.float32]
     T_map_lidar: Pose
 
     @cached_property
     def free_range(self) -> NDArray[np.float32]:
-        """(ROWS, COLUMNS) distance [m] up to which the scan saw nothing, in every direction; 0 where it is not known.
+        """(ROWS, COLUMNS) free distance [m] in every direction; 0 where it is unknown.
 
-        The least range of a pixel and its eight neighbours, so that edges, slanted walls and the road are kept. No
-        return tells nothing: it may be glass, or the sky.
+        This is the minimum range of a pixel and its eight neighbours, which protects edges, slanted walls and the road.
+        A pixel without a return is unknown: it may be glass or sky.
         """
         pixels, distance = _pixels(self.points)
-        inside = (pixels >= 0) & (distance > NEAREST)
+        inside = (pixels >= 0) & (distance > MIN_RANGE)
         ranges = np.full(ROWS * COLUMNS, np.inf, np.float32)
         np.minimum.at(ranges, pixels[inside], distance[inside])
-        around = np.pad(ranges.reshape(ROWS, COLUMNS), ((0, 0), (1, 1)), mode="wrap")
-        least = cv2.erode(around, np.ones((3, 3), np.uint8))[:, 1:-1]
-        return np.where(np.isfinite(least), least, 0).astype(np.float32)
+        padded = np.pad(ranges.reshape(ROWS, COLUMNS), ((0, 0), (1, 1)), mode="wrap")
+        minimum = cv2.erode(padded, np.ones((3, 3), np.uint8))[:, 1:-1]
+        return np.where(np.isfinite(minimum), minimum, 0).astype(np.float32)
 
-    def without(self, gone: NDArray[np.bool_]) -> "Scan":
-        """Return the scan without some of its points (N,)."""
-        return Scan(self.points[~gone], self.T_map_lidar)
+    def without(self, removed: NDArray[np.bool_]) -> "Scan":
+        """Return the scan without the points of a mask (N,)."""
+        return Scan(self.points[~removed], self.T_map_lidar)
 
 
 def seen_through(scan: Scan, observer: Scan) -> NDArray[np.bool_]:
-    """Return (N,) which points of a scan lie where another scan saw nothing."""
+    """Return the mask (N,) of the points of a scan that lie in the free space of another scan."""
     pixels, distance = _pixels(transform_points(inverse(observer.T_map_lidar) @ scan.T_map_lidar, scan.points))
     free = np.where(pixels >= 0, observer.free_range.ravel()[pixels], 0)
-    return np.asarray((distance < FARTHEST) & (free > distance * (1 + RELATIVE_MARGIN) + MARGIN))
+    return np.asarray((distance < MAX_RANGE) & (free > distance * (1 + RELATIVE_MARGIN) + MARGIN))
 
 
 def _pixels(points: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Return (N,) pixel of a range image, -1 outside of it, and (N,) distance of points in a LiDAR's frame."""
+    """Return range-image pixels (N,), -1 if outside, and distances (N,) [m] of points in the LiDAR frame."""
     x, y, z = np.ascontiguousarray(points[:, :3].T, dtype=np.float32)
     with np.errstate(all="ignore"):
         distance = np.sqrt(x * x + y * y + z * z)

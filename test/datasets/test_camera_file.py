@@ -1,3 +1,5 @@
+"""Calibration files of camera_calibration."""
+
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ projection_matrix: {rows: 3, cols: 4, data: [40, 0, 32, 0, 0, 40, 16, 0, 0, 0, 1
 """
 
 
-def test_a_calibration_with_a_mount_says_where_the_camera_is(tmp_path: Path) -> None:
+def test_a_mount_sets_the_pose_of_the_camera(tmp_path: Path) -> None:
     path = tmp_path / "camera.yaml"
     path.write_text(CALIBRATION + "mount: {translation: [1, 2, 3], rotation: [0, 0, 0, 1]}\n")
     mounted = read_camera_file(path)
@@ -27,17 +29,17 @@ def test_a_calibration_with_a_mount_says_where_the_camera_is(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        (CALIBRATION + "mount: {rotation: [0, 0, 0, 0]}", "no unit quaternion"),
+        (CALIBRATION + "mount: {rotation: [0, 0, 0, 0]}", "not a unit quaternion"),
         (CALIBRATION + "mount: {rotation: [.inf, 0, 0, 0]}", "mount.rotation.0: "),
         (CALIBRATION + "mount: {translation: [.nan, 0, 0]}", "mount.translation.0: "),
         (CALIBRATION + "mounts: {translation: [0, 0, 0]}", "mounts: Extra inputs"),
         (CALIBRATION.replace("[40, 0, 32, 0, 40", "[0, 0, 32, 0, 0"), "intrinsics K"),
         (CALIBRATION.replace("plumb_bob", "thin_prism"), "thin_prism"),
-        ("", "the whole file: "),
-        ("2001-99-99", "no YAML"),
+        ("", "Input should be a valid dictionary"),
+        ("2001-99-99", "not valid YAML"),
     ],
 )
-def test_a_calibration_that_cannot_be_used_is_named_on_one_line(tmp_path: Path, text: str, complaint: str) -> None:
+def test_an_invalid_calibration_file_is_refused_on_one_line(tmp_path: Path, text: str, complaint: str) -> None:
     path = tmp_path / "camera.yaml"
     path.write_text(text)
     with pytest.raises(LiplocError) as caught:

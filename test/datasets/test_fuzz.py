@@ -1,4 +1,4 @@
-"""Whatever stands in a text file of a drive: it is read, or refused by one of the errors that users see."""
+"""Text files of drives with random changes are read, or refused with an error for users."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ NUMBERS = st.sampled_from(
 PIECES = st.one_of(st.binary(max_size=40), st.lists(NUMBERS, max_size=14).map(lambda words: " ".join(words).encode()))
 
 
-def complaint_about(folder):
+def error_of(folder):
     try:
         frames = open_drive(folder).frames
     except LiplocError as error:
@@ -55,7 +55,7 @@ def drives(tmp_path_factory):
 
 
 @pytest.mark.parametrize(("layout", "name"), [(layout, name) for layout, names in TEXTS.items() for name in names])
-def test_a_damaged_text_file_gives_a_drive_or_an_error_of_one_line(drives, layout, name):
+def test_a_damaged_text_file_is_read_or_refused_on_one_line(drives, layout, name):
     file = drives[layout] / name
     whole = file.read_bytes()
 
@@ -63,7 +63,7 @@ def test_a_damaged_text_file_gives_a_drive_or_an_error_of_one_line(drives, layou
     @given(PIECES, st.integers(0, len(whole)), st.integers(0, len(whole)))
     def check(piece, start, end):
         file.write_bytes(whole[:start] + piece + whole[max(start, end) :])
-        assert "\n" not in complaint_about(drives[layout])
+        assert "\n" not in error_of(drives[layout])
 
     try:
         check()

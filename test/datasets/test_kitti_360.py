@@ -1,4 +1,4 @@
-"""KITTI-360: a made drive in its layout, with its published extrinsics and one real pose."""
+"""KITTI-360: a synthetic drive in the published layout, with the published extrinsics and one real pose."""
 
 import re
 import shutil
@@ -27,7 +27,7 @@ def matrix(row):
     return np.vstack([row.reshape(3, 4), [0, 0, 0, 1]])
 
 
-def test_frames_have_the_numbers_of_their_files_and_poses_only_where_given(images):
+def test_frames_follow_the_numbers_of_the_files_and_have_only_published_poses(images):
     drive = open_drive(images)
     assert [frame.T_map_base is None for frame in drive.frames] == [False, True, False]
     assert [frame.stamp_ns % 10_000_000_000 for frame in drive.frames] == [5_000_000_000, 5_100_000_000, 5_200_000_000]
@@ -52,21 +52,21 @@ def test_scans_alone_and_images_alone_are_drives_too(images, tmp_path):
     assert [len(frame.images) for frame in read_kitti_360(tmp_path / "data_3d_raw" / DRIVE).scans()] == [0, 0]
 
 
-def test_the_vehicle_stands_upright_on_the_map_and_the_sensors_where_they_are(images):
+def test_the_vehicle_is_upright_and_the_sensors_are_at_their_published_poses(images):
     drive = read_kitti_360(images)
     T = drive.frames[0].T_map_base
     assert T[2, 2] > 0.99
     assert T[:3, 3] == pytest.approx([3639.236961, 1708.205377, 122.056814])
     assert drive.T_base_lidar[:3, :3] == pytest.approx(np.eye(3), abs=0.02)
     assert drive.T_base_lidar[2, 3] == pytest.approx(0.84, abs=0.01)
-    looks = {name: camera.T_base_camera[:3, 2] for name, camera in drive.cameras.items()}
-    assert looks[AHEAD] == pytest.approx([1, 0, 0], abs=0.11)
-    assert looks[LEFT] == pytest.approx([0, 1, 0], abs=0.05)
+    optical_axes = {name: camera.T_base_camera[:3, 2] for name, camera in drive.cameras.items()}
+    assert optical_axes[AHEAD] == pytest.approx([1, 0, 0], abs=0.11)
+    assert optical_axes[LEFT] == pytest.approx([0, 1, 0], abs=0.05)
     assert isinstance(drive.cameras[AHEAD].camera, PinholeCamera)
     assert isinstance(drive.cameras[LEFT].camera, OmnidirectionalCamera)
 
 
-def test_both_files_of_a_real_pose_say_the_same(images, tmp_path):
+def test_a_real_pose_is_the_same_in_both_pose_files(images, tmp_path):
     expected = read_kitti_360(images).frames[0].T_map_base
     poses = tmp_path / "data_poses" / DRIVE / "poses.txt"
     poses.with_name("cam0_to_world.txt").write_text(f"250 {CAM0_TO_WORLD}\n")
@@ -75,7 +75,7 @@ def test_both_files_of_a_real_pose_say_the_same(images, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["image_00", "image_02"])
-def test_points_of_a_scan_reach_the_cameras_by_the_published_chain(images, name, rng):
+def test_points_are_transformed_to_the_cameras_by_the_published_chain(images, name, rng):
     drive, to_pose = read_kitti_360(images), numbers(CAM_TO_POSE)
     T_velo_camera0 = matrix(np.array(CAM_TO_VELO.split(), float))
     T_camera0_camera = np.linalg.inv(matrix(to_pose["image_00"])) @ matrix(to_pose[name])
@@ -91,7 +91,7 @@ def test_points_of_a_scan_reach_the_cameras_by_the_published_chain(images, name,
     assert fast == pytest.approx(np.array(slow), abs=1e-3)
 
 
-def test_stamps_of_a_drive_cut_out_of_a_longer_one_go_with_its_files(images):
+def test_stamps_of_a_part_of_a_drive_belong_to_its_files_in_order(images):
     for path in images.parents[1].glob("**/timestamps.txt"):
         path.write_text("".join(path.read_text().splitlines(keepends=True)[-3:]))
     assert [frame.stamp_ns % 10**10 for frame in read_kitti_360(images).frames] == [5 * 10**9, 51 * 10**8, 52 * 10**8]
@@ -108,27 +108,27 @@ def test_a_fisheye_file_without_spaces_after_colons_is_read(images, tmp_path):
     assert read_fisheye(path).K[0].tolist() == [66.8, 0, 35.8]
 
 
-def test_a_fisheye_that_is_no_camera_is_refused_by_name(images, tmp_path):
+def test_an_invalid_fisheye_calibration_is_refused_with_its_name(images, tmp_path):
     path = tmp_path / "calibration/image_02.yaml"
     path.write_text(path.read_text().replace("gamma1: 66.8", "gamma1: -1"))
-    with pytest.raises(CameraError, match=r"image_02\.yaml: .*no positive focal length"):
+    with pytest.raises(CameraError, match=r"image_02\.yaml: .*not finite with positive focal lengths"):
         read_kitti_360(images)
 
 
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
-        (lambda root: shutil.rmtree(root / "calibration"), r"calib_cam_to_pose\.txt: is missing: take KITTI-360's"),
+        (lambda root: shutil.rmtree(root / "calibration"), r"calib_cam_to_pose\.txt: is missing: download KITTI-360's"),
         (lambda root: (root / "calibration/image_02.yaml").unlink(), r"image_02\.yaml: cannot be read"),
         (lambda root: (root / "calibration/image_02.yaml").write_text("a: 1"), r"image_02\.yaml: image_width: .*requ"),
         (lambda root: (root / f"data_poses/{DRIVE}/poses.txt").write_text(f"1.5 {POSE}"), "starts with 1.5, not a fra"),
         (lambda root: (root / f"data_poses/{DRIVE}/poses.txt").write_text(POSE), "not 13 finite numbers"),
         (lambda root: [path.unlink() for path in root.glob("**/timestamps.txt")], "0000000250 has no timestamp"),
         (lambda root: [path.write_text("") for path in root.glob("**/timestamps.txt")], "has 0 lines"),
-        (lambda root: [path.unlink() for path in root.glob("data_*_raw/**/*.*")], "has no images and no scans"),
+        (lambda root: [path.unlink() for path in root.glob("data_*_raw/**/*.*")], "has 0 images and 0 scans"),
     ],
 )
-def test_what_is_missing_or_damaged_is_named_on_one_line(images, tmp_path, damage, complaint):
+def test_missing_or_damaged_files_are_named_on_one_line(images, tmp_path, damage, complaint):
     damage(tmp_path)
     with pytest.raises(DatasetError, match=complaint) as caught:
         open_drive(images)

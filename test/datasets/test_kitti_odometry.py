@@ -1,4 +1,4 @@
-"""Sequences of the odometry benchmark: made ones in its layout, and its real pose files."""
+"""Sequences of the odometry benchmark: synthetic sequences in its layout, and its real pose files."""
 
 from pathlib import Path
 
@@ -12,31 +12,31 @@ from liploc_ros.views.image_file import ImageError
 
 REAL_POSES = sorted((Path(__file__).parents[3] / "shared/kitti/poses").glob("*.txt"))
 LEFT, RIGHT = "camera_color_left_optical", "camera_color_right_optical"
-BEND = [pose_from_yaw(2.0 * i, 0.1 * i * i, 0.02 * i, 0.1 * i) for i in range(5)]
+CURVE = [pose_from_yaw(2.0 * i, 0.1 * i * i, 0.02 * i, 0.1 * i) for i in range(5)]
 
 
 @pytest.fixture
 def sequence(tmp_path):
-    return make_sequence(tmp_path, BEND)
+    return make_sequence(tmp_path, CURVE)
 
 
 def test_poses_are_those_of_the_lidar_with_axes_forward_left_up(sequence):
     drive = open_drive(sequence)
-    assert np.allclose([frame.T_map_base for frame in drive.frames], BEND, atol=1e-6)
+    assert np.allclose([frame.T_map_base for frame in drive.frames], CURVE, atol=1e-6)
     assert np.array_equal(drive.T_base_lidar, np.eye(4))
     assert drive.name == "kitti_odometry_08" and "poses/08.txt" in drive.datum
 
 
-def test_a_step_of_camera_0_right_down_and_forward_is_one_forward_right_and_down(sequence):
+def test_a_camera_motion_right_down_and_forward_is_a_lidar_motion_forward_right_and_down(sequence):
     path = sequence.parents[1] / "poses/08.txt"
     path.write_text("1 0 0 0 0 1 0 0 0 0 1 0\n" + "1 0 0 1 0 1 0 2 0 0 1 3\n" * 4)
-    place = read_kitti_odometry(sequence).frames[1].T_map_base[:3, 3]
-    assert place == pytest.approx([3, -1, -2])
+    position = read_kitti_odometry(sequence).frames[1].T_map_base[:3, 3]
+    assert position == pytest.approx([3, -1, -2])
 
 
-@pytest.mark.skipif(not REAL_POSES, reason="the poses of the benchmark are not beside the repository")
+@pytest.mark.skipif(not REAL_POSES, reason="the poses of the benchmark are not next to the repository")
 @pytest.mark.parametrize("poses", REAL_POSES, ids=lambda path: path.stem)
-def test_on_real_poses_the_car_drives_ahead_on_a_nearly_level_map(tmp_path, poses):
+def test_with_real_poses_the_car_drives_forward_on_a_nearly_level_map(tmp_path, poses):
     rows = np.loadtxt(poses).reshape(-1, 3, 4)
     sequence = make_sequence(tmp_path, [np.eye(4)] * 2, poses.stem)
     (sequence / "times.txt").write_text("".join(f"{i * 0.1:e}\n" for i in range(len(rows))))
@@ -51,11 +51,11 @@ def test_on_real_poses_the_car_drives_ahead_on_a_nearly_level_map(tmp_path, pose
     assert np.median(moving[:, 0] / np.linalg.norm(moving, axis=1)) > 0.99
     extent = np.ptp(T[:, :3, 3], axis=0)
     assert extent[2] < 0.3 * np.linalg.norm(extent[:2])
-    # Camera 0 lies ahead of the LiDAR, so their places differ, but never by more than twice the way between them.
+    # Camera 0 is in front of the LiDAR: their positions differ by at most twice their distance.
     assert np.linalg.norm(T[:, :2, 3], axis=1) == pytest.approx(np.linalg.norm(rows[::5, ::2, 3], axis=1), abs=0.6)
 
 
-def test_points_project_as_the_benchmark_says(sequence, rng):
+def test_points_project_as_defined_by_the_benchmark(sequence, rng):
     drive = read_kitti_odometry(sequence)
     points = rng.uniform([5, -3, -1], [30, 3, 1], (30, 3))
     P2 = np.array([[40, 0, 32, 2.4], [0, 40, 16, 0], [0, 0, 1, 0]])
@@ -64,7 +64,7 @@ def test_points_project_as_the_benchmark_says(sequence, rng):
     assert drive.cameras[LEFT].camera.project(rays)[0] == pytest.approx((pixels[:2] / pixels[2]).T, abs=1e-3)
 
 
-def test_images_scans_and_stamps_are_those_of_the_files(sequence):
+def test_images_scans_and_stamps_equal_the_files(sequence):
     (sequence / "image_3").mkdir()
     (sequence / "image_2/000003.png").rename(sequence / "image_3/000003.png")
     (sequence / "velodyne/000004.bin").unlink()
@@ -81,36 +81,36 @@ def test_a_sequence_without_poses_has_frames_without_them(sequence):
     (sequence.parents[1] / "poses/08.txt").unlink()
     drive = read_kitti_odometry(sequence)
     assert [frame.T_map_base for frame in drive.frames] == [None] * 5
-    with pytest.raises(DatasetError, match="with a pose"):
+    with pytest.raises(DatasetError, match="a scan and a pose"):
         drive.complete()
 
 
-def test_poses_of_semantic_kitti_are_taken_where_there_is_no_ground_truth(sequence):
+def test_poses_of_semantic_kitti_are_used_without_ground_truth(sequence):
     (sequence.parents[1] / "poses/08.txt").rename(sequence / "poses.txt")
     drive = read_kitti_odometry(sequence)
     assert yaw_of(drive.frames[4].T_map_base) == pytest.approx(0.4)
     assert "poses of 08/poses.txt" in drive.datum
 
 
-def test_a_damaged_image_is_named_when_it_is_read_and_not_before(sequence):
+def test_a_damaged_image_is_refused_when_it_is_read(sequence):
     (sequence / "image_2/000000.png").write_bytes(b"")
     read = read_kitti_odometry(sequence).complete().frames[0].images[LEFT]
-    with pytest.raises(ImageError, match=r"000000\.png: 0 bytes are no image"):
+    with pytest.raises(ImageError, match=r"000000\.png: 0 bytes are not an image"):
         read()
 
 
 @pytest.mark.parametrize(
     ("file", "text", "complaint"),
     [
-        ("calib.txt", "P2: 40 0 32 0 0 40 16 0 0 0 1 0\n", "has no entry Tr: take the benchmark's"),
-        ("calib.txt", "Tr: 0 0 0 0 0 0 0 0 0 0 0 0\n", "is no rigid transform"),
+        ("calib.txt", "P2: 40 0 32 0 0 40 16 0 0 0 1 0\n", "has no entry Tr: download the benchmark's"),
+        ("calib.txt", "Tr: 0 0 0 0 0 0 0 0 0 0 0 0\n", "is not a rigid transform"),
         ("times.txt", "0\n0.1\n", "has 5 poses, but times.txt 2 frames"),
-        ("times.txt", "0\n2\n1\n3\n4\n", "no seconds since the start"),
+        ("times.txt", "0\n2\n1\n3\n4\n", "not increasing seconds since the start"),
         ("../../poses/08.txt", "1 2 3\n", r"line 1 is '1 2 3', not 12 finite numbers"),
-        ("../../poses/08.txt", "2 0 0 0 0 1 0 0 0 0 1 0\n" * 5, "line 1: .* is no rigid transform"),
+        ("../../poses/08.txt", "2 0 0 0 0 1 0 0 0 0 1 0\n" * 5, "line 1: .* is not a rigid transform"),
     ],
 )
-def test_a_damaged_file_is_named_with_what_was_expected(sequence, file, text, complaint):
+def test_a_damaged_file_is_refused_with_its_name_and_the_fault(sequence, file, text, complaint):
     (sequence / file).write_text(text)
     with pytest.raises(DatasetError, match=complaint) as caught:
         read_kitti_odometry(sequence)

@@ -1,3 +1,5 @@
+"""KITTI raw drives: synthetic drives in the published layout, and a real calibration."""
+
 import re
 import shutil
 from pathlib import Path
@@ -8,8 +10,6 @@ import pytest
 from support.kitti_maker import make_drive
 
 from liploc_ros.datasets import BagTopics, DatasetError, open_drive, read_kitti_raw
-from liploc_ros.datasets.kitti.excerpt import ExcerptOptions, coarsen, select_frames
-from liploc_ros.datasets.kitti.object_frames import read_kitti_object
 from liploc_ros.datasets.kitti.oxts import EARTH_RADIUS, read_oxts
 from liploc_ros.datasets.kitti.to_bag import write_kitti_bag
 from liploc_ros.geometry import inverse, quaternion_of, transform_points, yaw_of
@@ -23,7 +23,7 @@ def drive_folder(tmp_path: Path) -> Path:
     return make_drive(tmp_path)
 
 
-def test_a_drive_has_a_frame_where_there_is_an_image_or_a_scan(tmp_path: Path) -> None:
+def test_a_drive_has_a_frame_for_each_image_or_scan(tmp_path: Path) -> None:
     drive = read_kitti_raw(make_drive(tmp_path, frames=6, every=2))
     assert len(drive.frames) == 3
     assert [frame.stamp_ns % 1_000_000_000 for frame in drive.frames] == [10_000_000, 210_000_000, 410_000_000]
@@ -42,11 +42,11 @@ def test_a_drive_without_images_has_its_scans_at_their_stamps(drive_folder: Path
     drive = read_kitti_raw(drive_folder)
     assert [len(frame.images) for frame in drive.scans()] == [0] * 6
     assert drive.frames[1].stamp_ns % 1_000_000_000 == 100_000_000
-    with pytest.raises(DatasetError, match="no frame has both an image and a scan"):
+    with pytest.raises(DatasetError, match="no frame has an image, a scan and a pose"):
         drive.complete()
 
 
-def test_complete_frames_alone_go_into_a_bag_or_excerpt(drive_folder: Path) -> None:
+def test_only_complete_frames_are_converted_to_a_bag(drive_folder: Path) -> None:
     (drive_folder / "velodyne_points/data/0000000002.bin").unlink()
     (drive_folder / "image_02/data/0000000004.png").unlink()
     complete = read_kitti_raw(drive_folder).complete()
@@ -55,51 +55,12 @@ def test_complete_frames_alone_go_into_a_bag_or_excerpt(drive_folder: Path) -> N
     assert len(complete.frames) == len(list(bag.images())) == len(list(bag.scans())) == 4
 
 
-def test_topics_of_a_drive_without_topics_are_refused(drive_folder: Path) -> None:
-    with pytest.raises(DatasetError, match="KITTI raw drive has no topics: name none for points"):
+def test_topics_of_a_kitti_drive_are_refused(drive_folder: Path) -> None:
+    with pytest.raises(DatasetError, match="KITTI raw drive has no topics: give none for points"):
         open_drive(drive_folder, BagTopics(points="/points"))
 
 
-@pytest.fixture
-def object_folder(tmp_path: Path) -> Path:
-    for name in ("image_2", "velodyne", "calib"):
-        (tmp_path / name).mkdir()
-    cv2.imwrite(str(tmp_path / "image_2/000007.png"), np.zeros((32, 64, 3), np.uint8))
-    np.ones((5, 4), np.float32).tofile(tmp_path / "velodyne/000007.bin")
-    rows = "P2: 40 0 32 4 0 40 16 0 0 0 1 0\nR0_rect: 1 0 0 0 1 0 0 0 1\nTr_velo_to_cam: 0 -1 0 0 0 0 -1 0 1 0 0 0\n"
-    (tmp_path / "calib/000007.txt").write_text(rows)
-    return tmp_path
-
-
-def test_a_single_frame_has_image_scan_and_calibration(object_folder: Path) -> None:
-    frame = read_kitti_object(object_folder)[0].complete().frames[0]
-    assert frame.read_points is not None
-    assert frame.read_points().shape == (5, 4)
-
-
-@pytest.mark.parametrize(
-    "calibration",
-    [
-        b"P2: one two\n",
-        b"\xff\xfe",
-        b"P2: 0 0 0 0 0 0 0 0 0 0 0 0\nR0_rect: 1 0 0 0 1 0 0 0 1\nTr_velo_to_cam: " + b"0 " * 12,
-    ],
-)
-def test_a_damaged_calibration_of_a_single_frame_is_named(object_folder: Path, calibration: bytes) -> None:
-    (object_folder / "calib/000007.txt").write_bytes(calibration)
-    with pytest.raises(DatasetError, match=r"000007\.txt: .*expected numbers in the rows P2"):
-        read_kitti_object(object_folder)
-
-
-def test_a_cut_off_scan_of_a_single_frame_is_named(object_folder: Path) -> None:
-    (object_folder / "velodyne/000007.bin").write_bytes(bytes(7))
-    read = read_kitti_object(object_folder)[0].frames[0].read_points
-    assert read is not None
-    with pytest.raises(DatasetError, match=r"000007\.bin: scan of 7 bytes is cut off"):
-        read()
-
-
-def test_images_and_scans_are_what_the_files_hold(drive_folder: Path) -> None:
+def test_images_and_scans_equal_the_files(drive_folder: Path) -> None:
     frame = read_kitti_raw(drive_folder).frames[3]
     image = cv2.imread(str(drive_folder / "image_02/data/0000000003.png"))
     scan = np.fromfile(drive_folder / "velodyne_points/data/0000000003.bin", np.float32).reshape(-1, 4)
@@ -108,7 +69,7 @@ def test_images_and_scans_are_what_the_files_hold(drive_folder: Path) -> None:
     assert np.array_equal(frame.read_points(), scan)
 
 
-def test_poses_are_those_of_the_development_kit(drive_folder: Path) -> None:
+def test_poses_equal_those_of_the_development_kit(drive_folder: Path) -> None:
     def slow_pose(values: list[float], scale: float) -> np.ndarray:
         latitude, longitude, altitude, roll, pitch, yaw = values[:6]
         x = scale * longitude * np.pi * EARTH_RADIUS / 180
@@ -139,7 +100,7 @@ def test_the_map_starts_at_the_first_record_with_axes_east_north_up(drive_folder
     assert "latitude 49.0" in drive.datum
 
 
-def test_points_project_as_the_published_chain_of_matrices_says(drive_folder: Path) -> None:
+def test_points_project_as_with_the_published_chain_of_matrices(drive_folder: Path) -> None:
     drive = read_kitti_raw(drive_folder)
     numbers = {}
     for file in drive_folder.parent.glob("calib_*.txt"):
@@ -162,7 +123,7 @@ def test_the_camera_looks_forward_in_the_base_frame(drive_folder: Path) -> None:
     assert T[:3, 0] == pytest.approx([0, -1, 0], abs=0.05)
 
 
-def test_odometry_has_a_record_for_every_original_frame(tmp_path: Path) -> None:
+def test_there_is_an_oxts_record_for_every_original_frame(tmp_path: Path) -> None:
     records = read_oxts(make_drive(tmp_path, frames=6, every=2) / "oxts")
     assert [record.index for record in records] == list(range(6))
     assert np.linalg.norm(quaternion_of(records[0].T_map_base)) == pytest.approx(1)
@@ -171,17 +132,17 @@ def test_odometry_has_a_record_for_every_original_frame(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [
-        ("missing drive", "no such folder"),
+        ("missing drive", "does not exist"),
         ("date folder", "did you mean one of 2011_09_26_drive_0099_sync"),
         ("no calibration", "calib_velo_to_cam.txt: is missing"),
         ("no entry", "has no entry P_rect_02"),
         ("bad entry", "entry T is"),
-        ("cut-off record", "oxts record has 5 of 30 numbers"),
+        ("cut-off record", "OXTS record is cut off, it has 5 of 30 numbers"),
         ("few stamps", "has 1 lines but frame 0000000001"),
         ("bad stamp", "line 1 is 'yesterday'"),
-        ("no sensors", "no frame number has an oxts record and an image or a scan"),
-        ("singular projection", "calib_cam_to_cam.txt: P_rect_02 is no projection"),
-        ("odd name", "not a frame number"),
+        ("no sensors", "no frame number has an OXTS record and an image or a scan"),
+        ("singular projection", "calib_cam_to_cam.txt: P_rect_02 is not a projection matrix"),
+        ("invalid name", "not a frame number"),
     ],
 )
 def test_a_damaged_drive_is_refused_on_one_line(drive_folder: Path, damage: str, complaint: str) -> None:
@@ -209,7 +170,7 @@ def test_a_damaged_drive_is_refused_on_one_line(drive_folder: Path, damage: str,
         case "singular projection":
             file = day / "calib_cam_to_cam.txt"
             file.write_text(re.sub("P_rect_02: .*", "P_rect_02:" + " 0" * 12, file.read_text()))
-        case "odd name":
+        case "invalid name":
             (path / "oxts/data/old.txt").write_text("")
     with pytest.raises(DatasetError) as caught:
         read_kitti_raw(path)
@@ -217,7 +178,7 @@ def test_a_damaged_drive_is_refused_on_one_line(drive_folder: Path, damage: str,
     assert "\n" not in str(caught.value)
 
 
-def test_a_scan_that_is_cut_off_is_refused_by_name(drive_folder: Path) -> None:
+def test_a_truncated_scan_is_refused_with_its_name(drive_folder: Path) -> None:
     path = drive_folder / "velodyne_points/data/0000000001.bin"
     path.write_bytes(path.read_bytes()[:-3])
     read = read_kitti_raw(drive_folder).frames[1].read_points
@@ -226,29 +187,7 @@ def test_a_scan_that_is_cut_off_is_refused_by_name(drive_folder: Path) -> None:
         read()
 
 
-def test_an_excerpt_has_scans_apart_and_images_between() -> None:
-    way = np.cumsum(np.full(144, 1.2))
-    selection = select_frames(way, ExcerptOptions())
-    scans, images = sorted(selection.scans), sorted(selection.images)
-    assert np.diff(way[scans]).min() >= 10
-    assert len(images) == 40
-    assert not set(images) & set(scans)
-    assert np.diff(way[images]).max() < 7
-
-
-def test_coarse_points_lie_beside_original_ones_and_far_ones_are_all_kept() -> None:
-    points = np.random.default_rng(2).normal(0, [10, 10, 0.5, 10], (5000, 4)).astype(np.float32)
-    points[:, 3] = np.clip(np.abs(points[:, 3]) / 10, 0, 1)
-    options = ExcerptOptions()
-    coarse = coarsen(points, options)
-    nearest = np.abs(coarse[:, None, :3] - points[None, :, :3]).max(axis=2).min(axis=1)
-    assert nearest.max() <= options.step / 2 + 1e-6
-    is_far = np.linalg.norm(points[:, :3], axis=1) > options.thin_within
-    assert len(coarse) >= is_far.sum()
-    assert len(coarse) < len(points)
-
-
-@pytest.mark.skipif(not PACKED_KITTI.is_dir(), reason="the packed KITTI drives are not beside the repository")
+@pytest.mark.skipif(not PACKED_KITTI.is_dir(), reason="the packed KITTI drives are not next to the repository")
 def test_real_calibration_puts_the_camera_27_cm_ahead_of_the_lidar(tmp_path: Path) -> None:
     drive_folder = make_drive(tmp_path)
     for file in PACKED_KITTI.glob("calib_*.txt"):
@@ -260,7 +199,7 @@ def test_real_calibration_puts_the_camera_27_cm_ahead_of_the_lidar(tmp_path: Pat
     assert (drive.cameras[CAMERA].camera.width, drive.cameras[CAMERA].camera.height) == (1242, 375)
 
 
-def test_an_empty_line_of_timestamps_matters_only_to_a_frame_of_its_number(drive_folder: Path) -> None:
+def test_an_empty_line_of_timestamps_is_an_error_only_if_its_frame_exists(drive_folder: Path) -> None:
     stamps = drive_folder / "image_02/timestamps.txt"
     lines = stamps.read_text().splitlines(keepends=True)
     stamps.write_text("".join([*lines[:3], "\n", *lines[4:]]))

@@ -1,4 +1,4 @@
-"""What a path holds is told by its layout, and a wrong one is answered with what was expected."""
+"""Recordings are recognized by their layout. For other paths the error says what is supported."""
 
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -45,14 +45,14 @@ MAKERS = {
 
 
 @pytest.mark.parametrize(("make", "kind"), MAKERS.values(), ids=MAKERS)
-def test_a_drive_of_any_layout_opens_and_is_one_source_and_has_no_topics(tmp_path, make, kind):
+def test_a_drive_of_each_layout_opens_as_one_source_without_topics(tmp_path, make, kind):
     folder = make(tmp_path)
     drive = open_drive(folder)
     frame = drive.complete().frames[0]
     assert next(iter(frame.images.values()))().ndim == 3
     assert frame.read_points().shape[1] == 4
     assert [source.name for source in open_sources(folder)] == [drive.name]
-    with pytest.raises(DatasetError, match=f"a {kind}.* has no topics: name none for points"):
+    with pytest.raises(DatasetError, match=f"a {kind}.* has no topics: give none for points"):
         open_drive(folder, BagTopics(points="/points"))
 
 
@@ -60,25 +60,25 @@ def test_a_bag_is_one_source(tmp_path):
     assert [drive.name for drive in open_sources(make_bag(tmp_path))] == ["drive"]
 
 
-def test_an_object_split_is_many_sources_of_one_frame_and_no_drive(tmp_path):
+def test_an_object_split_is_many_sources_with_one_frame_and_not_a_drive(tmp_path):
     split = make_split(tmp_path / "training")
     sources = open_sources(split)
     assert [drive.name for drive in sources] == [f"object_training_{i:06d}" for i in range(3)]
     assert [len(drive.complete().frames) for drive in sources] == [1, 1, 1]
-    with pytest.raises(DatasetError, match="single frames of KITTI's object benchmark make no drive"):
+    with pytest.raises(DatasetError, match="single frames of KITTI's object benchmark are not a drive"):
         open_drive(split)
 
 
-def test_a_damaged_image_of_a_split_is_named_when_it_is_read_and_loses_no_other(tmp_path):
+def test_a_damaged_image_of_a_split_does_not_affect_the_others(tmp_path):
     split = make_split(tmp_path / "training")
     (split / "image_2/000000.png").write_bytes(b"no image")
     first, second, _ = open_sources(split)
-    with pytest.raises(ImageError, match=r"000000\.png: 8 bytes are no image"):
+    with pytest.raises(ImageError, match=r"000000\.png: 8 bytes are not an image"):
         next(iter(first.frames[0].images.values()))()
     assert next(iter(second.frames[0].images.values()))().shape == (32, 64, 3)
 
 
-def test_an_image_that_has_gone_since_is_named(tmp_path):
+def test_an_image_deleted_after_opening_is_refused_with_its_name(tmp_path):
     folder = make_drive(tmp_path)
     frame = open_drive(folder).frames[1]
     (folder / "image_02/data/0000000001.png").unlink()
@@ -90,14 +90,14 @@ def test_an_image_that_has_gone_since_is_named(tmp_path):
     ("make", "up"),
     [(make_drive, 1), (make_drive, 2), (MAKERS["odometry"][0], 1), (MAKERS["odometry"][0], 3), (make_360_drive, 2)],
 )
-def test_a_folder_above_the_drive_is_answered_with_the_drive(tmp_path, make, up):
+def test_for_a_folder_above_a_drive_the_drive_is_suggested(tmp_path, make, up):
     folder = make(tmp_path)
     with pytest.raises(DatasetError, match=f"did you mean {folder}"):
         open_drive(folder.parents[up - 1])
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty", "file.txt"])
-def test_what_is_no_recording_is_answered_with_what_was_expected(tmp_path, name):
+def test_for_a_path_that_is_not_a_recording_the_supported_kinds_are_listed(tmp_path, name):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file.txt").touch()
     with pytest.raises(DatasetError, match=r"check the path|give a rosbag2 folder .* or KITTI-360 drive") as caught:
@@ -109,7 +109,7 @@ def test_what_is_no_recording_is_answered_with_what_was_expected(tmp_path, name)
 def real_split(tmp_path):
     """Two real frames of each split in its published layout."""
     if not PACKED.is_dir():
-        pytest.skip("the packed KITTI frames are not beside the repository")
+        pytest.skip("the packed KITTI frames are not next to the repository")
     spec = spec_from_file_location("unpack", PACKED / "unpack.py")
     unpack = module_from_spec(spec)
     spec.loader.exec_module(unpack)
@@ -125,7 +125,7 @@ def real_split(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["training", "testing", "unknown_split"])
-def test_points_of_real_frames_fill_the_lower_part_of_their_images(real_split, name):
+def test_points_of_real_frames_cover_the_lower_part_of_their_images(real_split, name):
     for drive in open_sources(real_split / name):
         frame, camera = drive.frames[0], drive.cameras[CAMERA]
         image, points = frame.images[CAMERA](), frame.read_points()

@@ -1,3 +1,5 @@
+"""Interpolated poses, and static transforms."""
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation, Slerp
@@ -14,7 +16,7 @@ def random_pose(rng: np.random.Generator) -> np.ndarray:
     return pose_from(rng.normal(size=3), rng.normal(size=4))
 
 
-def test_poses_between_records_equal_those_of_scipy() -> None:
+def test_interpolated_poses_equal_those_of_scipy() -> None:
     rng = np.random.default_rng(0)
     stamps = np.sort(rng.choice(10**9, 20, replace=False))
     poses = [random_pose(rng) for _ in stamps]
@@ -28,7 +30,7 @@ def test_poses_between_records_equal_those_of_scipy() -> None:
         assert T[:3, :3] == pytest.approx(slerp(stamp - stamps[0]).as_matrix(), abs=1e-6)
 
 
-def test_late_poses_find_their_place_and_repeated_ones_replace() -> None:
+def test_late_poses_are_sorted_and_repeated_stamps_replace() -> None:
     trajectory = Trajectory()
     for stamp, x in [(0, 0.0), (300, 3.0), (100, 1.0), (200, 9.0), (200, 2.0)]:
         trajectory.append(stamp, pose_from_yaw(x, 0, 0, 0))
@@ -37,7 +39,7 @@ def test_late_poses_find_their_place_and_repeated_ones_replace() -> None:
     assert [T[0, 3] for T in found if T is not None] == pytest.approx([0, 0.5, 1, 1.5, 2, 2.5, 3])
 
 
-def test_motion_goes_on_beyond_the_ends_for_one_step() -> None:
+def test_motion_is_extrapolated_for_one_step() -> None:
     trajectory = Trajectory([0, 100], [pose_from_yaw(0, 0, 0, 0), pose_from_yaw(1, 0, 0, 0.1)])
     before, after, later = trajectory.at(-50), trajectory.at(200), trajectory.at(250)
     assert before is not None
@@ -48,7 +50,7 @@ def test_motion_goes_on_beyond_the_ends_for_one_step() -> None:
     assert np.array_equal(after, later)
 
 
-def test_far_from_any_record_there_is_no_pose() -> None:
+def test_there_is_no_pose_beyond_the_tolerance() -> None:
     trajectory = Trajectory([0, 10 * SECOND], [np.eye(4), np.eye(4)])
     assert trajectory.at(5 * SECOND) is None
     assert trajectory.at(-SECOND) is None
@@ -57,7 +59,7 @@ def test_far_from_any_record_there_is_no_pose() -> None:
     assert Trajectory([0], [np.eye(4)]).at(1) is not None
 
 
-def test_forgotten_poses_are_gone() -> None:
+def test_poses_before_a_time_can_be_removed() -> None:
     trajectory = Trajectory([0, 1, 2, 3], [np.eye(4)] * 4)
     trajectory.forget_before(2)
     assert len(trajectory) == 2
@@ -77,7 +79,7 @@ def test_a_chain_of_transforms_is_multiplied_in_both_directions() -> None:
     assert np.array_equal(tree.lookup("anything", "anything"), np.eye(4))
 
 
-def test_frames_without_a_connection_are_named_with_the_known_ones() -> None:
+def test_unconnected_frames_are_refused_with_the_known_frames() -> None:
     tree = StaticTransforms()
     tree.add("base_link", "lidar", np.eye(4))
     with pytest.raises(DatasetError, match=r"'camera' to 'base_link': .*known frames: base_link, lidar"):

@@ -11,27 +11,27 @@ from liploc_ros.encoders.bundle import ADDED_FIELDS
 from liploc_ros.views import CameraViewer, Panorama, ViewError, WholeImageViewer, draw_panorama
 
 
-def test_the_default_bundle_is_small_and_says_where_it_comes_from(bundle):
+def test_the_default_bundle_is_small_and_names_its_training_data(bundle):
     assert sum(f.stat().st_size for f in DEFAULT_BUNDLE.iterdir()) <= 2_000_000
     assert "CC BY-NC-SA 3.0" in bundle.spec.licence and "2011_09_26_drive_0013" in bundle.spec.training.drives
 
 
-def test_cells_have_a_length_where_something_is_seen_and_are_zero_elsewhere(bundle, demo_image, demo_camera, demo_scan):
-    """The LiDAR's are unit vectors; from the camera's, what all images have in common is taken off."""
+def test_features_are_zero_where_nothing_is_seen(bundle, demo_image, demo_camera, demo_scan):
+    """LiDAR features are unit vectors; camera features are not, because the mean over all images is subtracted."""
     view = CameraViewer(bundle.spec.grid, demo_camera).draw(demo_image)
     length = np.linalg.norm(bundle.encoders().encode_camera(view), axis=-1)
     assert length.shape == (8, 32) and np.all((length == 0) | ((length > 0.6) & (length < 1.3)))
     assert (length > 0).mean() == pytest.approx(view.mask.mean(), abs=0.1)
-    around = np.linalg.norm(bundle.encoders().encode_panorama(draw_panorama(demo_scan, bundle.spec.grid)), axis=-1)
-    assert np.all((around == 0) | np.isclose(around, 1, atol=1e-3)) and (around > 0).mean() > 0.5
+    length = np.linalg.norm(bundle.encoders().encode_panorama(draw_panorama(demo_scan, bundle.spec.grid)), axis=-1)
+    assert np.all((length == 0) | np.isclose(length, 1, atol=1e-3)) and (length > 0).mean() > 0.5
 
 
-def test_a_panorama_closes_all_round(bundle, demo_scan):
-    """Turned by whole cells, a panorama gives the same cells, turned: there is no seam."""
+def test_a_panorama_wraps_around_360_degrees(bundle, demo_scan):
+    """A panorama rotated by whole cells has the same features, rotated: it has no seam."""
     encoders, view = bundle.encoders(), draw_panorama(demo_scan, bundle.spec.grid)
-    turned = Panorama(np.roll(view.range, 160, axis=1), np.roll(view.reflectance, 160, axis=1))
-    features, cells_turned = encoders.encode_panorama(view), encoders.encode_panorama(turned)
-    cosine = (np.roll(features, 20, axis=1) * cells_turned).sum(-1)[np.linalg.norm(cells_turned, axis=-1) > 0]
+    rotated = Panorama(np.roll(view.range, 160, axis=1), np.roll(view.reflectance, 160, axis=1))
+    features, rotated_features = encoders.encode_panorama(view), encoders.encode_panorama(rotated)
+    cosine = (np.roll(features, 20, axis=1) * rotated_features).sum(-1)[np.linalg.norm(rotated_features, axis=-1) > 0]
     assert features.shape == (8, 144, 32) and cosine.min() > 0.99
 
 
@@ -65,12 +65,12 @@ def test_a_bundle_with_an_unknown_key_is_refused(tmp_path):
         ModelBundle.load(path)
 
 
-def test_no_bundle_is_one_clear_line(tmp_path):
+def test_a_folder_without_a_bundle_is_refused(tmp_path):
     with pytest.raises(ModelError, match="no model bundle here"):
         ModelBundle.load(tmp_path)
 
 
-def test_acceptance_can_change_without_making_maps_void(tmp_path, bundle):
+def test_another_confidence_model_does_not_change_the_id_of_a_bundle(tmp_path, bundle):
     path = shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle")
     spec = json.loads((path / "model.json").read_text())
     spec["acceptance"]["min_score"] = 0.123
@@ -78,8 +78,8 @@ def test_acceptance_can_change_without_making_maps_void(tmp_path, bundle):
     assert ModelBundle.load(path).id == bundle.id
 
 
-def test_maps_made_before_a_setting_was_added_stay_valid(bundle, tmp_path):
-    """A model.json that does not know the settings that were added later has the same id."""
+def test_a_setting_that_was_added_later_does_not_change_the_id_of_a_bundle(bundle, tmp_path):
+    """A model.json without these settings has the same id, so that maps stay valid."""
     path = shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle")
     spec = json.loads((path / "model.json").read_text())
     for part in ("grid", "inputs"):
@@ -91,7 +91,7 @@ def test_maps_made_before_a_setting_was_added_stay_valid(bundle, tmp_path):
 @pytest.mark.parametrize(
     ("part", "change"), [("inputs", {"lidar_empty": 0.5}), ("grid", {"fill_rows": 0}), (None, {"pool": 4})]
 )
-def test_another_setting_is_another_model(tmp_path, bundle, part, change):
+def test_another_value_of_a_setting_changes_the_id_of_a_bundle(tmp_path, bundle, part, change):
     path = shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle")
     spec = json.loads((path / "model.json").read_text())
     (spec if part is None else spec[part]).update(change)
@@ -99,15 +99,15 @@ def test_another_setting_is_another_model(tmp_path, bundle, part, change):
     assert ModelBundle.load(path).id != bundle.id
 
 
-def test_a_bundle_of_whole_images_has_nothing_to_pool(tmp_path):
+def test_a_bundle_of_whole_images_cannot_pool_cells(tmp_path):
     path = shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle")
     spec = json.loads((path / "model.json").read_text()) | {"method": "liploc", "pool": 2}
     (path / "model.json").write_text(json.dumps(spec))
-    with pytest.raises(ModelError, match="pool 2 of method liploc"):
+    with pytest.raises(ModelError, match="pool 2 with method liploc"):
         ModelBundle.load(path)
 
 
-def test_channels_of_the_lidar_are_those_that_are_named(bundle, demo_scan):
+def test_the_lidar_channels_are_those_that_the_bundle_names(bundle, demo_scan):
     grid = bundle.spec.grid
     names = {"lidar_channels": ("range", "mask", "range"), "lidar_empty": 0.75, "lidar_scale": (1, 1, 1)}
     spec = bundle.spec.inputs.model_copy(update=names | {"lidar_shift": (0, 0, 0)})
@@ -117,7 +117,7 @@ def test_channels_of_the_lidar_are_those_that_are_named(bundle, demo_scan):
     assert np.array_equal(second, panorama.mask)
 
 
-def test_a_whole_image_is_scaled_and_all_of_it_seen(demo_image, demo_camera):
+def test_a_whole_image_is_scaled_and_fully_visible(demo_image, demo_camera):
     viewer = WholeImageViewer(demo_camera, 224)
     view = viewer.draw(demo_image)
     assert view.image.shape == (224, 224, 3) and view.mask.all()

@@ -7,13 +7,13 @@ from typer.testing import CliRunner
 
 from liploc_ros.cli.engine import app
 from liploc_ros.encoders import ModelError
-from liploc_ros.encoders.real_views import real_inputs
-from liploc_ros.encoders.tensorrt.engine_builder import Limits, build_engine
+from liploc_ros.encoders.parity_views import parity_inputs
+from liploc_ros.encoders.tensorrt.bundle_engines import get_engine, keys_for_target
+from liploc_ros.encoders.tensorrt.engine_builder import build_engine
 from liploc_ros.encoders.tensorrt.engine_cache import EngineCache
-from liploc_ros.encoders.tensorrt.engine_key import Profile, key_for, profile_of
-from liploc_ros.encoders.tensorrt.engines import get_engine, keys_for_target
-from liploc_ros.encoders.tensorrt.fp16 import in_half_precision
-from liploc_ros.encoders.tensorrt.module import is_installed, load_flavour
+from liploc_ros.encoders.tensorrt.engine_key import OptimizationProfile, key_for, profile_of
+from liploc_ros.encoders.tensorrt.flavour import is_installed, load_flavour
+from liploc_ros.encoders.tensorrt.fp16 import convert_to_fp16
 
 if not is_installed("tensorrt_rtx"):
     pytest.skip("tensorrt_rtx is not installed: make test-rtx installs it", allow_module_level=True)
@@ -22,7 +22,7 @@ RTX = load_flavour("tensorrt_rtx")
 PLAN_START = b"vtrt"
 
 
-def gpu_is_missing():
+def reason_without_gpu():
     from liploc_ros.encoders.tensorrt.gpu import find_gpu
 
     try:
@@ -32,57 +32,57 @@ def gpu_is_missing():
     return ""
 
 
-MISSING = gpu_is_missing()
-needs_gpu = pytest.mark.skipif(bool(MISSING), reason=MISSING)
+NO_GPU = reason_without_gpu()
+needs_gpu = pytest.mark.skipif(bool(NO_GPU), reason=NO_GPU)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 @pytest.mark.parametrize("target", RTX.targets)
-def test_the_default_bundle_is_built_for(target, precision, bundle, tmp_path):
+def test_the_default_bundle_is_built_for_every_target(target, precision, bundle, tmp_path):
     cache, sizes = EngineCache(tmp_path), []
     for part, key in keys_for_target(bundle.path, bundle.spec, RTX, target, precision).items():
         plan = get_engine(bundle.path / f"{part}.onnx", key, RTX, cache, bytes)
         sizes.append(len(plan))
-        assert plan.startswith(PLAN_START) and key.gpu == ""
+        assert plan.startswith(PLAN_START) and key.gpu_name == ""
     assert [entry.fault for entry in cache.entries()] == ["", ""] and all(100_000 < s < 5_000_000 for s in sizes)
 
 
-def test_every_capability_that_is_sold_for_rtx_is_known():
+def test_the_targets_include_the_common_compute_capabilities():
     assert {"sm75", "sm86", "sm89", "sm120"} <= set(RTX.targets)
 
 
-def test_a_build_ends_at_its_limit_and_says_what_to_do(bundle):
+def test_a_build_ends_at_its_time_limit_and_says_what_to_do(bundle):
     key = keys_for_target(bundle.path, bundle.spec, RTX, "sm89", "fp32")["camera"]
     with pytest.raises(ModelError, match="not built after 0 s: raise --time-limit"):
-        build_engine(bundle.path / "camera.onnx", key, RTX, Limits(seconds=0.0))
+        build_engine(bundle.path / "camera.onnx", key, RTX, time_limit=0.0)
 
 
-def test_a_target_that_is_not_known_names_those_that_are(bundle):
+def test_an_unknown_target_is_an_error_with_the_known_ones(bundle):
     with pytest.raises(ModelError, match=r"target 'sm87': .* builds for sm75, "):
         keys_for_target(bundle.path, bundle.spec, RTX, "sm87", "fp16")
 
 
-def test_what_the_builder_refuses_is_an_error_with_its_reason(vit, tmp_path):
-    """Turing has no FP32 matrix products in TensorRT-RTX."""
-    profile = Profile(least=(1, 3, 224, 224), usual=(1, 3, 224, 224), most=(1, 3, 224, 224))
+def test_a_network_that_the_builder_refuses_is_an_error_with_the_reason(vit, tmp_path):
+    """TensorRT-RTX has no FP32 matrix products for Turing."""
+    profile = OptimizationProfile(min=(1, 3, 224, 224), opt=(1, 3, 224, 224), max=(1, 3, 224, 224))
     key = key_for(vit[0] / "camera.onnx", profile, RTX, "", "sm75", "fp32")
-    with pytest.raises(ModelError, match=r"refused \(.*FP32 GEMM is not supported.*take precision fp16"):
-        build_engine(vit[0] / "camera.onnx", key, RTX, Limits())
+    with pytest.raises(ModelError, match=r"refused \(.*FP32 GEMM is not supported.*use precision fp16"):
+        build_engine(vit[0] / "camera.onnx", key, RTX)
 
 
-def test_a_file_that_is_no_network_is_refused_in_one_line(bundle, tmp_path):
+def test_a_file_that_is_not_a_network_is_an_error_of_one_line(bundle, tmp_path):
     path = tmp_path / "camera.onnx"
     path.write_bytes(b"nonsense")
     key = key_for(path, profile_of(bundle.spec, "camera"), RTX, "", "sm89", "fp32")
-    with pytest.raises(ModelError, match=r"tensorrt_rtx cannot read it .*take backend onnx") as error:
-        build_engine(path, key, RTX, Limits())
+    with pytest.raises(ModelError, match=r"tensorrt_rtx cannot read it .*use backend onnx") as error:
+        build_engine(path, key, RTX)
     assert "\n" not in str(error.value)
 
 
-def test_a_build_says_what_it_builds(bundle, caplog):
+def test_the_log_names_the_engine_that_is_built(bundle, caplog):
     caplog.set_level(logging.INFO)
     key = keys_for_target(bundle.path, bundle.spec, RTX, "sm89", "fp16")["camera"]
-    build_engine(bundle.path / "camera.onnx", key, RTX, Limits())
+    build_engine(bundle.path / "camera.onnx", key, RTX)
     assert any("building default/camera.onnx for tensorrt_rtx" in message for message in caplog.messages)
 
 
@@ -102,18 +102,17 @@ def test_engines_are_built_listed_and_cleaned_from_the_command_line(tmp_path):
 
 @pytest.fixture(scope="module")
 def vit(tmp_path_factory):
-    """LIP-Loc's encoders as the recipe `liploc` has them, with random weights: folder, and heights and widths."""
+    """The encoders of the recipe `liploc` with random weights: their folder, and their input sizes."""
     torch = pytest.importorskip("torch", reason="torch is not installed: make train installs it")
     pytest.importorskip("timm", reason="timm is not installed: make train installs it")
     from liploc_ros.learning.export import export_onnx
     from liploc_ros.learning.method import RANDOM
-    from liploc_ros.learning.recipe import read_recipe
-    from liploc_ros.learning.registry import method_of
+    from liploc_ros.learning.registry import method_of, read_recipe
 
     method, folder = method_of(read_recipe("liploc")), tmp_path_factory.mktemp("liploc")
     model, sizes = method.model(RANDOM), method.input_sizes()
     for part in ("camera", "lidar"):
-        for parameter in model[part].parameters():  # no two alike: the exporter would make them one
+        for parameter in model[part].parameters():  # the exporter would merge equal parameters
             parameter.data += 0.01 * torch.randn_like(parameter)
         export_onnx(model[part].eval(), sizes[part], folder / f"{part}.onnx")
     return folder, sizes
@@ -123,16 +122,16 @@ def vit(tmp_path_factory):
 def test_a_vision_transformer_of_the_recipe_liploc_is_built(vit, part, precision):
     folder, sizes = vit
     size = (3, sizes[part].height, sizes[part].width)
-    profile = Profile(least=(1, *size), usual=(1, *size), most=(8, *size))
+    profile = OptimizationProfile(min=(1, *size), opt=(1, *size), max=(8, *size))
     key = key_for(folder / f"{part}.onnx", profile, RTX, "", "sm89", precision)
-    plan = build_engine(folder / f"{part}.onnx", key, RTX, Limits()).plan
+    plan = build_engine(folder / f"{part}.onnx", key, RTX).plan
     assert plan.startswith(PLAN_START) and (35e6 if precision == "fp16" else 70e6) < len(plan) < 150e6
 
 
-def test_a_vision_transformer_in_half_precision_keeps_its_normalisations_single(vit):
+def test_a_vision_transformer_in_half_precision_keeps_its_normalizations_in_single_precision(vit):
     import onnx
 
-    model = onnx.load_from_string(in_half_precision(vit[0] / "camera.onnx"))
+    model = onnx.load_from_string(convert_to_fp16(vit[0] / "camera.onnx"))
     types = {t.name: t.data_type for t in model.graph.initializer}
     norms = [node for node in model.graph.node if node.op_type == "LayerNormalization"]
     products = [n.input[1] for n in model.graph.node if n.op_type in ("MatMul", "Gemm") and n.input[1] in types]
@@ -146,17 +145,17 @@ def test_an_engine_agrees_with_onnx_runtime_on_this_gpu(bundle, tmp_path, precis
     from liploc_ros.encoders import BackendSettings, Encoders
 
     encoders = Encoders(bundle, BackendSettings("tensorrt_rtx", precision, cache=tmp_path))
-    features = encoders.camera.encode(real_inputs(bundle.spec, "camera"))  # opened only if cosines are at least 0.999
+    features = encoders.camera.encode(parity_inputs(bundle.spec, "camera"))  # the parity check passed
     assert features.shape == (2, 32, 8, 32)
     encoders.close()
 
 
-def test_what_is_called_of_cuda_and_rtx_exists():
-    """Without a GPU nothing else shows that the program calls functions that there are."""
+def test_the_functions_of_cuda_and_rtx_that_are_called_exist():
+    """Only this test shows it on a machine without a GPU."""
     from cuda.bindings import runtime
-    from support.pretended_gpu import PretendedCuda
+    from support.fake_gpu import FakeCuda
 
-    names = [name for name in vars(PretendedCuda) if name.startswith("cuda")]
+    names = [name for name in vars(FakeCuda) if name.startswith("cuda")]
     assert len(names) > 15 and [name for name in names if not hasattr(runtime, name)] == []
     assert runtime.cudaMemcpyKind.cudaMemcpyHostToDevice and runtime.cudaMemcpyKind.cudaMemcpyDeviceToHost
     assert hasattr(runtime.cudaStreamCaptureMode, "cudaStreamCaptureModeThreadLocal")

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("rclpy")
 
 from liploc_ros.encoders import Encoders
-from liploc_ros.encoders.tensorrt import module
+from liploc_ros.encoders.tensorrt import flavour
 from liploc_ros.errors import LiplocError
 from liploc_ros.nodes.common.library_log import LIBRARY_LOGGER, library_log
 from liploc_ros.nodes.localizer.node import LocalizerNode
@@ -24,7 +24,7 @@ def closed(monkeypatch):
 
 
 def test_a_backend_that_cannot_run_is_reported_in_one_line(bench, demo_map_folder, monkeypatch, closed):
-    monkeypatch.setattr(module, "is_installed", lambda name: False)
+    monkeypatch.setattr(flavour, "is_installed", lambda name: False)
     with pytest.raises(LiplocError, match=r"backend tensorrt: .* is not installed: pip install tensorrt") as raised:
         bench.start(LocalizerNode, map=str(demo_map_folder), sensor_mounts=MOUNTS, **{"encoder.backend": "tensorrt"})
     assert "\n" not in str(raised.value) and len(closed) == 1

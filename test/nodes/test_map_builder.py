@@ -89,6 +89,17 @@ def test_a_scan_between_two_poses_gets_the_pose_between_them(collector):
     assert collector.snapshot().keyframes[0].T_map_base[0, 3] == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("scan_after", [0, 1, 2])
+def test_a_scan_before_the_first_pose_is_extrapolated_whatever_arrives_first(collector, scan_after):
+    odometry = [(100_000_000, pose_from_yaw(1, 0, 0, 0)), (200_000_000, pose_from_yaw(2, 0, 0, 0))]
+    for number in range(3):
+        if number == scan_after:
+            collector.add_scan(50_000_000, lambda: np.eye(4), no_points)
+        if number < 2:
+            collector.add_odometry(*odometry[number])
+    assert collector.snapshot().keyframes[0].T_map_base[0, 3] == pytest.approx(0.5)
+
+
 def test_a_scan_without_odometry_is_dropped_after_a_while(collector, drops):
     collector.add_scan(SECOND, lambda: np.eye(4), no_points)
     time.sleep(0.06)

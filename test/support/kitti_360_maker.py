@@ -1,4 +1,4 @@
-"""A tiny drive in the layout that KITTI-360 publishes."""
+"""Synthetic drives in the layout of KITTI-360."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import numpy as np
 
 DRIVE = "2013_05_28_drive_0099_sync"
 
-# Extrinsics are those of the published calibration; images are smaller.
+# The published extrinsics, for smaller images.
 CAM_TO_POSE = """image_00: 0.0371783278 -0.0986182135 0.9944306009 1.5752681039 0.9992675562 -0.0053553387 \
 -0.0378902567 0.0043914093 0.0090621821 0.9951109327 0.0983468786 -0.6500000000
 image_01: 0.0194000864 -0.1051529641 0.9942668106 1.5977241400 0.9997374956 -0.0100836652 \
@@ -46,7 +46,7 @@ projection_parameters:
    u0: 35.8
    v0: 35.2
 """
-# One real frame: its line of poses.txt, and of cam0_to_world.txt.
+# The pose of one real frame in poses.txt and in cam0_to_world.txt.
 POSE = """0.6804458798 -0.7314378405 0.0446328361 3639.236961 -0.7298356009 -0.6819080306 -0.0483883609 1708.205377 \
 0.0658285676 0.000351028 -0.9978308857 122.056814"""
 CAM0_TO_WORLD = """-0.705111 -0.02610952 0.708616 3640.277 -0.709097 0.02470034 -0.704678 1707.084 \
@@ -54,7 +54,7 @@ CAM0_TO_WORLD = """-0.705111 -0.02610952 0.708616 3640.277 -0.709097 0.02470034 
 
 
 def make_360_drive(root: Path, numbers: tuple[int, ...] = (250, 251, 252), posed: tuple[int, ...] = (250, 252)) -> Path:
-    """Write a drive with these frames, of which some have a pose, and return its folder of images."""
+    """Write a drive with these frame numbers, some of them with a pose, and return its folder of images."""
     write(root / "calibration/calib_cam_to_pose.txt", CAM_TO_POSE)
     write(root / "calibration/calib_cam_to_velo.txt", CAM_TO_VELO)
     write(root / "calibration/perspective.txt", PERSPECTIVE)
@@ -75,6 +75,6 @@ def make_360_drive(root: Path, numbers: tuple[int, ...] = (250, 251, 252), posed
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file and the folders it lies in."""
+    """Write a file and create its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)

@@ -1,4 +1,4 @@
-"""Tiny drives in the layouts that KITTI publishes: raw recordings and sequences of the odometry benchmark."""
+"""Synthetic drives in the layouts of KITTI raw and of the KITTI odometry benchmark."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import numpy as np
 
 from liploc_ros.geometry import Pose, inverse
 
-# Numbers of 2011_09_26, but for a smaller image.
+# Calibration of 2011_09_26, with the intrinsics of a smaller image.
 R_RECT = "9.999239e-01 9.837760e-03 -7.445048e-03 -9.869795e-03 9.999421e-01 -4.278459e-03 7.402527e-03 4.351614e-03 "
 R_CAMERA = "7.533745e-03 -9.999714e-01 -6.166020e-04 1.480249e-02 7.280733e-04 -9.998902e-01 9.998621e-01 7.523790e-03 "
 R_LIDAR = "9.999976e-01 7.553071e-04 -2.035826e-03 -7.854027e-04 9.998898e-01 -1.482298e-02 2.024406e-03 1.482454e-02 "
@@ -29,7 +29,7 @@ T: -8.086759e-01 3.195559e-01 -7.997231e-01
 
 
 def make_drive(folder: Path, frames: int = 6, every: int = 1) -> Path:
-    """Write a drive that goes north-east at 10 m/s; images and scans only for every so manieth frame."""
+    """Write a drive that goes north-east at 10 m/s, with an image and a scan in each ``every``-th frame."""
     day = folder / "2011_09_26"
     drive = day / "2011_09_26_drive_0099_sync"
     for name in ("image_02", "velodyne_points", "oxts"):
@@ -54,13 +54,13 @@ def make_drive(folder: Path, frames: int = 6, every: int = 1) -> Path:
     return drive
 
 
-# Camera 0 lies 27 cm ahead of the LiDAR and 8 cm below it; its axes are x right, y down, z forward.
+# Camera 0 is 27 cm in front of the LiDAR and 8 cm below it; its axes are x right, y down, z forward.
 TR = np.array([[0, -1, 0, 0], [0, 0, -1, -0.08], [1, 0, 0, -0.27], [0, 0, 0, 1.0]])
 P2, P3 = (f"40 0 32 {offset} 0 40 16 0 0 0 1 0" for offset in (2.4, -18.9))
 
 
 def make_sequence(folder: Path, T_map_base: list[Pose], name: str = "08") -> Path:
-    """Write a sequence whose LiDAR is at these poses in the first one's frame, with images of camera 2 and scans."""
+    """Write a sequence with images of camera 2 and scans, whose LiDAR poses are these, relative to the first one."""
     sequence = folder / "dataset/sequences" / name
     for sensor in ("image_2", "velodyne"):
         (sequence / sensor).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The least method that the trainer can train: places are numbers, and what is seen of them is noise of that seed."""
+"""A minimal method for tests of the trainer: a place is a number, and its views are noise with that seed."""
 
 from types import SimpleNamespace
 
@@ -7,19 +7,21 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from liploc_ros.learning.method import Batch, whereabouts
+from liploc_ros.learning.method import Batch, positions_and_drives
 
 
 def toy_samples(count=8):
-    """Samples 10 m apart."""
+    """Return samples that are 10 m apart."""
     poses = np.tile(np.eye(4), (count, 1, 1))
     poses[:, 0, 3] = 10 * np.arange(count)
     return [SimpleNamespace(drive="d", T_map_base=pose, number=i) for i, pose in enumerate(poses)]
 
 
 class ToyMethod:
-    def __init__(self, *extra, fail=None):
-        self.extra, self.fail = extra, fail
+    """Small convolutional encoders with ``extra`` layers; ``on_loss`` is called whenever the loss is computed."""
+
+    def __init__(self, *extra, on_loss=None):
+        self.extra, self.on_loss = extra, on_loss
 
     def model(self, weights):
         def encoder():
@@ -33,13 +35,13 @@ class ToyMethod:
         return [{"params": list(model.parameters()), "lr": 1e-2, "weight_decay": 0.0}]
 
     def batch(self, samples, rng):
-        seen = [np.random.default_rng(s.number).normal(size=(3, 8, 16)).astype(np.float32) for s in samples]
-        lidar = torch.from_numpy(np.stack(seen))
+        views = [np.random.default_rng(s.number).normal(size=(3, 8, 16)).astype(np.float32) for s in samples]
+        lidar = torch.from_numpy(np.stack(views))
         noise = torch.zeros(()) if rng is None else torch.from_numpy(rng.normal(size=(len(samples), 3, 8, 8))).float()
-        return Batch(lidar[..., 4:12] + noise, lidar, torch.ones(len(samples), 2, 2), *whereabouts(samples))
+        return Batch(lidar[..., 4:12] + noise, lidar, torch.ones(len(samples), 2, 2), *positions_and_drives(samples))
 
     def loss(self, model, camera, lidar, batch):
-        if self.fail:
-            self.fail()
+        if self.on_loss:
+            self.on_loss()
         camera, lidar = F.normalize(camera.flatten(1)), F.normalize(lidar.flatten(1))
         return F.cross_entropy(camera @ lidar.T * model["loss"].scale, torch.arange(len(batch)))

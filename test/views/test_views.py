@@ -1,4 +1,4 @@
-"""Views against slow and obvious versions, on real scans and images."""
+"""Views compared with slow and simple versions, on real scans and images."""
 
 import contextlib
 
@@ -28,7 +28,7 @@ K = np.array([[150.0, 0, 160], [0, 150, 60], [0, 0, 1]])
 
 
 def slow_panorama(points, grid):
-    """One point after another; empty rows take the return of one of the two above."""
+    """Draw point by point; empty pixels are filled from the two rows above."""
     drawn = np.full((grid.height, grid.panorama_width), np.inf)
     reflectance = np.zeros(drawn.shape)
     for x, y, z, r in points.astype(float):
@@ -46,16 +46,16 @@ def slow_panorama(points, grid):
     return np.where(np.isinf(drawn), 0, drawn), np.where(np.isinf(drawn), 0, reflectance)
 
 
-def test_a_real_scan_is_drawn_as_the_slow_version_draws_it(demo_scan):
+def test_the_panorama_of_a_real_scan_equals_the_slow_version(demo_scan):
     fast = draw_panorama(demo_scan, GRID)
     distance, reflectance = slow_panorama(demo_scan, GRID)
-    same = np.isclose(fast.range, distance, atol=2e-3)  # float32 angles move few points across a pixel's edge
+    same = np.isclose(fast.range, distance, atol=2e-3)  # float32 angles move a few points to the next pixel
     assert same.mean() > 0.999
-    # Points less than a millimetre apart may change places.
+    # Points with ranges within a millimetre can be swapped.
     assert np.mean(np.abs(fast.reflectance - reflectance)[same] < 1 / 128) > 0.98
 
 
-def test_a_virtual_view_is_the_panorama_of_all_points_moved_there(demo_scan):
+def test_a_virtual_view_is_the_panorama_of_all_transformed_points(demo_scan):
     T_map_a, T_map_b, T_map_view = (
         pose_from_yaw(0, 0, 0, 0),
         pose_from_yaw(9, 1, 0, 0.1),
@@ -70,18 +70,18 @@ def test_a_virtual_view_is_the_panorama_of_all_points_moved_there(demo_scan):
     assert np.isclose(view.range, distance, atol=5e-3).mean() > 0.997
 
 
-def test_useless_points_are_dropped():
+def test_invalid_near_and_far_points_are_dropped():
     good = [10.0, 0, -1, 0.5]
-    useless = [[np.nan, 0, 0, 0], [np.inf, 1, 0, 0], [0, 0, 0, 0.9], [1, 0, 0, 0.9], [500, 0, -20, 0.9]]
-    alone, among = (draw_panorama(np.array(p, np.float32), GRID) for p in ([good], [good, *useless]))
-    assert np.array_equal(alone.range, among.range) and alone.mask.any()
+    invalid = [[np.nan, 0, 0, 0], [np.inf, 1, 0, 0], [0, 0, 0, 0.9], [1, 0, 0, 0.9], [500, 0, -20, 0.9]]
+    expected, drawn = (draw_panorama(np.array(p, np.float32), GRID) for p in ([good], [good, *invalid]))
+    assert np.array_equal(expected.range, drawn.range) and expected.mask.any()
 
 
-def test_an_empty_scan_is_a_view_without_returns():
+def test_the_panorama_of_an_empty_scan_is_empty():
     assert not draw_panorama(np.zeros((0, 4), np.float32), GRID).mask.any()
 
 
-def test_a_scan_without_reflectance_has_range_alone(demo_scan):
+def test_a_scan_without_reflectance_has_reflectance_0(demo_scan):
     view = draw_panorama(demo_scan[:, :3], GRID)
     assert np.array_equal(view.range, draw_panorama(demo_scan, GRID).range) and not view.reflectance.any()
 
@@ -93,7 +93,7 @@ def test_points_of_a_wrong_shape_are_refused():
 
 @settings(deadline=None, max_examples=40)
 @given(arrays(np.float32, st.tuples(st.integers(0, 40), st.just(4)), elements=st.floats(width=32)))
-def test_no_points_break_the_panorama(points):
+def test_the_panorama_of_random_points_is_finite(points):
     view = draw_panorama(points, GRID)
     assert np.isfinite(view.range).all() and view.reflectance.min() >= 0 and view.reflectance.max() <= 1
 
@@ -105,18 +105,18 @@ def test_no_points_break_the_panorama(points):
         FisheyeCamera(320, 120, K, np.array([0.05, -0.01, 0.0, 0.0])),
     ],
 )
-def test_a_camera_view_is_what_each_ray_meets(camera, rng):
+def test_each_pixel_of_a_camera_view_is_the_image_at_its_ray(camera, rng):
     image = np.kron(rng.integers(0, 255, (15, 40, 3)), np.ones((8, 8, 1))).astype(np.uint8)
     view = CameraViewer(GRID, MountedCamera("c", camera, FORWARD)).draw(image)
     pixels, seen = camera.project(GRID.rays() @ FORWARD[:3, :3])
     assert np.array_equal(view.mask, seen) and not view.image[~seen].any()
     rows, columns = np.nonzero(seen)
-    met = np.array([image[round(v), round(u)] for u, v in pixels[rows, columns]])
-    inside = np.abs((pixels[rows, columns] + 0.5) % 8 - 4).max(axis=1) < 2.5  # away from the edges of the squares
-    assert np.abs(view.image[rows, columns][inside].astype(int) - met[inside]).max() <= 2
+    colours = np.array([image[round(v), round(u)] for u, v in pixels[rows, columns]])
+    inside = np.abs((pixels[rows, columns] + 0.5) % 8 - 4).max(axis=1) < 2.5  # not near the edges of the squares
+    assert np.abs(view.image[rows, columns][inside].astype(int) - colours[inside]).max() <= 2
 
 
-def test_a_camera_of_another_focal_length_gives_the_same_view_where_both_see(demo_image, demo_camera):
+def test_cameras_of_different_focal_lengths_give_the_same_view(demo_image, demo_camera):
     camera = demo_camera.camera
     small = demo_image[: camera.height // 2 * 2, : camera.width // 2 * 2].reshape(
         camera.height // 2, 2, camera.width // 2, 2, 3
@@ -132,7 +132,7 @@ def test_a_camera_of_another_focal_length_gives_the_same_view_where_both_see(dem
     assert both.mean() > 0.8 and np.abs(one.image[both].astype(int) - other.image[both]).mean() < 4
 
 
-def test_a_camera_that_looks_away_sees_nothing_and_says_so_by_its_mask():
+def test_a_camera_that_looks_up_has_an_empty_mask():
     looking_up = np.eye(4)
     view = CameraViewer(GRID, MountedCamera("c", PinholeCamera(320, 120, K), looking_up)).draw(
         np.zeros((120, 320), np.uint8)
@@ -140,13 +140,13 @@ def test_a_camera_that_looks_away_sees_nothing_and_says_so_by_its_mask():
     assert not view.mask.any()
 
 
-def test_an_image_of_another_size_than_its_calibration_is_refused(demo_camera):
+def test_an_image_with_another_size_than_its_calibration_is_refused(demo_camera):
     with pytest.raises(ViewError, match="CameraInfo of this image size"):
         CameraViewer(GRID, demo_camera).draw(np.zeros((10, 10, 3), np.uint8))
 
 
-def test_camera_and_lidar_look_along_one_ray(demo_camera, demo_drive):
-    """A point drawn into a picture by the camera model lands on the pixel of the grid where the panorama has it."""
+def test_camera_and_lidar_views_share_their_rays(demo_camera, demo_drive):
+    """A point that is projected into an image has the same grid pixel in the camera view and in the panorama."""
     direction = GRID.rays()[40, 100]
     T_camera_base = inverse(demo_camera.T_base_camera)
     pixel, seen = demo_camera.camera.project(direction @ T_camera_base[:3, :3].T)
@@ -158,7 +158,7 @@ def test_camera_and_lidar_look_along_one_ray(demo_camera, demo_drive):
     assert seen and drawn.image[40, 100].min() > 200 and lidar.range[40, 100] == pytest.approx(20, abs=2e-3)
 
 
-def test_a_cut_off_image_is_named(tmp_path, demo_jpeg):
+def test_a_truncated_image_file_is_refused_with_its_name(tmp_path, demo_jpeg):
     path = tmp_path / "cut.jpg"
     path.write_bytes(demo_jpeg[: len(demo_jpeg) // 2])
     with pytest.raises(ImageError, match=r"cut\.jpg: JPEG is cut off"):
@@ -167,34 +167,35 @@ def test_a_cut_off_image_is_named(tmp_path, demo_jpeg):
 
 @settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=300) | st.binary(max_size=100).map(lambda b: b"\xff\xd8\xff" + b + b"\xff\xd9"))
-def test_random_bytes_are_no_image_or_an_image(data):
+def test_random_bytes_are_decoded_or_refused(data):
     with contextlib.suppress(ImageError):
         assert decode_image(data, "fuzz").ndim == 3
 
 
 def box(x, y=0.0):
-    """A car-sized block of points at x metres ahead."""
+    """The rear of a car at x metres in front."""
     grid = np.stack(np.meshgrid(np.arange(-1, 1, 0.1), np.arange(-0.4, 0.3, 0.1)), axis=-1).reshape(-1, 2)
     return np.c_[np.full(len(grid), x), grid[:, 0] + y, grid[:, 1], np.full(len(grid), 0.5)].astype(np.float32)
 
 
 def wall(x):
-    """A wall across the road at x metres ahead."""
+    """A wall across the road at x metres in front."""
     y, z = np.meshgrid(np.arange(-15, 15, 0.1), np.arange(-1.7, 1.5, 0.1))
     return np.c_[np.full(y.size, x), y.ravel(), z.ravel(), np.full(y.size, 0.2)].astype(np.float32)
 
 
-def test_what_another_scan_saw_through_is_dropped_and_what_stands_still_is_kept():
+def test_moved_objects_are_removed_and_static_ones_are_kept():
     car, parked = box(14.0), box(12.0, y=8.0)
     T_later = pose_from_yaw(6.0, 0.0, 0.0, 0.0)
-    first = Scan(np.concatenate([wall(25.0), parked, car]), np.eye(4))  # the car ahead is gone in the second scan
+    first = Scan(np.concatenate([wall(25.0), parked, car]), np.eye(4))  # the second scan does not have the car
     second = Scan(np.concatenate([wall(19.0), parked - np.float32([6, 0, 0, 0])]), T_later)
     scans = StaticScans([first, second], np.array([[0, 0, 0], [6.0, 0, 0]]))
     cleaned, other = scans.static_scan(0), scans.static_scan(1)
     assert len(cleaned.points) == len(first.points) - len(car) and not (cleaned.points[:, 0] == 14).any()
     assert len(other.points) == len(second.points)
-    assert len(scans.static_scan(0, observers=np.array([True, False])).points) == len(first.points)  # none may tell
+    no_observers = np.array([True, False])
+    assert len(scans.static_scan(0, no_observers).points) == len(first.points)
 
 
-def test_a_single_scan_has_nothing_that_another_saw_through(demo_scan):
+def test_nothing_is_removed_from_a_single_scan(demo_scan):
     assert len(StaticScans([Scan(demo_scan, np.eye(4))], np.zeros((1, 3))).static_scan(0).points) == len(demo_scan)

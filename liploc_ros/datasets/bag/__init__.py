@@ -1,1 +1,1 @@
-"""rosbag2 recordings: reader, writer, topics and messages."""
+"""Reading and writing of rosbag2 recordings."""

@@ -1,4 +1,4 @@
-"""A rosbag2 recording from which single messages can be read again."""
+"""Random access to the messages of a rosbag2 recording."""
 
 import os
 import threading
@@ -14,12 +14,12 @@ from liploc_ros.datasets.bag.messages import TYPES
 from liploc_ros.datasets.drive import DatasetError
 from liploc_ros.errors import LiplocError
 
-WINDOW_NS = 2_000_000_000
-"""How far ahead of a message that is read again the reader prepares to go on."""
+READ_AHEAD_NS = 2_000_000_000
+"""After a message was looked up in the index, the following messages up to this time are read sequentially."""
 
 
 class MessageKey(NamedTuple):
-    """Which message: the time it was recorded at, and how many of the topic were recorded at that time before it."""
+    """Identifies a message by its topic, recording time, and number among messages with the same topic and time."""
 
     topic: str
     logged_ns: int
@@ -27,24 +27,24 @@ class MessageKey(NamedTuple):
 
 
 class BagFile:
-    """A rosbag2 folder, an ``.mcap`` or a ``.db3`` file, read by the rosbags library.
+    """A rosbag2 folder, an ``.mcap`` or a ``.db3`` file, read with the rosbags library.
 
-    Reading the messages of a topic one after the other, each when it is needed, costs one pass over them. Any other
-    order costs a look-up in the bag's index for each. Objects can go to other processes and threads.
+    Reading the messages of a topic in sequence takes one pass over them. In any other order, each message takes a
+    look-up in the index of the bag. Objects can be passed to other processes and threads.
     """
 
     def __init__(self, path: Path) -> None:
         """Open the bag.
 
         Raises:
-            DatasetError: it is missing, damaged, or no bag.
+            DatasetError: the bag is missing, damaged, or not a bag.
         """
         self.path = path
         self._process = -1
         self._lock = threading.RLock()
         self._reader: Reader | None = None
         self._cursors: dict[str, Iterator[tuple[MessageKey, Any]]] = {}
-        with damage_as_error(path):
+        with convert_read_errors(path):
             self.topics = {c.topic: c.msgtype for c in sorted(self._open().connections, key=lambda c: c.topic)}
 
     def __enter__(self) -> "BagFile":
@@ -64,11 +64,11 @@ class BagFile:
                 self._reader = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out what is bound to this process."""
+        """Return the state without the open file, which belongs to this process."""
         return {"path": self.path, "topics": self.topics}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Open the bag in the process that this object has come to."""
+        """Open the bag in the process that unpickles the object."""
         self.__init__(state["path"])  # type: ignore[misc]
 
     def describe(self) -> str:
@@ -76,7 +76,7 @@ class BagFile:
         return ", ".join(f"{topic} ({kind.replace('/msg/', '/')})" for topic, kind in self.topics.items()) or "none"
 
     def messages(self, topics: Collection[str]) -> Iterator[tuple[MessageKey, Any]]:
-        """Yield the messages of these topics, deserialised, in the order in which they were recorded.
+        """Yield the deserialized messages of these topics, in the order of recording.
 
         Raises:
             DatasetError: the bag is damaged.
@@ -84,7 +84,7 @@ class BagFile:
         return self._messages(topics, None, None)
 
     def message(self, key: MessageKey) -> Any:
-        """Return one message, deserialised.
+        """Return one deserialized message.
 
         Raises:
             DatasetError: the bag is damaged, or has changed since it was opened.
@@ -93,12 +93,12 @@ class BagFile:
             self._open()
             found = next(self._cursors.get(key.topic, iter(())), None)
             if found is None or found[0] != key:
-                window = self._messages([key.topic], key.logged_ns, key.logged_ns + WINDOW_NS)
+                window = self._messages([key.topic], key.logged_ns, key.logged_ns + READ_AHEAD_NS)
                 self._cursors[key.topic] = window
                 found = next((pair for pair in window if pair[0] >= key), None)
         if found is None or found[0] != key:
             raise DatasetError(
-                f"{self.path}: the message of {key.topic} at {key.logged_ns} ns is gone: open the bag again"
+                f"{self.path}: the message of {key.topic} at {key.logged_ns} ns is missing: open the bag again"
             )
         return found[1]
 
@@ -106,7 +106,7 @@ class BagFile:
         self, topics: Collection[str], start: int | None, stop: int | None
     ) -> Iterator[tuple[MessageKey, Any]]:
         repeats: Counter[tuple[str, int]] = Counter()
-        with damage_as_error(self.path):
+        with convert_read_errors(self.path):
             reader = self._open()
             connections = [c for c in reader.connections if c.topic in topics]
             if not connections:
@@ -114,15 +114,15 @@ class BagFile:
             for connection, logged_ns, raw in reader.messages(connections, start, stop):
                 key = MessageKey(connection.topic, logged_ns, repeats[connection.topic, logged_ns])
                 repeats[connection.topic, logged_ns] += 1
-                # Not with the bag's own definitions: bags older than Iron have none, and damaged ones have wrong ones.
+                # Bags older than Iron have no message definitions, and damaged bags have wrong ones.
                 yield key, TYPES.deserialize_cdr(raw, connection.msgtype)
 
     def _open(self) -> Reader:
-        """Return this process's reader. A forked process must not share a file position with its parent."""
+        """Return the reader of this process. A forked process must not share a file position with its parent."""
         if self._reader is None or self._process != os.getpid():
             if not self.path.exists():
-                raise DatasetError(f"{self.path}: no such bag: check the path")
-            with damage_as_error(self.path):
+                raise DatasetError(f"{self.path}: does not exist: check the path")
+            with convert_read_errors(self.path):
                 reader = Reader(self.path)
                 reader.open()
             self._reader, self._process, self._cursors = reader, os.getpid(), {}
@@ -130,15 +130,15 @@ class BagFile:
 
 
 @contextmanager
-def damage_as_error(path: Path) -> Iterator[None]:
-    """Turn whatever reading a damaged bag raises into a DatasetError of one line."""
+def convert_read_errors(path: Path) -> Iterator[None]:
+    """Convert any error from reading a damaged bag into a DatasetError with one line."""
     try:
         yield
     except LiplocError:
         raise
-    except Exception as error:  # a parser of damaged bytes can fail in any way
+    except Exception as error:  # parsers of damaged bytes can raise anything
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise DatasetError(
-            f"{path}: no rosbag2 recording, or a damaged one ({reason}): copy it again, or repair an .mcap with "
+            f"{path}: not a rosbag2 recording, or a damaged one ({reason}): copy it again, or repair an .mcap with "
             "'mcap recover' and a bag folder with 'ros2 bag reindex'"
         ) from error

@@ -1,4 +1,4 @@
-"""Messages of the rosbags library, made from arrays."""
+"""Create messages of the rosbags library from arrays."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,9 +11,9 @@ from rosbags.typesys import Stores, get_typestore
 from liploc_ros.geometry import MountedCamera, PinholeCamera, Pose, quaternion_of
 
 TYPES = get_typestore(Stores.ROS2_HUMBLE)
-"""The common message types, whose definitions and hashes have stayed the same since Humble."""
+"""The common message types. Their definitions and hashes have not changed since Humble."""
 
-# The classes are made when the type store is: a static checker cannot know them.
+# The classes are generated at run time, so a type checker does not know them.
 MESSAGES: dict[str, Any] = dict(TYPES.types)
 FLOAT32 = 7  # sensor_msgs/PointField
 
@@ -25,7 +25,7 @@ def header(stamp_ns: int, frame_id: str) -> Any:
 
 
 def image(stamp_ns: int, frame_id: str, rgb: NDArray[np.uint8]) -> Any:
-    """Return a sensor_msgs/Image with encoding rgb8 of an (h, w, 3) image."""
+    """Return a sensor_msgs/Image of an image (h, w, 3), with encoding rgb8."""
     return MESSAGES["sensor_msgs/msg/Image"](
         header=header(stamp_ns, frame_id),
         height=rgb.shape[0],
@@ -38,10 +38,10 @@ def image(stamp_ns: int, frame_id: str, rgb: NDArray[np.uint8]) -> Any:
 
 
 def compressed_image(stamp_ns: int, frame_id: str, rgb: NDArray[np.uint8], quality: int) -> Any:
-    """Return a sensor_msgs/CompressedImage, a JPEG of this quality (1 to 100), of an (h, w, 3) image."""
+    """Return a sensor_msgs/CompressedImage of an image (h, w, 3), as JPEG with this quality (1 to 100)."""
     options = [cv2.IMWRITE_JPEG_QUALITY, quality, cv2.IMWRITE_JPEG_OPTIMIZE, 1]
     jpeg = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)[1]
-    # image_transport's subscribers read the encoding of the decoded image from the format.
+    # Subscribers of image_transport read the encoding of the decoded image from the format.
     format_text = "rgb8; jpeg compressed bgr8"
     return MESSAGES["sensor_msgs/msg/CompressedImage"](
         header=header(stamp_ns, frame_id), format=format_text, data=np.asarray(jpeg, np.uint8).ravel()
@@ -49,7 +49,7 @@ def compressed_image(stamp_ns: int, frame_id: str, rgb: NDArray[np.uint8], quali
 
 
 def camera_info(stamp_ns: int, mounted: MountedCamera) -> Any:
-    """Return the sensor_msgs/CameraInfo of a pinhole camera without distortion, as that of rectified images is."""
+    """Return the sensor_msgs/CameraInfo of rectified images: a pinhole camera without distortion."""
     camera = mounted.camera
     K = camera.K if isinstance(camera, PinholeCamera) else np.zeros((3, 3))
     return MESSAGES["sensor_msgs/msg/CameraInfo"](
@@ -68,7 +68,7 @@ def camera_info(stamp_ns: int, mounted: MountedCamera) -> Any:
 
 
 def point_cloud(stamp_ns: int, frame_id: str, points: NDArray[np.float32]) -> Any:
-    """Return a sensor_msgs/PointCloud2 with float32 x, y, z, intensity of (N, 4) points."""
+    """Return a sensor_msgs/PointCloud2 of points (N, 4), with float32 fields x, y, z, intensity."""
     fields = [
         MESSAGES["sensor_msgs/msg/PointField"](name=name, offset=4 * i, datatype=FLOAT32, count=1)
         for i, name in enumerate(("x", "y", "z", "intensity"))
@@ -94,10 +94,10 @@ def odometry(
     Args:
         stamp_ns: nanoseconds since the epoch.
         frame_id: frame of the pose.
-        child: frame that moves, and of the twist.
-        T: pose of the child in the frame.
-        twist: (6,) linear [m/s] and angular [rad/s] velocity in the child's axes.
-        sigmas: 12 standard deviations: of the pose's x, y, z [m], rotX, rotY, rotZ [rad], and of the twist likewise.
+        child: the moving frame, in which the twist is given.
+        T: pose of the child in ``frame_id``.
+        twist: (6,) linear [m/s] and angular [rad/s] velocity.
+        sigmas: 12 standard deviations: of x, y, z [m] and rotation about x, y, z [rad], then the same of the twist.
     """
     variances = np.square(np.array(sigmas, dtype=np.float64))
     return MESSAGES["nav_msgs/msg/Odometry"](
@@ -117,7 +117,7 @@ def odometry(
 
 
 def transforms(stamp_ns: int, parent: str, children: dict[str, Pose]) -> Any:
-    """Return a tf2_msgs/TFMessage with the place of each child in the parent."""
+    """Return a tf2_msgs/TFMessage with the pose of each child in the parent frame."""
     return MESSAGES["tf2_msgs/msg/TFMessage"](
         transforms=[
             MESSAGES["geometry_msgs/msg/TransformStamped"](

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.datasets.bag.file import BagFile, MessageKey
-from liploc_ros.datasets.bag.topics import BagTopics, Kind, camera_info_topic, choose_topics
+from liploc_ros.datasets.bag.topics import BagTopics, DataKind, camera_info_topic, choose_topics
 from liploc_ros.datasets.camera_info import mounted_camera_from_info
 from liploc_ros.datasets.drive import DatasetError, Drive, Frame
 from liploc_ros.datasets.image_message import image_from_message
@@ -20,15 +20,15 @@ from liploc_ros.datasets.trajectory import DEFAULT_TOLERANCE_NS, Trajectory
 from liploc_ros.datasets.transforms import StaticTransforms
 from liploc_ros.geometry import MountedCamera, pose_from
 
-UNIT_TOLERANCE = 0.01
+MAX_NORM_ERROR = 0.01  # of a unit quaternion
 
 Progress = Callable[[int], None]
-"""Called with how many messages more have been read."""
+"""Called with the number of messages read since the last call."""
 
 
 @dataclass
 class _Index:
-    """What one pass over a bag leaves in memory."""
+    """Stamps, poses and calibration from one pass over a bag."""
 
     transforms: StaticTransforms = field(default_factory=StaticTransforms)
     trajectory: Trajectory = field(default_factory=Trajectory)
@@ -45,26 +45,27 @@ def read_bag(
     path: Path,
     topics: BagTopics = BagTopics(),  # noqa: B008  frozen
     *,
-    needs: Collection[Kind] = (),
+    needs: Collection[DataKind] = (),
     pose_tolerance_ns: int = DEFAULT_TOLERANCE_NS,
     progress: Progress = lambda _: None,
 ) -> Drive:
-    """Return a drive of a rosbag2 folder, an ``.mcap`` or a ``.db3`` file.
+    """Return the drive of a rosbag2 folder, an ``.mcap`` or a ``.db3`` file.
 
-    The bag is read once for stamps, poses and calibration; images and scans are read and decoded when called for. Every
-    image and every scan is a frame of its own, stamped by its header. Its pose is the odometry's at that stamp, and the
-    map frame is the odometry's. Sensors are placed by /tf_static; the base frame is the odometry's child frame.
+    The bag is read once for stamps, poses and calibration. Images and scans are read and decoded on demand. Every image
+    and every scan is a separate frame with the stamp of its header. Its pose is that of the odometry at this stamp. The
+    map frame is the frame of the odometry, the base frame is the child frame of the odometry. The poses of the sensors
+    are those on /tf_static.
 
     Args:
         path: the bag.
-        topics: what to read; what is left out is found by its type.
-        needs: what must be in the bag: "points", "odometry", "images". With it, only that (and named topics) is read.
-        pose_tolerance_ns: a frame farther than this from any odometry has no pose.
+        topics: topics to read; the others are found by their types.
+        needs: the required data: "points", "odometry", "images". If given, only this and the given topics are read.
+        pose_tolerance_ns: a frame farther than this from all odometry has no pose.
         progress: called while the bag is read.
 
     Raises:
-        DatasetError: the bag is missing or damaged, has not the topics, or does not say where a sensor is.
-        CameraError: a CameraInfo is no calibration.
+        DatasetError: the bag is missing or damaged, or it lacks a topic or the pose of a sensor.
+        CameraError: a CameraInfo is not a valid calibration.
     """
     with BagFile(Path(path).absolute()) as bag:
         chosen = choose_topics(bag, topics, needs)
@@ -134,9 +135,9 @@ def _pose_of(position: Any, orientation: Any, source: str) -> NDArray[np.float64
     values = np.array([position.x, position.y, position.z, orientation.x, orientation.y, orientation.z, orientation.w])
     with np.errstate(over="ignore"):
         length = np.linalg.norm(values[3:])
-    if not np.all(np.isfinite(values)) or abs(length - 1) > UNIT_TOLERANCE:
+    if not np.all(np.isfinite(values)) or abs(length - 1) > MAX_NORM_ERROR:
         raise DatasetError(
-            f"{source}: pose {values.tolist()} is not finite or no unit quaternion: mend what publishes it"
+            f"{source}: pose {values.tolist()} is not finite or has no unit quaternion: fix the node that publishes it"
         )
     return pose_from(values[:3], values[3:])
 
@@ -151,7 +152,7 @@ def _cameras(index: _Index, topics: BagTopics, base_frame: str, bag: BagFile) ->
             raise DatasetError(f"{bag.path}: no message on {info_topic}: record the CameraInfo of {topic}")
         if frame_id in cameras:
             raise DatasetError(
-                f"{bag.path}: several image topics of frame {frame_id!r}: choose one of "
+                f"{bag.path}: several image topics have the frame {frame_id!r}: choose one of "
                 f"{', '.join(topics.images)} (--image-topic)"
             )
         T_base_camera = _lookup(index, base_frame, frame_id, bag)
@@ -183,5 +184,5 @@ def _frame_id(msg: Any) -> str:
 
 
 def _stamp_ns(msg: Any, key: MessageKey) -> int:
-    """Return the header's stamp, or where that was never set, when the message was recorded."""
+    """Return the stamp of the header, or the recording time if the stamp is not set."""
     return int(msg.header.stamp.sec) * 1_000_000_000 + int(msg.header.stamp.nanosec) or key.logged_ns

@@ -1,4 +1,4 @@
-"""Which topics of a bag are read."""
+"""Selection of the topics of a bag."""
 
 from collections.abc import Collection
 from typing import Literal
@@ -14,36 +14,36 @@ ODOMETRY_TYPES = ("nav_msgs/msg/Odometry",)
 IMAGE_TYPES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
 CAMERA_INFO_TYPES = ("sensor_msgs/msg/CameraInfo",)
 
-Kind = Literal["points", "odometry", "images"]
-"""What can be asked of a bag."""
+DataKind = Literal["points", "odometry", "images"]
+"""A kind of data in a bag."""
 
 
 class BagTopics(FrozenModel):
-    """Topics to read; what is left out is found by its type."""
+    """Topics to read. Topics that are not given are found by their types."""
 
     points: str | None = Field(None, description="sensor_msgs/PointCloud2 of the LiDAR")
     odometry: str | None = Field(None, description="nav_msgs/Odometry of the vehicle")
     images: tuple[str, ...] = Field(
-        (), description="sensor_msgs/Image or CompressedImage, each with a camera_info beside it"
+        (), description="sensor_msgs/Image or CompressedImage, each with a camera_info in its namespace"
     )
-    tf_static: str = Field("/tf_static", description="tf2_msgs/TFMessage with the places of the sensors")
+    tf_static: str = Field("/tf_static", description="tf2_msgs/TFMessage with the poses of the sensors")
 
 
-def choose_topics(bag: BagFile, wanted: BagTopics, needs: Collection[Kind]) -> BagTopics:
-    """Return the topics that are in the bag and are to be read.
+def choose_topics(bag: BagFile, wanted: BagTopics, needs: Collection[DataKind]) -> BagTopics:
+    """Return the topics of the bag to read.
 
-    A topic that is named must be there. Of what is not named, ``needs`` must be there, once; with ``needs`` nothing
-    else is read, and without, whatever there is. All cameras that have a camera_info are read, raw rather than
-    compressed.
+    Given topics must exist. Each kind of data in ``needs`` must exist; points and odometry on exactly one topic. If
+    ``needs`` is empty, everything in the bag is read, otherwise only what is in ``needs`` or given. All image topics
+    that have a camera_info are read; raw images are preferred to compressed ones.
 
     Raises:
-        DatasetError: a topic is not in the bag, has another type, or is one of several.
+        DatasetError: a topic is missing, has another type, or is not unique.
     """
-    images = tuple(_named(bag, topic, IMAGE_TYPES, "images") for topic in wanted.images)
+    images = tuple(_checked(bag, topic, IMAGE_TYPES, "images") for topic in wanted.images)
     if not images and (not needs or "images" in needs):
         images = _image_topics(bag, is_needed="images" in needs)
     for topic in images:
-        _named(bag, camera_info_topic(topic), CAMERA_INFO_TYPES, "camera_info")
+        _checked(bag, camera_info_topic(topic), CAMERA_INFO_TYPES, "camera_info")
     return BagTopics(
         points=_choose(bag, wanted.points, POINT_TYPES, "points", needs),
         odometry=_choose(bag, wanted.odometry, ODOMETRY_TYPES, "odometry", needs),
@@ -53,24 +53,26 @@ def choose_topics(bag: BagFile, wanted: BagTopics, needs: Collection[Kind]) -> B
 
 
 def camera_info_topic(image_topic: str) -> str:
-    """Return the topic of the calibration of an image topic: its sibling, as image_transport has it."""
+    """Return the camera_info topic of an image topic, which is in the same namespace as in image_transport."""
     return image_topic.removesuffix("/compressed").rpartition("/")[0] + "/camera_info"
 
 
-def _choose(bag: BagFile, name: str | None, types: tuple[str, ...], kind: Kind, needs: Collection[Kind]) -> str | None:
+def _choose(
+    bag: BagFile, name: str | None, types: tuple[str, ...], kind: DataKind, needs: Collection[DataKind]
+) -> str | None:
     if name is not None:
-        return _named(bag, name, types, kind)
+        return _checked(bag, name, types, kind)
     if needs and kind not in needs:
         return None
     candidates = [topic for topic, msgtype in bag.topics.items() if msgtype in types]
     if len(candidates) > 1:
         raise DatasetError(f"{bag.path}: has several topics for {kind}: choose one of {', '.join(candidates)}")
     if not candidates and kind in needs:
-        raise DatasetError(f"{bag.path}: {_nothing_of(types, kind)} (topics: {bag.describe()})")
+        raise DatasetError(f"{bag.path}: {_missing(types, kind)} (topics: {bag.describe()})")
     return candidates[0] if candidates else None
 
 
-def _named(bag: BagFile, name: str, types: tuple[str, ...], kind: str) -> str:
+def _checked(bag: BagFile, name: str, types: tuple[str, ...], kind: str) -> str:
     if name not in bag.topics:
         raise DatasetError(f"{bag.path}: has no topic {name} for {kind}: choose one of its topics: {bag.describe()}")
     if bag.topics[name] not in types:
@@ -85,7 +87,7 @@ def _image_topics(bag: BagFile, *, is_needed: bool) -> tuple[str, ...]:
     candidates = [topic for topic, msgtype in bag.topics.items() if msgtype in IMAGE_TYPES]
     calibrated = [topic for topic in candidates if bag.topics.get(camera_info_topic(topic)) in CAMERA_INFO_TYPES]
     if is_needed and not candidates:
-        raise DatasetError(f"{bag.path}: {_nothing_of(IMAGE_TYPES, 'images')} (topics: {bag.describe()})")
+        raise DatasetError(f"{bag.path}: {_missing(IMAGE_TYPES, 'images')} (topics: {bag.describe()})")
     if is_needed and not calibrated:
         raise DatasetError(
             f"{bag.path}: no CameraInfo for {candidates[0]}: record {camera_info_topic(candidates[0])} too "
@@ -95,6 +97,6 @@ def _image_topics(bag: BagFile, *, is_needed: bool) -> tuple[str, ...]:
     return tuple(topic for topic in calibrated if topic in raw or topic.removesuffix("/compressed") not in raw)
 
 
-def _nothing_of(types: tuple[str, ...], kind: str) -> str:
+def _missing(types: tuple[str, ...], kind: str) -> str:
     names = " or ".join(name.replace("/msg/", "/") for name in types)
     return f"has no topic of type {names} for {kind}: record one"

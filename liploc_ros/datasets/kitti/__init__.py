@@ -1,1 +1,1 @@
-"""KITTI raw, odometry, object and KITTI-360 recordings, and their conversion to bags."""
+"""Readers of KITTI raw, KITTI odometry, KITTI object and KITTI-360, and conversion to bags."""

@@ -1,6 +1,5 @@
-"""GPS/IMU records of a KITTI raw drive, and the poses they give."""
+"""GPS/IMU records of a KITTI raw drive (OXTS unit), and the poses computed from them."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +8,12 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from liploc_ros.datasets.drive import DatasetError
-from liploc_ros.datasets.kitti.files import frame_index
+from liploc_ros.datasets.kitti.frame_files import frame_index
+from liploc_ros.datasets.kitti.timestamps import read_timestamps, stamp_of
 from liploc_ros.geometry import Pose
 
-EARTH_RADIUS = 6378137.0  # m, as in KITTI's development kit and in pykitti
-FIELDS = 30
-TIME = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?)?", re.ASCII)  # empty: see NOT_A_TIME
-NOT_A_TIME = np.datetime64("NaT").astype(np.int64)  # the published files have empty lines where a scan is missing
+EARTH_RADIUS = 6378137.0  # [m], as in KITTI's development kit and pykitti
+FIELD_COUNT = 30
 
 
 @dataclass(frozen=True)
@@ -23,13 +21,13 @@ class OxtsRecord:
     """One record of the GPS/IMU unit, whose frame (x forward, y left, z up) is the base frame.
 
     Attributes:
-        index: number of the record in the drive, the same as that of image and scan.
+        index: frame number of the record, the same as that of its image and scan.
         stamp_ns: nanoseconds since the epoch.
-        T_map_base: axes east, north, up; the origin is the first record of the drive.
+        T_map_base: pose of the unit; map axes are east, north, up, the origin is the first record of the drive.
         velocity: (3,) forward, left, up [m/s].
         angular_rate: (3,) about x, y, z of the unit [rad/s].
-        position_accuracy: as the unit estimates it [m].
-        velocity_accuracy: as the unit estimates it [m/s].
+        position_accuracy: estimated by the unit [m].
+        velocity_accuracy: estimated by the unit [m/s].
         geodetic: (3,) latitude [degrees], longitude [degrees], altitude [m].
     """
 
@@ -46,7 +44,7 @@ class OxtsRecord:
 def read_oxts(folder: Path) -> list[OxtsRecord]:
     """Read a drive's ``oxts`` folder: ``timestamps.txt`` and ``data/*.txt``, in order.
 
-    Positions are the Mercator projection of pykitti and of KITTI's development kit, scaled at the first latitude.
+    Positions are the Mercator projection of KITTI's development kit and pykitti, with the scale of the first latitude.
 
     Raises:
         DatasetError: a file is missing or damaged.
@@ -54,7 +52,7 @@ def read_oxts(folder: Path) -> list[OxtsRecord]:
     stamps = read_timestamps(folder / "timestamps.txt")
     files = sorted((folder / "data").glob("*.txt"))
     if not files:
-        raise DatasetError(f"{folder / 'data'}: has no oxts records: unpack the drive's synced archive again")
+        raise DatasetError(f"{folder / 'data'}: has no OXTS records: unpack the drive's synced archive again")
     indices = [frame_index(path) for path in files]
     values = np.array([_read_record(path) for path in files])
     poses = _poses_from(values)
@@ -75,62 +73,25 @@ def read_oxts(folder: Path) -> list[OxtsRecord]:
     return records
 
 
-def read_timestamps(path: Path) -> NDArray[np.int64]:
-    """Return the stamps [ns] of a ``timestamps.txt``, one for each original frame of the drive.
-
-    KITTI writes local time without a zone. It is taken for UTC, so that stamps are the same on every machine.
-
-    Raises:
-        DatasetError: the file is missing, or a line is not a time.
-    """
-    try:
-        lines = path.read_text(encoding="ascii").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: timestamps cannot be read ({error}): unpack the drive again") from error
-    stamps = np.empty(len(lines), np.int64)
-    for number, line in enumerate(lines):
-        try:
-            if not TIME.fullmatch(line.strip()):
-                raise ValueError(line)
-            stamps[number] = np.datetime64(line.strip().replace(" ", "T"), "ns").astype(np.int64)
-        except (ValueError, OverflowError) as error:
-            shown = repr(line[:200])
-            raise DatasetError(f"{path}: line {number + 1} is {shown}, not a time: unpack the drive again") from error
-    return stamps
-
-
-def stamp_of(index: int, stamps: NDArray[np.int64], path: Path) -> int:
-    """Return the stamp [ns] of frame ``index``; ``path`` names the timestamps in errors.
-
-    Raises:
-        DatasetError: there are fewer stamps, or none for this frame.
-    """
-    if index >= len(stamps):
-        raise DatasetError(f"{path}: has {len(stamps)} lines but frame {index:010d} needs one: unpack the drive again")
-    if stamps[index] == NOT_A_TIME:
-        raise DatasetError(f"{path}: the line of frame {index:010d} is empty: unpack the drive again")
-    return int(stamps[index])
-
-
 def _read_record(path: Path) -> NDArray[np.float64]:
     try:
         row = np.array(path.read_text(encoding="ascii").split(), dtype=np.float64)
     except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: oxts record cannot be read ({error}): unpack the drive again") from error
-    if len(row) != FIELDS or not np.all(np.isfinite(row)):
+        raise DatasetError(f"{path}: OXTS record cannot be read ({error}): unpack the drive again") from error
+    if len(row) != FIELD_COUNT or not np.all(np.isfinite(row)):
         raise DatasetError(
-            f"{path}: oxts record has {np.isfinite(row).sum()} of {FIELDS} numbers, so it is cut off: "
+            f"{path}: OXTS record is cut off, it has {np.isfinite(row).sum()} of {FIELD_COUNT} numbers: "
             "unpack the drive again"
         )
     if not (abs(row[0]) < 90 and abs(row[1]) <= 180):
         raise DatasetError(
-            f"{path}: latitude {row[0]} and longitude {row[1]} degrees are no place: unpack the drive again"
+            f"{path}: latitude {row[0]} and longitude {row[1]} degrees are not on earth: unpack the drive again"
         )
     return row
 
 
 def _poses_from(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (N, 4, 4) poses of (N, 30) records: KITTI development kit, convertOxtsToPose.m."""
+    """Return the poses (N, 4, 4) of records (N, 30), as convertOxtsToPose.m of KITTI's development kit."""
     latitude, longitude, altitude, roll, pitch, yaw = values[:, :6].T
     scale = np.cos(np.deg2rad(latitude[0]))
     x = scale * EARTH_RADIUS * np.deg2rad(longitude)

@@ -1,30 +1,29 @@
-"""Reader of KITTI raw drives, synced and rectified, in the layout of KITTI's own archives."""
+"""Reader of KITTI raw drives, synced and rectified, in the published layout."""
 
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from liploc_ros.datasets.drive import DatasetError, Drive, Frame
-from liploc_ros.datasets.kitti.calibration import OPTICAL_FRAMES, read_kitti_calibration
-from liploc_ros.datasets.kitti.files import numbered_files
-from liploc_ros.datasets.kitti.oxts import OxtsRecord, read_oxts, read_timestamps, stamp_of
+from liploc_ros.datasets.kitti.frame_files import numbered_files
+from liploc_ros.datasets.kitti.oxts import OxtsRecord, read_oxts
+from liploc_ros.datasets.kitti.raw_calibration import read_kitti_calibration
+from liploc_ros.datasets.kitti.rectified_camera import OPTICAL_FRAMES
+from liploc_ros.datasets.kitti.timestamps import read_timestamps, stamp_of
+from liploc_ros.datasets.kitti.velodyne import LIDAR_FRAME, read_scan
 from liploc_ros.views.image_file import read_image
 
-LIDAR_FRAME = "velo_link"
-BYTES_PER_POINT = 16
 SENSORS = (*(f"image_{number}" for number in OPTICAL_FRAMES), "velodyne_points")
 LAYOUT = "expected DATE/DRIVE_sync with oxts, and image_02 or velodyne_points or both, and DATE/calib_*.txt"
 
 
 def read_kitti_raw(folder: Path) -> Drive:
-    """Return a drive such as ``2011_09_26/2011_09_26_drive_0013_sync``; images and scans are read when called for.
+    """Return a drive such as ``2011_09_26/2011_09_26_drive_0013_sync``. Images and scans are loaded on demand.
 
-    There is a frame for each number that has an oxts record and an image or a scan. Its stamp is the left image's (in a
-    drive without left images the right one's, without any the scan's); its pose is the record of the same number, as in
-    pykitti (image, scan and record are up to 10 ms apart).
-    The base frame is the OXTS unit. The map frame has axes east, north, up and its origin at the drive's first record.
+    There is a frame for each number with an OXTS record and an image or a scan. Its stamp is that of the left image; in
+    a drive without left images that of the right image, without any images that of the scan. Its pose is the OXTS
+    record with the same number, as in pykitti; image, scan and record are up to 10 ms apart.
+
+    The base frame is the OXTS unit. The map frame has axes east, north, up and its origin at the first OXTS record.
 
     Raises:
         DatasetError: a file or folder is missing or damaged.
@@ -34,8 +33,8 @@ def read_kitti_raw(folder: Path) -> Drive:
     calibration = read_kitti_calibration(folder.parent)
     records = read_oxts(folder / "oxts")
     files = {sensor: numbered_files(folder / sensor / "data") for sensor in SENSORS}
-    clock = next((sensor for sensor in SENSORS if files[sensor]), SENSORS[0])
-    stamps_file = folder / clock / "timestamps.txt"
+    stamped_by = next((sensor for sensor in SENSORS if files[sensor]), SENSORS[0])
+    stamps_file = folder / stamped_by / "timestamps.txt"
     stamps = read_timestamps(stamps_file)
     frames = []
     for record in records:
@@ -51,7 +50,7 @@ def read_kitti_raw(folder: Path) -> Drive:
         frames.append(Frame(stamp_ns, record.T_map_base, readers, None if scan is None else partial(read_scan, scan)))
     if not frames:
         raise DatasetError(
-            f"{folder}: no frame number has an oxts record and an image or a scan: unpack the drive again"
+            f"{folder}: no frame number has an OXTS record and an image or a scan: unpack the drive again"
         )
     seen = {frame_id for frame in frames for frame_id in frame.images}
     return Drive(
@@ -61,29 +60,12 @@ def read_kitti_raw(folder: Path) -> Drive:
         cameras={frame_id: mounted for frame_id, mounted in calibration.cameras.items() if frame_id in seen},
         T_base_lidar=calibration.T_base_lidar,
         lidar_frame=LIDAR_FRAME,
-        datum=datum_of(records[0]),
+        datum=_datum(records[0]),
     )
 
 
-def read_scan(path: Path) -> NDArray[np.float32]:
-    """Return a ``velodyne_points`` file: (N, 4) float32, x, y, z [m] in the LiDAR's frame and reflectance 0 to 1.
-
-    Raises:
-        DatasetError: the file cannot be read, or is cut off.
-    """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise DatasetError(f"{path}: scan cannot be read ({error.strerror}): unpack the drive again") from error
-    if not raw or len(raw) % BYTES_PER_POINT:
-        raise DatasetError(
-            f"{path}: scan of {len(raw)} bytes is cut off (a point has {BYTES_PER_POINT}): unpack the drive again"
-        )
-    return np.frombuffer(raw, "<f4").astype(np.float32).reshape(-1, 4)
-
-
-def datum_of(record: OxtsRecord) -> str:
-    """Say what the origin of the map frame is."""
+def _datum(record: OxtsRecord) -> str:
+    """Describe the origin of the map frame."""
     latitude, longitude, altitude = record.geodetic
     return (
         f"first OXTS position of the drive: latitude {latitude:.8f}, longitude {longitude:.8f} degrees, "
@@ -93,9 +75,9 @@ def datum_of(record: OxtsRecord) -> str:
 
 def _check_layout(folder: Path) -> None:
     if not folder.is_dir():
-        raise DatasetError(f"{folder}: no such folder: {LAYOUT}")
+        raise DatasetError(f"{folder}: does not exist: {LAYOUT}")
     missing = [name for name in ("oxts", *SENSORS) if not (folder / name / "data").is_dir()]
     if "oxts" in missing or len(missing) == len(SENSORS):
         drives = sorted(path.name for path in folder.glob("*_sync"))
         hint = f"did you mean one of {', '.join(drives)}" if drives else LAYOUT
-        raise DatasetError(f"{folder}: no KITTI raw drive, {missing[0]}/data is missing: {hint}")
+        raise DatasetError(f"{folder}: not a KITTI raw drive, {missing[0]}/data is missing: {hint}")

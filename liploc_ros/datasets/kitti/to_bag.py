@@ -1,4 +1,4 @@
-"""A KITTI raw drive as a rosbag2 recording."""
+"""Convert a KITTI raw drive to a rosbag2 recording."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -13,28 +13,29 @@ from pydantic import Field
 from liploc_ros.datasets.bag import messages
 from liploc_ros.datasets.bag.writer import BagWriter
 from liploc_ros.datasets.drive import DatasetError, Drive, Frame
-from liploc_ros.datasets.kitti.oxts import OxtsRecord, read_oxts, read_timestamps, stamp_of
+from liploc_ros.datasets.kitti.oxts import OxtsRecord, read_oxts
+from liploc_ros.datasets.kitti.timestamps import read_timestamps, stamp_of
 from liploc_ros.schema import FrozenModel
 
 ODOMETRY_FRAME = "odom"
 
-# Of the OXTS RT3003, in "Vision meets Robotics" and its data sheet: heading 0.1, roll and pitch 0.03 degrees. The unit
-# estimates only its horizontal accuracy; that of height is worse, by a factor of about two for GPS.
+# Accuracy of the OXTS RT3003 from "Vision meets Robotics" and its data sheet: heading 0.1, roll and pitch 0.03 degrees.
+# The unit estimates only its horizontal accuracy. With GPS, the height is about half as accurate.
 TILT_SIGMA, HEADING_SIGMA, RATE_SIGMA = np.deg2rad([0.03, 0.1, 0.1])
 HEIGHT_FACTOR = 2.0
 
 
 class KittiBagOptions(FrozenModel):
-    """What of a drive goes into a bag, and how."""
+    """How the data of a drive are stored in a bag."""
 
-    compressed: bool = Field(False, description="JPEG images (CompressedImage) rather than raw ones")
+    compressed: bool = Field(False, description="JPEG images (CompressedImage) instead of raw images")
     quality: int = Field(95, ge=1, le=100, description="quality of the JPEG images")
     level: int = Field(3, ge=1, le=22, description="level of the zstd compression of the file")
 
 
 @dataclass(frozen=True)
 class KittiSelection:
-    """Which frames of a drive go into a bag: positions in ``Drive.frames``. Odometry is always at its full rate."""
+    """The frames to store, as indices into ``Drive.frames``. Odometry is always stored at its full rate."""
 
     scans: Collection[int]
     images: Collection[int]
@@ -42,7 +43,7 @@ class KittiSelection:
 
 @dataclass(frozen=True)
 class _Event:
-    """A message to be made when its turn comes."""
+    """A message that is created when it is written."""
 
     stamp_ns: int
     topic: str
@@ -62,28 +63,30 @@ def write_kitti_bag(
     force: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Write a drive of :func:`liploc_ros.datasets.read_kitti_raw` as one ``.mcap``, messages in order of time.
+    """Write a drive of :func:`liploc_ros.datasets.read_kitti_raw` as one ``.mcap`` file.
 
-    Topics: ``/points`` (velo_link), ``/odom`` and ``/tf`` (odom -> base_link: the ground truth of the OXTS unit),
-    ``/camera_color_left/image_raw`` or ``.../image_raw/compressed`` with ``/camera_color_left/camera_info`` (and
-    ``right`` where the drive has it), ``/tf_static``. Stamps are those of each sensor's ``timestamps.txt``;
-    that of a scan is the moment when the LiDAR looks forward. ``odom`` is at the drive's first OXTS
-    record, axes east, north, up.
+    Messages are in chronological order. Topics are ``/points`` (velo_link), ``/odom`` and ``/tf`` (odom -> base_link:
+    ground truth of the OXTS unit), ``/camera_color_left/image_raw`` or ``.../image_raw/compressed`` with
+    ``/camera_color_left/camera_info`` (and ``right`` if the drive has it), and ``/tf_static``.
+
+    Stamps are those of the ``timestamps.txt`` of each sensor. A scan has the time at which the LiDAR looks forward. The
+    origin of ``odom`` is the first OXTS record; its axes are east, north, up.
 
     Args:
         drive: the drive.
         path: the file to write.
-        options: how images and the file are compressed.
-        selection: which frames to write; all when left out.
-        points_filter: applied to each scan, (N, 4) to (M, 4).
-        force: replace a file that exists.
-        progress: called with how many messages of how many are written.
+        options: compression of the images and the file.
+        selection: the frames to write; all frames if None.
+        points_filter: converts each scan (N, 4) to (M, 4).
+        force: replace an existing file.
+        progress: called with the number of written messages and their total number.
 
     Raises:
-        DatasetError: the drive is damaged, or the file exists or cannot be written.
+        DatasetError: the drive is damaged, or the file exists.
+        FileError: the file cannot be written.
     """
-    everything = range(len(drive.frames))
-    selection = selection or KittiSelection(everything, everything)
+    all_frames = range(len(drive.frames))
+    selection = selection or KittiSelection(all_frames, all_frames)
     events = _odometry_events(drive, selection)
     events += _image_events(drive, [drive.frames[i] for i in sorted(selection.images)], options)
     events += _scan_events(drive, [drive.frames[i] for i in sorted(selection.scans)], points_filter)
@@ -107,15 +110,15 @@ def write_kitti_bag(
 
 
 def _odometry_events(drive: Drive, selection: KittiSelection) -> list[_Event]:
-    """Return odometry and transforms from one record before the first selected frame to one after the last."""
-    chosen = sorted({*selection.scans, *selection.images})
-    if not chosen:
-        raise DatasetError(f"{drive.source}: no frame is chosen for the bag: widen the choice")
+    """Return odometry and transforms, from one record before the first selected frame to one after the last."""
+    selected = sorted({*selection.scans, *selection.images})
+    if not selected:
+        raise DatasetError(f"{drive.source}: 0 frames are selected for the bag: select at least one")
     records = read_oxts(drive.source / "oxts")
     stamps = np.array([record.stamp_ns for record in records])
-    # A sensor's stamp can lie up to a tenth of a second beside that of the record of its frame.
-    start = np.searchsorted(stamps, drive.frames[chosen[0]].stamp_ns - 100_000_000)
-    end = np.searchsorted(stamps, drive.frames[chosen[-1]].stamp_ns + 100_000_000)
+    # The stamp of a sensor and that of the OXTS record of the same frame differ by up to a tenth of a second.
+    start = np.searchsorted(stamps, drive.frames[selected[0]].stamp_ns - 100_000_000)
+    end = np.searchsorted(stamps, drive.frames[selected[-1]].stamp_ns + 100_000_000)
     events = []
     for record in records[max(0, int(start) - 1) : int(end) + 1]:
         events.append(_Event(record.stamp_ns, "/tf", partial(_transform, drive, record)))

@@ -1,1 +1,1 @@
-"""Encoders as TensorRT engines: built, kept in a cache, run."""
+"""Encoders as TensorRT engines: how engines are built, cached and run."""

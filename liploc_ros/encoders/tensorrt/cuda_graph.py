@@ -1,52 +1,55 @@
-"""A queue of GPU work that is recorded once and then started as a whole."""
+"""CUDA graphs: GPU work that is recorded once and then launched with one call."""
 
 import logging
 from collections.abc import Callable
 
 from liploc_ros.encoders.encoder import ModelError
-from liploc_ros.encoders.tensorrt.gpu import call, cuda_runtime
+from liploc_ros.encoders.tensorrt.gpu import cuda_call, cuda_runtime
 
 LOG = logging.getLogger(__name__)
-MOST = 16  # shapes; each graph holds memory
+MAX_GRAPHS = 16  # each graph occupies GPU memory
 
 
 class CudaGraphs:
-    """One graph a shape of the input; where a runtime cannot be recorded, its work is queued each time."""
+    """One CUDA graph per input shape.
+
+    If a runtime cannot be recorded, its work is enqueued again for each call.
+    """
 
     def __init__(self, stream: int) -> None:
-        """Record on a stream."""
+        """Record the work of a stream."""
         self._stream = stream
         self._graphs: dict[tuple[int, ...], object] = {}
-        self._works = True
+        self._supported = True
 
-    def run(self, shape: tuple[int, ...], queue: Callable[[], None]) -> None:
-        """Do what ``queue`` queues on the stream: as it is the first time, then from the graph."""
+    def run(self, shape: tuple[int, ...], enqueue: Callable[[], None]) -> None:
+        """Run the work that ``enqueue`` puts on the stream; after the first call of a shape, from its graph."""
         if shape in self._graphs:
-            call("cudaGraphLaunch", self._graphs[shape], self._stream)
+            cuda_call("cudaGraphLaunch", self._graphs[shape], self._stream)
             return
-        queue()  # the first time some runtimes allocate, which a graph cannot hold
-        if self._works and len(self._graphs) < MOST:
-            call("cudaStreamSynchronize", self._stream)
-            self._record(shape, queue)
+        enqueue()  # some runtimes allocate memory in their first call, which cannot be recorded
+        if self._supported and len(self._graphs) < MAX_GRAPHS:
+            cuda_call("cudaStreamSynchronize", self._stream)
+            self._record(shape, enqueue)
 
     def close(self) -> None:
         """Free all graphs."""
         while self._graphs:
-            call("cudaGraphExecDestroy", self._graphs.popitem()[1])
+            cuda_call("cudaGraphExecDestroy", self._graphs.popitem()[1])
 
-    def _record(self, shape: tuple[int, ...], queue: Callable[[], None]) -> None:
+    def _record(self, shape: tuple[int, ...], enqueue: Callable[[], None]) -> None:
         mode = cuda_runtime().cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
         graph = None
         try:
-            call("cudaStreamBeginCapture", self._stream, mode)
+            cuda_call("cudaStreamBeginCapture", self._stream, mode)
             try:
-                queue()
+                enqueue()
             finally:
-                graph = call("cudaStreamEndCapture", self._stream)
-            self._graphs[shape] = call("cudaGraphInstantiate", graph, 0)
+                graph = cuda_call("cudaStreamEndCapture", self._stream)
+            self._graphs[shape] = cuda_call("cudaGraphInstantiate", graph, 0)
         except ModelError as error:
-            self._works = False
-            LOG.warning("no CUDA graph: %s", error)
+            self._supported = False
+            LOG.warning("CUDA graphs are not used: %s", error)
         finally:
             if graph is not None:
-                call("cudaGraphDestroy", graph)
+                cuda_call("cudaGraphDestroy", graph)

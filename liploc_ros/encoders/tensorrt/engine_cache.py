@@ -1,4 +1,4 @@
-"""Engines on disk: ``KEY.plan`` and ``KEY.json`` beside it, shared by all processes of a user."""
+"""Engines on disk: ``KEY.plan`` with its record ``KEY.json``, shared by all processes of a user."""
 
 import hashlib
 import logging
@@ -12,38 +12,43 @@ from pydantic import Field, ValidationError
 
 from liploc_ros.encoders.encoder import ModelError
 from liploc_ros.encoders.tensorrt.engine_key import EngineKey
-from liploc_ros.encoders.tensorrt.file_lock import locked
+from liploc_ros.encoders.tensorrt.engine_lock import engine_lock
+from liploc_ros.files import write_file
 from liploc_ros.schema import FrozenModel
 
 LOG = logging.getLogger(__name__)
-WAIT = 3600.0  # s; longer than any build may take
+LOCK_TIMEOUT = 3600.0  # s; longer than a build can take
 
-Use = TypeVar("Use")
+Loaded = TypeVar("Loaded")
 
 
 def default_folder() -> Path:
-    """Return the folder of the user's engines, by the XDG base directory specification."""
+    """Return the user's folder of engines, according to the XDG base directory specification."""
     root = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(root) if Path(root).is_absolute() else Path.home() / ".cache") / "liploc_ros" / "engines"
 
 
 class EngineRecord(FrozenModel):
-    """What lies beside an engine."""
+    """The JSON file that describes an engine.
+
+    There is no format version: fields may be renamed. A record that cannot be read is reported as stale, and its engine
+    is built again when it is needed.
+    """
 
     key: EngineKey
-    model: str = Field("", description="the ONNX file that it was built from")
+    model: str = Field("", description="path of the ONNX file that the engine was built from")
     created_at: datetime
-    bytes: int
+    size: int = Field(description="of the engine [byte]")
     sha256: str = Field(description="of the engine")
 
 
-class Entry(NamedTuple):
-    """An engine in the cache, whole or not.
+class CacheEntry(NamedTuple):
+    """An engine in the cache, complete or not.
 
     Attributes:
         digest: of its key.
         record: None if it cannot be read.
-        fault: why it cannot be used by any process; empty for none.
+        fault: why no process can use the engine; empty if it is complete.
     """
 
     digest: str
@@ -52,46 +57,52 @@ class Entry(NamedTuple):
 
 
 class EngineCache:
-    """A folder of engines. Of processes that want the same engine one builds it, and the others wait."""
+    """A folder of engines. If several processes need the same engine, one builds it and the others wait."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """Use a folder, which is made when the first engine is; without one the user's."""
+        """Use a folder, or the user's; it is created with the first engine."""
         self.folder = default_folder() if folder is None else Path(folder).expanduser().absolute()
 
-    def get(self, key: EngineKey, model: Path, build: Callable[[], bytes], use: Callable[[bytes], Use]) -> Use:
-        """Return what ``use`` makes of the engine of a key, which is built if it is not there or cannot be used.
+    def get(self, key: EngineKey, model: Path, build: Callable[[], bytes], load: Callable[[bytes], Loaded]) -> Loaded:
+        """Return what ``load`` makes of an engine. The engine is built if it is missing or cannot be used.
 
         Args:
             key: of the engine.
-            model: the ONNX file it is built from.
+            model: the ONNX file that the engine is built from.
             build: builds the engine.
-            use: deserializes it; a ModelError of a cached engine has it built again.
+            load: deserializes the engine. If it raises ModelError for a cached engine, the engine is built again.
 
         Raises:
-            ModelError: it cannot be built or used, or the folder cannot be written.
+            ModelError: the engine cannot be built or loaded.
+            FileError: the folder cannot be written.
         """
-        with locked(self.path(key.digest, ".lock"), WAIT, f"it builds {key}"):
-            plan, reason = self._read(key)
+        with engine_lock(self.path(key.digest, ".lock"), LOCK_TIMEOUT, f"it builds {key}"):
+            plan, fault = self._read(key)
             if plan is not None:
                 try:
-                    return use(plan)
+                    return load(plan)
                 except ModelError as error:
-                    reason = f"refused: {error}"
-            if reason:
-                LOG.warning("engine %s: %s: building it again", key.digest[:12], reason)
+                    fault = f"refused: {error}"
+            if fault:
+                LOG.warning("engine %s: %s: building it again", key.digest[:12], fault)
             plan = build()
             self._write(key, model, plan)
-            return use(plan)
+            return load(plan)
 
-    def entries(self) -> list[Entry]:
-        """Return all engines, in the order of their files' names, and check that they are whole."""
+    def entries(self) -> list[CacheEntry]:
+        """Return all engines, sorted by digest, and check that they are complete."""
         digests = sorted({f.stem for f in self.folder.glob("*") if f.suffix in (".plan", ".json") and _is_digest(f)})
         return [self._entry(digest) for digest in digests]
 
     def remove(self, digest: str) -> bool:
-        """Remove an engine and what belongs to it, and say whether it could be: not while it is being built."""
+        """Remove an engine with its record and runtime cache; return False if another process is building it.
+
+        Raises:
+            FileError: the folder cannot be written.
+        """
         try:
-            with locked(self.path(digest, ".lock"), 0.0, "it builds it"):
+            with engine_lock(self.path(digest, ".lock"), 0.0, "it builds the engine"):
+                self._remove_unfinished(digest)
                 for suffix in (".json", ".plan", ".jit"):
                     self.path(digest, suffix).unlink(missing_ok=True)
         except ModelError:
@@ -99,79 +110,65 @@ class EngineCache:
         return True
 
     def path(self, digest: str, suffix: str) -> Path:
-        """Return where a part of an engine lies; ``.jit`` is what TensorRT-RTX compiled of it on the GPU."""
+        """Return the path of a file of an engine; ``.jit`` is the runtime cache of TensorRT-RTX."""
         return self.folder / f"{digest}{suffix}"
 
-    def timings_path(self, key: EngineKey) -> Path:
-        """Return where the timings of builds lie that can serve one another."""
-        name = hashlib.sha256(f"{key.flavour} {key.version} {key.gpu} {key.capability}".encode()).hexdigest()
-        return self.folder / f"timings-{name[:16]}.bin"
+    def timing_cache_path(self, key: EngineKey) -> Path:
+        """Return the path of the timing cache, which builds for the same GPU and version share."""
+        name = f"{key.flavour} {key.version} {key.gpu_name} {key.compute_capability}"
+        return self.folder / f"timings-{hashlib.sha256(name.encode()).hexdigest()[:16]}.bin"
 
     def _read(self, key: EngineKey) -> tuple[bytes | None, str]:
-        """Return the engine of a key, or None and what is wrong with it; nothing is wrong if none is there."""
-        plan, record_path = self.path(key.digest, ".plan"), self.path(key.digest, ".json")
-        if not plan.exists() and not record_path.exists():
+        """Return the engine of a key, or None and the fault; the fault of an engine that does not exist is empty."""
+        plan_path, record_path = self.path(key.digest, ".plan"), self.path(key.digest, ".json")
+        if not plan_path.exists() and not record_path.exists():
             return None, ""
         try:
             record = EngineRecord.model_validate_json(record_path.read_bytes())
-            data = plan.read_bytes()
+            plan = plan_path.read_bytes()
         except OSError as error:
             return None, f"{Path(str(error.filename)).name} cannot be read ({error.strerror})"
         except ValidationError:
-            return None, f"{record_path.name} is damaged"
+            return None, f"{record_path.name} is damaged or of another version"
         if record.key != key:
-            return None, f"foreign: it was built for {record.key}"
-        return (None, fault) if (fault := _fault(record, data)) else (data, "")
+            return None, f"wrong key: it was built for {record.key}"
+        return (None, fault) if (fault := _fault(record, plan)) else (plan, "")
 
     def _write(self, key: EngineKey, model: Path, plan: bytes) -> None:
-        """Write the engine, then its record, each whole or not at all. A killed process leaves no record of its own."""
+        """Write the engine, then its record. An engine without a record is incomplete: its writer was killed."""
         record = EngineRecord(
             key=key,
             model=str(model.absolute()),
             created_at=datetime.now(timezone.utc),
-            bytes=len(plan),
+            size=len(plan),
             sha256=hashlib.sha256(plan).hexdigest(),
         )
         self.path(key.digest, ".json").unlink(missing_ok=True)
-        write_whole(self.path(key.digest, ".plan"), plan)
-        write_whole(self.path(key.digest, ".json"), record.model_dump_json(indent=2).encode() + b"\n")
+        self._remove_unfinished(key.digest)
+        write_file(self.path(key.digest, ".plan"), plan)
+        write_file(self.path(key.digest, ".json"), record.model_dump_json(indent=2) + "\n")
 
-    def _entry(self, digest: str) -> Entry:
+    def _remove_unfinished(self, digest: str) -> None:
+        """Remove temporary files of a writer that was killed; the caller holds the lock."""
+        for path in self.folder.glob(f".{digest}.*.new"):
+            path.unlink(missing_ok=True)
+
+    def _entry(self, digest: str) -> CacheEntry:
         try:
             record = EngineRecord.model_validate_json(self.path(digest, ".json").read_bytes())
-            data = self.path(digest, ".plan").read_bytes()
+            plan = self.path(digest, ".plan").read_bytes()
         except OSError as error:
-            return Entry(digest, None, f"incomplete: no {Path(str(error.filename)).suffix[1:]} file")
+            return CacheEntry(digest, None, f"incomplete: no {Path(str(error.filename)).suffix[1:]} file")
         except ValidationError:
-            return Entry(digest, None, "the record is damaged")
-        foreign = "foreign: its key has another digest" if record.key.digest != digest else ""
-        return Entry(digest, record, foreign or _fault(record, data))
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is whole or not there, whenever the process or the machine stops.
-
-    Raises:
-        ModelError: the file cannot be written.
-    """
-    beside = path.with_name(f".{path.name}.new")  # one writer at a time: what a killed one left is overwritten
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise ModelError(
-            f"{path}: cannot be written ({error.strerror}): free space or choose another folder"
-        ) from error
+            return CacheEntry(digest, None, "the record is damaged or of another version")
+        wrong_key = "wrong key: its digest differs" if record.key.digest != digest else ""
+        return CacheEntry(digest, record, wrong_key or _fault(record, plan))
 
 
 def _fault(record: EngineRecord, plan: bytes) -> str:
-    if len(plan) != record.bytes:
-        return f"truncated: {len(plan)} of {record.bytes} bytes"
-    return "" if hashlib.sha256(plan).hexdigest() == record.sha256 else "damaged: its checksum is another"
+    if len(plan) != record.size:
+        return f"truncated: {len(plan)} of {record.size} bytes"
+    return "" if hashlib.sha256(plan).hexdigest() == record.sha256 else "damaged: wrong checksum"
 
 
 def _is_digest(path: Path) -> bool:

@@ -13,154 +13,162 @@ from numpy.typing import NDArray
 from liploc_ros.encoders.encoder import ModelError
 from liploc_ros.encoders.tensorrt.cuda_graph import CudaGraphs
 from liploc_ros.encoders.tensorrt.engine_builder import INPUT, OUTPUT
-from liploc_ros.encoders.tensorrt.engine_cache import write_whole
 from liploc_ros.encoders.tensorrt.engine_key import EngineKey
-from liploc_ros.encoders.tensorrt.file_lock import locked
+from liploc_ros.encoders.tensorrt.engine_lock import engine_lock
+from liploc_ros.encoders.tensorrt.flavour import Flavour, shape_of
 from liploc_ros.encoders.tensorrt.gpu import GpuMemory
-from liploc_ros.encoders.tensorrt.module import Flavour, sizes_of
+from liploc_ros.files import FileError, write_file
 
 if TYPE_CHECKING:
     import tensorrt as trt
 
 LOG = logging.getLogger(__name__)
+LOCK_TIMEOUT = 5.0  # s
 
 
 class EngineEncoder:
-    """Runs one engine; see :class:`~liploc_ros.encoders.encoder.Encoder`. Threads take turns.
+    """Runs one engine; see :class:`~liploc_ros.encoders.encoder.Encoder`. It may be used by several threads.
 
-    Memory and stream are its own and allocated once. An image is copied into pinned memory, to the GPU, and its cells
-    back; TensorRT-RTX records a CUDA graph by itself, of TensorRT one is recorded for each shape.
+    The encoder owns a CUDA stream and its memory, which is allocated once. Views are copied to pinned memory and then
+    to the GPU; features are copied back. TensorRT-RTX records a CUDA graph itself; for TensorRT one is recorded per
+    shape.
     """
 
-    def __init__(self, plan: bytes, key: EngineKey, flavour: Flavour, channels: int, jit: Path | None = None) -> None:
-        """Deserialize an engine and allocate what it needs.
+    def __init__(
+        self, plan: bytes, key: EngineKey, flavour: Flavour, channels: int, runtime_cache: Path | None = None
+    ) -> None:
+        """Deserialize an engine and allocate its memory.
 
         Args:
-            plan: the engine.
-            key: that it was built for.
+            plan: the serialized engine.
+            key: the key that it was built for.
             flavour: that of the key.
-            channels: numbers a cell, as the bundle says.
-            jit: where TensorRT-RTX keeps what it compiles for this GPU.
+            channels: length of a feature, according to the bundle.
+            runtime_cache: file in which TensorRT-RTX keeps the kernels that it compiled for this GPU.
 
         Raises:
-            ModelError: the runtime refuses the engine, it is of another network, or the GPU's memory is full.
+            ModelError: the runtime refuses the engine, it does not fit the bundle, or the GPU's memory is full.
         """
         self.runtime = f"{flavour.name} {flavour.version} {key.precision}"
-        self._key, self._flavour, self._jit = key, flavour, jit
+        self._key, self._flavour, self._runtime_cache_path = key, flavour, runtime_cache
         self._lock = threading.Lock()
         runtime: trt.Runtime = flavour.module.Runtime(flavour.logger())
         engine: trt.ICudaEngine | None = runtime.deserialize_cuda_engine(plan)
         if engine is None:
             raise ModelError(f"{key}: {flavour.name} cannot load the engine ({flavour.last_error()}): build it again")
-        self._runtime_and_engine: tuple[Any, Any] | None = (runtime, engine)  # a context needs both to live on
-        self._jit_cache: Any = None
-        self._context: trt.IExecutionContext | None = self._new_context(engine)
+        self._runtime_and_engine: tuple[Any, Any] | None = (runtime, engine)  # the context needs both
+        self._runtime_cache: Any = None
+        self._context: trt.IExecutionContext | None = self._create_context(engine)
         self._check(engine, channels)
-        most = key.profile.most
-        out = self._set_shape(most)
-        with ExitStack() as opened:
-            self._memory = GpuMemory([int(np.prod(most)), int(np.prod(out))])
-            opened.callback(self._memory.close)
+        input_shape = key.profile.max
+        output_shape = self._set_input_shape(input_shape)
+        with ExitStack() as resources:
+            self._memory = GpuMemory([int(np.prod(input_shape)), int(np.prod(output_shape))])
+            resources.callback(self._memory.close)
             self._graphs = None if flavour.is_rtx else CudaGraphs(self._memory.stream)
             if self._graphs is not None:
-                opened.callback(self._graphs.close)
+                resources.callback(self._graphs.close)
             for name, pointer in zip((INPUT, OUTPUT), self._memory.device_pointers, strict=True):
                 self._context.set_tensor_address(name, pointer)
-            self._opened = opened.pop_all()
+            self._resources = resources.pop_all()
 
     def encode(self, views: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See :class:`~liploc_ros.encoders.encoder.Encoder`; more views than the engine takes at once go in turns.
+        """See :class:`~liploc_ros.encoders.encoder.Encoder`; views beyond the maximum batch are encoded in several.
 
         Raises:
-            ModelError: views of a size that the engine was not built for, or the engine fails or was closed.
+            ModelError: the engine was not built for views of this size, fails, or was closed.
         """
-        batch = self._key.profile.most[0]
-        if not len(views) or not self._key.profile.holds((1, *views.shape[1:])):
+        max_batch = self._key.profile.max[0]
+        if not len(views) or not self._key.profile.contains((1, *views.shape[1:])):
             raise ModelError(
-                f"{self.runtime}: views of shape {views.shape}, built for {self._key.profile.least} to "
-                f"{self._key.profile.most}: build an engine for this model"
+                f"{self.runtime}: views of shape {views.shape}, built for {self._key.profile.min} to "
+                f"{self._key.profile.max}: build an engine for this model"
             )
         with self._lock:
-            turns = [self._encode(views[start : start + batch]) for start in range(0, len(views), batch)]
-        return turns[0] if len(turns) == 1 else np.concatenate(turns)
+            batches = [self._encode(views[start : start + max_batch]) for start in range(0, len(views), max_batch)]
+        return batches[0] if len(batches) == 1 else np.concatenate(batches)
 
-    def keep_compiled(self) -> None:
-        """Write what TensorRT-RTX compiled for this GPU beside the engine: the next start is quicker."""
-        if self._jit is None or self._jit_cache is None:
+    def save_runtime_cache(self) -> None:
+        """Write what TensorRT-RTX compiled for this GPU next to the engine, so that the next start is faster."""
+        if self._runtime_cache_path is None or self._runtime_cache is None:
             return
         try:
-            with locked(self._jit.with_suffix(".lock"), 5.0, "it is using the engine"):
-                write_whole(self._jit, bytes(self._jit_cache.serialize()))
-        except ModelError as error:
+            with engine_lock(self._runtime_cache_path.with_suffix(".lock"), LOCK_TIMEOUT, "it uses the engine"):
+                write_file(self._runtime_cache_path, bytes(self._runtime_cache.serialize()))
+        except (ModelError, FileError) as error:
             LOG.warning("%s", error)
 
     def close(self) -> None:
-        """Keep what was compiled for the next start, and free engine and memory."""
+        """Save the runtime cache, and free the engine and its memory."""
         with self._lock:
             if self._context is None:
                 return
-            self.keep_compiled()
-            self._opened.close()
-            self._context = self._jit_cache = self._runtime_and_engine = None
+            self.save_runtime_cache()
+            self._resources.close()
+            self._context = self._runtime_cache = self._runtime_and_engine = None
 
     def _encode(self, views: NDArray[np.float32]) -> NDArray[np.float32]:
-        out = self._set_shape(views.shape)
-        memory, sent, fetched = self._memory, views.size, int(np.prod(out))
-        np.copyto(memory.host[0][:sent].reshape(views.shape), views)
+        output_shape = self._set_input_shape(views.shape)
+        memory, input_size, output_size = self._memory, views.size, int(np.prod(output_shape))
+        np.copyto(memory.host[0][:input_size].reshape(views.shape), views)
         if self._graphs is None:
-            self._queue(sent, fetched)
+            self._enqueue(input_size, output_size)
         else:
-            self._graphs.run(views.shape, lambda: self._queue(sent, fetched))
-        memory.wait()
-        return np.array(memory.host[1][:fetched].reshape(out))  # a copy: the next call writes there
+            self._graphs.run(views.shape, lambda: self._enqueue(input_size, output_size))
+        memory.synchronize()
+        return np.array(memory.host[1][:output_size].reshape(output_shape))  # a copy: the next call overwrites it
 
-    def _queue(self, sent: int, fetched: int) -> None:
-        if self._context is None:
-            raise ModelError(f"{self.runtime}: was closed: open the encoders again")
-        self._memory.send(0, sent)
-        if not self._context.execute_async_v3(self._memory.stream):
-            raise ModelError(f"{self.runtime}: the engine failed ({self._flavour.last_error()}): take backend onnx")
-        self._memory.fetch(1, fetched)
+    def _enqueue(self, input_size: int, output_size: int) -> None:
+        context = self._open_context()
+        self._memory.copy_to_device(0, input_size)
+        if not context.execute_async_v3(self._memory.stream):
+            raise ModelError(f"{self.runtime}: the engine failed ({self._flavour.last_error()}): use backend onnx")
+        self._memory.copy_to_host(1, output_size)
 
-    def _set_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Tell the context the shape of the input, and return that of the output."""
-        if self._context is None:
-            raise ModelError(f"{self.runtime}: was closed: open the encoders again")
-        if not self._context.set_input_shape(INPUT, shape):
+    def _set_input_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Set the shape of the input, and return the shape of the output."""
+        context = self._open_context()
+        if not context.set_input_shape(INPUT, shape):
             raise ModelError(f"{self.runtime}: refuses views of shape {shape}: build an engine for this model")
-        return sizes_of(self._context.get_tensor_shape(OUTPUT))
+        return shape_of(context.get_tensor_shape(OUTPUT))
 
-    def _new_context(self, engine: "trt.ICudaEngine") -> "trt.IExecutionContext":
+    def _open_context(self) -> "trt.IExecutionContext":
+        if self._context is None:
+            raise ModelError(f"{self.runtime}: the encoder was closed: create the encoders again")
+        return self._context
+
+    def _create_context(self, engine: "trt.ICudaEngine") -> "trt.IExecutionContext":
         if not self._flavour.is_rtx:
             context: trt.IExecutionContext | None = engine.create_execution_context()
         else:
             config: Any = engine.create_runtime_config()
             config.cuda_graph_strategy = self._flavour.module.CudaGraphStrategy.WHOLE_GRAPH_CAPTURE
-            self._jit_cache = config.create_runtime_cache()
-            if self._jit is not None and self._jit.is_file():
+            self._runtime_cache = config.create_runtime_cache()
+            path = self._runtime_cache_path
+            if path is not None and path.is_file():
                 with contextlib.suppress(OSError):
-                    if not self._jit_cache.deserialize(self._jit.read_bytes()):
-                        LOG.info("%s: compiled for another GPU or driver: compiling again", self._jit.name)
-            config.set_runtime_cache(self._jit_cache)
+                    if not self._runtime_cache.deserialize(path.read_bytes()):
+                        LOG.info("%s: compiled for another GPU or driver: compiling again", path.name)
+            config.set_runtime_cache(self._runtime_cache)
             context = engine.create_execution_context(config)
         if context is None:
-            raise ModelError(f"{self.runtime}: no memory for the engine on the GPU: take backend onnx")
+            raise ModelError(f"{self.runtime}: the GPU has too little memory for the engine: use backend onnx")
         return context
 
     def _check(self, engine: "trt.ICudaEngine", channels: int) -> None:
-        """Make sure that the engine has the inputs and outputs of the bundle."""
-        profile, single = self._key.profile, self._flavour.module.DataType.FLOAT
+        """Check the names, types and shapes of the engine's tensors against its key and the bundle."""
+        profile, float32 = self._key.profile, self._flavour.module.DataType.FLOAT
         names = [engine.get_tensor_name(i) for i in range(engine.num_io_tensors)]
         if sorted(names) != sorted((INPUT, OUTPUT)):
             raise ModelError(f"{self.runtime}: the engine has tensors {names}, not {INPUT} and {OUTPUT}")
         types = [engine.get_tensor_dtype(name) for name in (INPUT, OUTPUT)]
-        if types != [single, single]:
-            raise ModelError(f"{self.runtime}: the engine's tensors are of type {types}, not float32")
-        shapes = tuple(sizes_of(shape) for shape in engine.get_tensor_profile_shape(INPUT, 0))
-        if shapes != (profile.least, profile.usual, profile.most):
+        if types != [float32, float32]:
+            raise ModelError(f"{self.runtime}: the engine's tensors have types {types}, not float32")
+        shapes = tuple(shape_of(shape) for shape in engine.get_tensor_profile_shape(INPUT, 0))
+        if shapes != (profile.min, profile.opt, profile.max):
             raise ModelError(f"{self.runtime}: the engine takes shapes {shapes}, not those of its key")
-        found = sizes_of(engine.get_tensor_shape(OUTPUT))
-        if len(found) != 4 or found[1] != channels:
+        output_shape = shape_of(engine.get_tensor_shape(OUTPUT))
+        if len(output_shape) != 4 or output_shape[1] != channels:
             raise ModelError(
-                f"{self.runtime}: the engine gives cells {found}, the bundle says {channels} numbers a cell"
+                f"{self.runtime}: the engine gives features of shape {output_shape}, the bundle has {channels} channels"
             )

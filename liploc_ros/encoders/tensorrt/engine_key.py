@@ -1,4 +1,4 @@
-"""What an engine depends on. Whatever changes here gives another engine."""
+"""Everything that an engine depends on. A change of any value gives another engine."""
 
 import hashlib
 from pathlib import Path
@@ -8,103 +8,110 @@ from pydantic import Field
 
 from liploc_ros.encoders.encoder import ModelError
 from liploc_ros.encoders.spec import HEADINGS_PER_BATCH, ModelSpec, Part
-from liploc_ros.encoders.tensorrt.fp16 import SCHEME
-from liploc_ros.encoders.tensorrt.module import Flavour, FlavourName
+from liploc_ros.encoders.tensorrt.flavour import Flavour, FlavourName
+from liploc_ros.encoders.tensorrt.fp16 import CONVERSION_VERSION
+from liploc_ros.files import sha256_of
 from liploc_ros.schema import FrozenModel
 
 Precision = Literal["fp32", "fp16"]
 Shape = tuple[int, int, int, int]
 
-CAMERAS_AT_ONCE = 8
-PANORAMAS_AT_ONCE = 4
-WORKSPACE = 1 << 30
+MAX_CAMERA_BATCH = 8
+MAX_PANORAMA_BATCH = 4
+WORKSPACE = 1 << 30  # byte
 
 
-class Profile(FrozenModel):
-    """Shapes (N, 3, H, W) of the input that an engine takes; it is quickest at ``usual``."""
+class OptimizationProfile(FrozenModel):
+    """The input shapes (N, 3, H, W) that an engine takes; it is tuned for ``opt``."""
 
-    least: Shape
-    usual: Shape
-    most: Shape
+    min: Shape
+    opt: Shape
+    max: Shape
 
-    def holds(self, shape: tuple[int, ...]) -> bool:
+    def contains(self, shape: tuple[int, ...]) -> bool:
         """Whether the engine takes an input of this shape."""
         return len(shape) == 4 and all(
-            low <= size <= high for low, size, high in zip(self.least, shape, self.most, strict=True)
+            low <= size <= high for low, size, high in zip(self.min, shape, self.max, strict=True)
         )
 
 
 class EngineKey(FrozenModel):
-    """All that an engine depends on; its digest names the engine's files."""
+    """Everything that an engine depends on; its digest is the name of the engine's files."""
 
-    onnx: str = Field(description="sha256 of the ONNX file")
+    onnx_sha256: str = Field(description="of the ONNX file")
     flavour: FlavourName
     version: str = Field(description="of the flavour's library")
-    gpu: str = Field(description="name of the GPU; empty: any of the compute capability")
-    capability: str = Field(description="compute capability, such as sm89")
+    gpu_name: str = Field(description="empty: any GPU of the compute capability")
+    compute_capability: str = Field(description="such as sm89")
     precision: Precision
-    profile: Profile
-    workspace: int = Field(gt=0, description="most bytes of the GPU's memory for a layer's scratch")
+    profile: OptimizationProfile
+    workspace: int = Field(gt=0, description="maximum scratch memory of a layer on the GPU [byte]")
     flags: tuple[str, ...] = Field(description="further settings of the builder")
 
     @property
     def digest(self) -> str:
-        """Hash of all fields, by their names."""
+        """Hash of the names and values of all fields."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     def __str__(self) -> str:
-        where = self.gpu or "any GPU"
-        return f"{self.flavour} {self.version}, {self.precision}, {self.capability} ({where})"
+        gpu = self.gpu_name or "any GPU"
+        return f"{self.flavour} {self.version}, {self.precision}, {self.compute_capability} ({gpu})"
 
 
-def profile_of(spec: ModelSpec, part: Part) -> Profile:
-    """Return the shapes that an encoder of a bundle meets: the camera's is fixed, of a panorama the width is free."""
+def profile_of(spec: ModelSpec, part: Part) -> OptimizationProfile:
+    """Return the input shapes of an encoder of a bundle.
+
+    The size of camera views is fixed. The width of panoramas varies from that of a view to that of a whole panorama.
+    """
     grid, inputs = spec.grid, spec.inputs
     if part == "camera":
         side = inputs.image_side
-        height, width = (side, side) if spec.method == "liploc" else (grid.height, grid.width)
-        return Profile(
-            least=(1, 3, height, width), usual=(1, 3, height, width), most=(CAMERAS_AT_ONCE, 3, height, width)
-        )
-    if spec.method == "liploc":
+        size = (3, side, side) if spec.embeds_whole_image else (3, grid.height, grid.width)
+        return OptimizationProfile(min=(1, *size), opt=(1, *size), max=(MAX_CAMERA_BATCH, *size))
+    if spec.embeds_whole_image:
         size = (3, grid.height, grid.width)
-        return Profile(least=(1, *size), usual=(HEADINGS_PER_BATCH, *size), most=(HEADINGS_PER_BATCH, *size))
-    around = grid.panorama_width + 2 * inputs.panorama_margin
-    return Profile(
-        least=(1, 3, grid.height, grid.width),
-        usual=(1, 3, grid.height, around),
-        most=(PANORAMAS_AT_ONCE, 3, grid.height, around),
+        return OptimizationProfile(min=(1, *size), opt=(HEADINGS_PER_BATCH, *size), max=(HEADINGS_PER_BATCH, *size))
+    panorama_width = grid.panorama_width + 2 * inputs.panorama_margin
+    return OptimizationProfile(
+        min=(1, 3, grid.height, grid.width),
+        opt=(1, 3, grid.height, panorama_width),
+        max=(MAX_PANORAMA_BATCH, 3, grid.height, panorama_width),
     )
 
 
 def key_for(
-    path: Path, profile: Profile, flavour: Flavour, gpu: str, capability: str, precision: Precision
+    path: Path,
+    profile: OptimizationProfile,
+    flavour: Flavour,
+    gpu_name: str,
+    compute_capability: str,
+    precision: Precision,
 ) -> EngineKey:
     """Return the key of the engine of an ONNX file.
 
     Args:
         path: the ONNX file.
         profile: shapes of its input.
-        flavour: that builds and runs it.
-        gpu: name of the GPU. An engine of TensorRT-RTX is for all GPUs of a compute capability, which finish it.
-        capability: its compute capability, such as ``sm89``.
+        flavour: builds and runs the engine.
+        gpu_name: of the GPU. It is ignored for TensorRT-RTX, whose engines run on every GPU of a compute capability.
+        compute_capability: of the GPU, such as ``sm89``.
         precision: of weights and arithmetic.
 
     Raises:
         ModelError: the file cannot be read.
     """
     try:
-        onnx = hashlib.sha256(path.read_bytes()).hexdigest()
+        onnx_sha256 = sha256_of(path)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror}): check the path") from error
     return EngineKey(
-        onnx=onnx,
+        onnx_sha256=onnx_sha256,
         flavour=flavour.name,
         version=flavour.version,
-        gpu="" if flavour.is_rtx else gpu,
-        capability=capability,
+        gpu_name="" if flavour.is_rtx else gpu_name,
+        compute_capability=compute_capability,
         precision=precision,
         profile=profile,
         workspace=WORKSPACE,
-        flags=("strongly typed", "no TF32", f"fp16 scheme {SCHEME}"),
+        flags=("strongly typed", "no TF32", f"fp16 conversion {CONVERSION_VERSION}"),
     )

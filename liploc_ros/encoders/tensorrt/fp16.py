@@ -1,12 +1,12 @@
-"""An ONNX network in half precision, its normalisations in single precision."""
+"""Conversion of an ONNX network to half precision; its normalizations stay in single precision."""
 
 from pathlib import Path
 from typing import Any
 
 from liploc_ros.encoders.encoder import ModelError
 
-SCHEME = 1  # part of an engine's key: count up when the conversion changes
-NORMALISATIONS = frozenset(
+CONVERSION_VERSION = 1  # part of an engine's key: increase it when the conversion changes
+NORMALIZATIONS = frozenset(
     {
         "GroupNormalization",
         "InstanceNormalization",
@@ -19,12 +19,12 @@ NORMALISATIONS = frozenset(
 )
 
 
-def in_half_precision(path: Path) -> bytes:
-    """Return the network as an ONNX file with FP16 inside; inputs and outputs stay FP32.
+def convert_to_fp16(path: Path) -> bytes:
+    """Return the network of an ONNX file with FP16 weights and arithmetic; inputs and outputs stay FP32.
 
-    A sum of squares overflows FP16 at 65504, and a mean loses digits: normalisations stay FP32, and with them all that
-    follows the last one, which makes unit vectors. Types are in the network itself: what a runtime may do with them
-    does not hang on its flags, and ONNX Runtime computes the same on a CPU.
+    Normalizations stay FP32, because a sum of squares overflows FP16 at 65504 and a mean loses digits. So do all nodes
+    after the last norm, which compute the unit vectors. The types are part of the network: they do not depend on flags
+    of a runtime, and ONNX Runtime can compute the same network on a CPU.
 
     Raises:
         ModelError: the package onnx is missing.
@@ -33,24 +33,24 @@ def in_half_precision(path: Path) -> bytes:
         import onnx
         from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
     except ImportError as error:
-        raise ModelError(f"precision fp16 needs {error.name}: pip install onnx, or take precision fp32") from error
+        raise ModelError(f"precision fp16 needs {error.name}: pip install onnx, or use precision fp32") from error
     model = onnx.load(str(path))
-    half = convert_float_to_float16(
+    converted = convert_float_to_float16(
         model,
         keep_io_types=True,
-        op_block_list=[*DEFAULT_OP_BLOCK_LIST, *NORMALISATIONS],
-        node_block_list=_after_last_normalisation(model.graph),
+        op_block_list=[*DEFAULT_OP_BLOCK_LIST, *NORMALIZATIONS],
+        node_block_list=_nodes_after_norm(model.graph),
     )
-    return bytes(half.SerializeToString())
+    return bytes(converted.SerializeToString())
 
 
-def _after_last_normalisation(graph: Any) -> list[str]:
-    """Return the names of the nodes that follow a norm over channels."""
-    reached: set[str] = set()
+def _nodes_after_norm(graph: Any) -> list[str]:
+    """Return the names of the norms over channels and of all nodes that depend on them; unnamed nodes get a name."""
+    dependent: set[str] = set()
     names = []
-    for number, node in enumerate(graph.node):  # in the order of computation
-        node.name = node.name or f"node_{number}"
-        if node.op_type in ("ReduceL2", "LpNormalization") or reached.intersection(node.input):
-            reached.update(node.output)
+    for index, node in enumerate(graph.node):  # ONNX orders nodes topologically
+        node.name = node.name or f"node_{index}"
+        if node.op_type in ("ReduceL2", "LpNormalization") or dependent.intersection(node.input):
+            dependent.update(node.output)
             names.append(node.name)
     return names

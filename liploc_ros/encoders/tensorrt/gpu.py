@@ -1,4 +1,4 @@
-"""What of CUDA an engine needs: which GPU there is, a stream, and memory. Through cuda-bindings, imported when used."""
+"""The GPU of this machine, and CUDA memory and streams, through cuda-bindings, which is imported when it is used."""
 
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -17,7 +17,7 @@ class Gpu:
     """A GPU: its name, and its compute capability such as ``sm89``."""
 
     name: str
-    capability: str
+    compute_capability: str
 
 
 @cache
@@ -34,8 +34,8 @@ def cuda_runtime() -> Any:
     return runtime
 
 
-def call(function: str, *arguments: Any) -> Any:
-    """Call a function of the CUDA runtime, and return what it returns beside its status: nothing, one, or a tuple.
+def cuda_call(function: str, *arguments: Any) -> Any:
+    """Call a function of the CUDA runtime, and return its results without the status: None, one value, or a tuple.
 
     Raises:
         ModelError: the status is an error.
@@ -48,22 +48,28 @@ def call(function: str, *arguments: Any) -> Any:
 
 
 def find_gpu() -> Gpu:
-    """Return the GPU in use: the first that CUDA_VISIBLE_DEVICES leaves.
+    """Return the GPU in use: the first one that CUDA_VISIBLE_DEVICES allows.
 
     Raises:
-        ModelError: there is none, or no driver.
+        ModelError: this machine has no GPU or no driver.
     """
-    call("cudaGetDeviceCount")  # an error where there is none
-    properties = call("cudaGetDeviceProperties", call("cudaGetDevice"))
+    cuda_call("cudaGetDeviceCount")  # raises where there is no GPU
+    properties = cuda_call("cudaGetDeviceProperties", cuda_call("cudaGetDevice"))
     name = properties.name.decode() if isinstance(properties.name, bytes) else str(properties.name)
     return Gpu(name.rstrip("\0"), f"sm{properties.major}{properties.minor}")
 
 
 class GpuMemory:
-    """Pinned host memory and device memory of one size, and a stream between them; all freed by :meth:`close`."""
+    """Pairs of a pinned host buffer and a device buffer of the same size, and a CUDA stream for copies.
 
-    def __init__(self, floats: Iterable[int]) -> None:
-        """Allocate a pair of buffers of so many float32 for each number, once and for all.
+    Attributes:
+        host: float32 arrays on the pinned host buffers.
+        device_pointers: addresses of the device buffers.
+        stream: the CUDA stream.
+    """
+
+    def __init__(self, sizes: Iterable[int]) -> None:
+        """Allocate one pair of buffers per size, which is a number of float32 values.
 
         Raises:
             ModelError: there is not enough memory.
@@ -73,48 +79,48 @@ class GpuMemory:
         self.host: list[NDArray[np.float32]] = []
         self.host_pointers: list[int] = []
         self.device_pointers: list[int] = []
-        with ExitStack() as opened:
-            stream = call("cudaStreamCreateWithFlags", cuda_runtime().cudaStreamNonBlocking)
+        with ExitStack() as resources:
+            stream = cuda_call("cudaStreamCreateWithFlags", cuda_runtime().cudaStreamNonBlocking)
             self.stream = int(stream)
-            opened.callback(call, "cudaStreamDestroy", stream)
-            for count in floats:
-                device = int(call("cudaMalloc", 4 * count))
-                opened.callback(call, "cudaFree", device)
-                host = int(call("cudaMallocHost", 4 * count))
-                opened.callback(call, "cudaFreeHost", host)
+            resources.callback(cuda_call, "cudaStreamDestroy", stream)
+            for size in sizes:
+                device = int(cuda_call("cudaMalloc", 4 * size))
+                resources.callback(cuda_call, "cudaFree", device)
+                host = int(cuda_call("cudaMallocHost", 4 * size))
+                resources.callback(cuda_call, "cudaFreeHost", host)
                 self.device_pointers.append(device)
                 self.host_pointers.append(host)
-                self.host.append(np.ctypeslib.as_array((ctypes.c_float * count).from_address(host)))
-            self._opened = opened.pop_all()
+                self.host.append(np.ctypeslib.as_array((ctypes.c_float * size).from_address(host)))
+            self._resources = resources.pop_all()
 
-    def send(self, number: int, floats: int) -> None:
-        """Queue a copy of the beginning of a buffer to the GPU."""
+    def copy_to_device(self, index: int, size: int) -> None:
+        """Enqueue a copy of the first ``size`` values of a buffer to the GPU."""
         kind = cuda_runtime().cudaMemcpyKind.cudaMemcpyHostToDevice
-        to, source = self.device_pointers[number], self.host_pointers[number]
-        call("cudaMemcpyAsync", to, source, 4 * floats, kind, self.stream)
+        target, source = self.device_pointers[index], self.host_pointers[index]
+        cuda_call("cudaMemcpyAsync", target, source, 4 * size, kind, self.stream)
 
-    def fetch(self, number: int, floats: int) -> None:
-        """Queue a copy of the beginning of a buffer from the GPU."""
+    def copy_to_host(self, index: int, size: int) -> None:
+        """Enqueue a copy of the first ``size`` values of a buffer from the GPU."""
         kind = cuda_runtime().cudaMemcpyKind.cudaMemcpyDeviceToHost
-        to, source = self.host_pointers[number], self.device_pointers[number]
-        call("cudaMemcpyAsync", to, source, 4 * floats, kind, self.stream)
+        target, source = self.host_pointers[index], self.device_pointers[index]
+        cuda_call("cudaMemcpyAsync", target, source, 4 * size, kind, self.stream)
 
-    def wait(self) -> None:
-        """Wait for all that was queued."""
-        call("cudaStreamSynchronize", self.stream)
+    def synchronize(self) -> None:
+        """Wait until the stream has finished."""
+        cuda_call("cudaStreamSynchronize", self.stream)
 
     def close(self) -> None:
-        """Free everything; the arrays in ``host`` must not be touched after that."""
+        """Free everything. The arrays in ``host`` must not be used afterwards."""
         self.host.clear()
-        self._opened.close()
+        self._resources.close()
 
 
 def _remedy(status: str) -> str:
     if status in ("cudaErrorInsufficientDriver", "cudaErrorNoDevice", "cudaErrorStubLibrary"):
         return (
-            "no NVIDIA GPU here, or no driver that is new enough: install the driver (for one older than 580, "
-            "pip install 'cuda-bindings<13'), or take backend onnx"
+            "no NVIDIA GPU, or its driver is too old: install the driver (for a driver older than 580, "
+            "pip install 'cuda-bindings<13'), or use backend onnx"
         )
     if status == "cudaErrorMemoryAllocation":
-        return "the GPU's memory is full: end what else uses it, or take backend onnx"
-    return "restart the process; if it stays, take backend onnx"
+        return "the GPU's memory is full: end other programs that use it, or use backend onnx"
+    return "restart the process; if the error persists, use backend onnx"

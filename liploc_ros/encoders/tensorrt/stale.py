@@ -1,20 +1,20 @@
-"""Which engines of a cache nothing asks for any more."""
+"""Detection of engines in a cache that no program will use again."""
 
-import hashlib
 from collections.abc import Collection
 from pathlib import Path
 
 from liploc_ros.encoders.encoder import ModelError
-from liploc_ros.encoders.tensorrt.engine_cache import Entry
-from liploc_ros.encoders.tensorrt.module import is_installed, load_flavour
+from liploc_ros.encoders.tensorrt.engine_cache import CacheEntry
+from liploc_ros.encoders.tensorrt.flavour import is_installed, load_flavour
+from liploc_ros.files import sha256_of
 
 
-def why_stale(entry: Entry, models: Collection[str] = ()) -> str:
-    """Return why an engine is of no use any more; empty for one that is, or may be on another machine.
+def stale_reason(entry: CacheEntry, onnx_in_use: Collection[str] = ()) -> str:
+    """Return why an engine is stale; empty if it can be used, here or on another machine.
 
     Args:
         entry: the engine.
-        models: sha256 of ONNX files that are in use, wherever they lay when the engine was built.
+        onnx_in_use: sha256 of ONNX files whose engines are kept, wherever the files were when the engine was built.
     """
     if entry.fault or entry.record is None:
         return entry.fault
@@ -24,11 +24,11 @@ def why_stale(entry: Entry, models: Collection[str] = ()) -> str:
     except ModelError:
         flavour = None
     if flavour is not None and flavour.version != key.version:
-        return f"built by {key.flavour} {key.version}, {flavour.version} is installed"
-    if key.onnx in models:
+        return f"built by {key.flavour} {key.version}, but {flavour.version} is installed"
+    if key.onnx_sha256 in onnx_in_use:
         return ""
     if not model.is_file():
-        return f"{model} is gone"
-    if hashlib.sha256(model.read_bytes()).hexdigest() != key.onnx:
+        return f"{model} does not exist"
+    if sha256_of(model) != key.onnx_sha256:
         return f"{model} has changed"
     return ""

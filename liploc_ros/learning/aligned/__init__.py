@@ -1,1 +1,1 @@
-"""Aligned views: the batched contrastive loss on every cell of views that share one grid."""
+"""Aligned views: a batched contrastive loss on every cell of camera and LiDAR views that share one grid."""

@@ -1,4 +1,4 @@
-"""Changes of a sample that leave the place the same."""
+"""Augmentation of camera and LiDAR views that keeps the place the same."""
 
 from dataclasses import replace
 
@@ -11,8 +11,8 @@ Pair = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]
 """Camera input, LiDAR input and cell mask of one frame."""
 
 
-def change_light(view: CameraView, rng: np.random.Generator) -> CameraView:
-    """Change gamma, colour balance, contrast and, one time in four, drop the colour."""
+def jitter_color(view: CameraView, rng: np.random.Generator) -> CameraView:
+    """Change gamma, color balance and contrast, and remove the color with probability 0.25."""
     x = np.clip(view.image.astype(np.float32) / 255, 1e-3, 1) ** np.float32(rng.uniform(0.6, 1.6))
     x *= rng.uniform(0.7, 1.3, (1, 1, 3)).astype(np.float32)
     x = (x - x.mean()) * np.float32(rng.uniform(0.6, 1.4)) + x.mean()
@@ -21,20 +21,20 @@ def change_light(view: CameraView, rng: np.random.Generator) -> CameraView:
     return replace(view, image=(np.clip(x, 0, 1) * 255).astype(np.uint8))
 
 
-def hide_columns(view: CameraView, rng: np.random.Generator) -> CameraView:
-    """Mask the outer columns of one time in four, as a camera with a narrower or turned field of view would."""
+def mask_columns(view: CameraView, rng: np.random.Generator) -> CameraView:
+    """Mask outer columns with probability 0.25, like a camera with a narrower or rotated field of view."""
     if rng.random() > 0.25:
         return view
     width = view.mask.shape[1]
     left, right = (rng.uniform(0, 0.25, 2) * width).astype(int)
-    seen = np.zeros_like(view.mask)
-    seen[:, left : width - right] = True
-    mask = view.mask & seen
+    visible = np.zeros_like(view.mask)
+    visible[:, left : width - right] = True
+    mask = view.mask & visible
     return CameraView(view.image * mask[..., None], mask)
 
 
-def change_sensor(panorama: Panorama, rng: np.random.Generator) -> Panorama:
-    """Scale or drop the reflectance, lose returns, and sometimes whole rows, as a sensor of fewer beams would."""
+def vary_sensor(panorama: Panorama, rng: np.random.Generator) -> Panorama:
+    """Scale or remove the reflectance, drop random returns, and drop rows, like a sensor with fewer beams."""
     reflectance = np.clip(panorama.reflectance * np.float32(rng.uniform(0.7, 1.4)), 0, 1) * np.float32(
         rng.random() > 0.3
     )
@@ -42,22 +42,45 @@ def change_sensor(panorama: Panorama, rng: np.random.Generator) -> Panorama:
     if rng.random() < 0.3:
         kept &= rng.random(kept.shape) > rng.uniform(0, 0.3)
     if rng.random() < 0.25:
-        beams = rng.integers(2, 5)  # of 64 rows, 32 to 16 are left
-        kept &= ((np.arange(len(kept)) + rng.integers(beams)) % beams == 0)[:, None]
+        row_step = rng.integers(2, 5)  # of 64 rows, 32 to 16 are left
+        kept &= ((np.arange(len(kept)) + rng.integers(row_step)) % row_step == 0)[:, None]
     return Panorama(panorama.range * kept, reflectance * kept)
 
 
-def mirror(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Swap left and right of (3, H, W) inputs."""
-    return np.ascontiguousarray(image[:, :, ::-1])
+def drop_blocks(panorama: Panorama, rng: np.random.Generator) -> Panorama:
+    """Drop the returns in one to three blocks with probability 0.3.
+
+    This imitates glass, a nearby vehicle, and areas that no scan reached.
+    """
+    if rng.random() > 0.3:
+        return panorama
+    rows, columns = panorama.range.shape
+    kept = np.ones((rows, columns), bool)
+    for _ in range(rng.integers(1, 4)):
+        height, width = rng.integers(6, 24), rng.integers(10, 50)
+        row, column = rng.integers(0, rows - height), rng.integers(0, columns - width)
+        kept[row : row + height, column : column + width] = False
+    return Panorama(panorama.range * kept, panorama.reflectance * kept)
 
 
-def join(pair: Pair, other: Pair, stride: int, rng: np.random.Generator) -> Pair:
-    """Return a place that is nowhere: columns of one pair beside columns of another, from anywhere in their views.
+def flip(pair: Pair) -> Pair:
+    """Mirror a pair left to right."""
+    image, cloud, mask = pair
+    return np.ascontiguousarray(image[:, :, ::-1]), np.ascontiguousarray(cloud[:, :, ::-1]), mask[:, ::-1]
 
-    Pairs are camera input (3, H, W), LiDAR input (3, H, W + 2 context) and cell mask (h, W / stride). Both inputs are
-    cut at the same columns, so each camera pixel still looks along the ray of its LiDAR pixel. An encoder can learn
-    neither where in a view something stands nor what stands beside it, which is what it would remember of few streets.
+
+def mosaic(pair: Pair, other: Pair, stride: int, rng: np.random.Generator) -> Pair:
+    """Return an artificial place: columns of one pair next to columns of another, both from random positions.
+
+    Both inputs are cut at the same columns, so each camera pixel still looks along the ray of its LiDAR pixel. The
+    encoders can use neither the position of an object in the view nor its neighbors, with which they would overfit to
+    the few streets in training.
+
+    Args:
+        pair: camera input (3, H, W), LiDAR input (3, H, W + 2 context) and cell mask (H / stride, W / stride).
+        other: of the same shapes.
+        stride: side of a cell [pixel]; cuts are multiples of it.
+        rng: random numbers.
     """
     (image, cloud, mask), (image_2, cloud_2, mask_2) = pair, other
     width = image.shape[2]
@@ -72,16 +95,3 @@ def join(pair: Pair, other: Pair, stride: int, rng: np.random.Generator) -> Pair
         np.concatenate([cloud[:, :, left], cloud_2[:, :, right]], axis=2),
         np.concatenate([mask[:, cells], mask_2[:, cells_2]], axis=1),
     )
-
-
-def hide_blocks(panorama: Panorama, rng: np.random.Generator) -> Panorama:
-    """Take the returns out of some blocks of three views in ten: glass, a vehicle close by, what no scan reached."""
-    if rng.random() > 0.3:
-        return panorama
-    rows, columns = panorama.range.shape
-    kept = np.ones((rows, columns), bool)
-    for _ in range(rng.integers(1, 4)):
-        height, width = rng.integers(6, 24), rng.integers(10, 50)
-        row, column = rng.integers(0, rows - height), rng.integers(0, columns - width)
-        kept[row : row + height, column : column + width] = False
-    return Panorama(panorama.range * kept, panorama.reflectance * kept)

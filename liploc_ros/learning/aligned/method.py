@@ -1,4 +1,4 @@
-"""Aligned views, as the trainer sees them."""
+"""The training method of aligned views."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,18 +13,18 @@ from liploc_ros.encoders.inputs import camera_cell_mask, camera_input, lidar_cel
 from liploc_ros.encoders.spec import InputSpec
 from liploc_ros.learning.aligned.augmentation import (
     Pair,
-    change_light,
-    change_sensor,
-    hide_blocks,
-    hide_columns,
-    join,
-    mirror,
+    drop_blocks,
+    flip,
+    jitter_color,
+    mask_columns,
+    mosaic,
+    vary_sensor,
 )
-from liploc_ros.learning.aligned.loss import CellLoss
+from liploc_ros.learning.aligned.loss import AlignedViewLoss
 from liploc_ros.learning.aligned.network import CHANNELS, STRIDE, TRUNK, CameraCellEncoder, CellEncoder
 from liploc_ros.learning.aligned.recipe import AlignedRecipe
 from liploc_ros.learning.aligned.samples import CONTEXT, AlignedSample, samples_of
-from liploc_ros.learning.method import Batch, InputSize, near_pairs, whereabouts
+from liploc_ros.learning.method import Batch, InputSize, ignored_pairs, positions_and_drives, register
 from liploc_ros.views import CameraView, Panorama
 
 LICENCE = (
@@ -33,6 +33,7 @@ LICENCE = (
 )
 
 
+@register(AlignedRecipe)
 class AlignedMethod:
     """See :class:`~liploc_ros.learning.method.Method`."""
 
@@ -41,14 +42,14 @@ class AlignedMethod:
         self.inputs = InputSpec()
 
     def model(self, weights: Path | None) -> nn.ModuleDict:
-        """Return two encoders that start from one trunk, and the temperature."""
+        """Return two encoders that start from the same trunk, and the loss with its temperature."""
         grid = self.recipe.grid
-        camera = CameraCellEncoder(grid.height, grid.width, self.recipe.common, weights)
-        loss = CellLoss(self.recipe.across_frames, self.recipe.whole_views)
+        camera = CameraCellEncoder(grid.height, grid.width, self.recipe.mean_removal, weights)
+        loss = AlignedViewLoss(self.recipe.frame_loss_weight, self.recipe.view_loss_weight)
         return nn.ModuleDict({"camera": camera, "lidar": CellEncoder(weights), "loss": loss})
 
     def parameter_groups(self, model: nn.ModuleDict) -> list[dict[str, Any]]:
-        """Return the pretrained trunks, which learn slower, and the rest."""
+        """Return the pretrained trunks, which have lower learning rates, and the rest."""
         heads = [p for part in (model["camera"].head, model["lidar"].head, model["loss"]) for p in part.parameters()]
         groups = (
             (model["camera"].trunk.parameters(), self.recipe.camera_trunk_rate),
@@ -59,28 +60,31 @@ class AlignedMethod:
         return [{"params": list(params), "lr": rate, "weight_decay": decay} for params, rate in groups]
 
     def samples(self, drive: Drive) -> list[AlignedSample]:
-        """Draw a drive's camera views, and LiDAR views from scans near and far."""
+        """Draw the camera views of a drive, and LiDAR views from near and far scans."""
         return samples_of(drive, self.recipe.grid, self.recipe.virtual, self.recipe.seed)
 
     def batch(self, samples: Sequence[AlignedSample], rng: np.random.Generator | None) -> Batch:
-        """Return (B, 3, H, W) camera and (B, 3, H, W + 2 CONTEXT) LiDAR inputs; plain ones of the own scan."""
+        """Return (B, 3, H, W) camera inputs and (B, 3, H, W + 2 CONTEXT) LiDAR inputs.
+
+        Without ``rng``, the LiDAR views are those of the frames' own scans.
+        """
         pairs = [self._plain(sample) if rng is None else self._augmented(sample, rng) for sample in samples]
         if rng is not None:
             pairs = [self._mosaic(pair, pairs, rng) for pair in pairs]
         camera, lidar, mask = (np.stack(arrays) for arrays in zip(*pairs, strict=True))
         inputs = torch.from_numpy(camera), torch.from_numpy(lidar), torch.from_numpy(mask.astype(np.float32))
-        return Batch(*inputs, *whereabouts(samples))
+        return Batch(*inputs, *positions_and_drives(samples))
 
     def loss(self, model: nn.ModuleDict, camera: torch.Tensor, lidar: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """Return the loss of aligned views; frames that are near are masked."""
+        """Return the loss of aligned views; frames that are too close are not used as negatives."""
         encoder = model["camera"]
-        encoder.remember(camera.detach())
-        near = near_pairs(batch, self.recipe.near)
-        loss: torch.Tensor = model["loss"](camera, lidar, batch.mask, near, encoder.without_common(camera))
+        encoder.update_mean(camera.detach())
+        ignored = ignored_pairs(batch, self.recipe.min_negative_distance)
+        loss: torch.Tensor = model["loss"](camera, lidar, batch.mask, ignored, encoder.subtract_mean(camera))
         return loss
 
     def input_sizes(self) -> dict[str, InputSize]:
-        """Return a view's size, and a panorama's, closed all round."""
+        """Return the size of a camera view, and of a panorama that wraps around 360 degrees."""
         grid, margin = self.recipe.grid, self.inputs.panorama_margin
         return {
             "camera": InputSize(grid.height, grid.width, free_width=False),
@@ -88,7 +92,7 @@ class AlignedMethod:
         }
 
     def spec(self) -> dict[str, Any]:
-        """Return grid, cells and licence."""
+        """Return grid, feature layout, inputs and licence."""
         return {
             "grid": self.recipe.grid,
             "stride": STRIDE,
@@ -107,15 +111,15 @@ class AlignedMethod:
 
     def _augmented(self, sample: AlignedSample, rng: np.random.Generator) -> Pair:
         is_own = not sample.virtual or rng.random() < self.recipe.own_scan
-        drawn = sample.own if is_own else sample.virtual[rng.integers(len(sample.virtual))]
-        camera = change_light(hide_columns(sample.camera, rng), rng)
-        image, cloud, mask = self._inputs(camera, hide_blocks(change_sensor(drawn, rng), rng))
-        return (mirror(image), mirror(cloud), mask[:, ::-1]) if rng.random() < 0.5 else (image, cloud, mask)
+        lidar = sample.own if is_own else sample.virtual[rng.integers(len(sample.virtual))]
+        camera = jitter_color(mask_columns(sample.camera, rng), rng)
+        pair = self._inputs(camera, drop_blocks(vary_sensor(lidar, rng), rng))
+        return flip(pair) if rng.random() < 0.5 else pair
 
     def _mosaic(self, pair: Pair, pairs: Sequence[Pair], rng: np.random.Generator) -> Pair:
         if rng.random() >= self.recipe.mosaic:
             return pair
-        return join(pair, pairs[int(rng.integers(len(pairs)))], STRIDE, rng)
+        return mosaic(pair, pairs[int(rng.integers(len(pairs)))], STRIDE, rng)
 
     def _inputs(self, camera: CameraView, lidar: Panorama) -> Pair:
         mask = camera_cell_mask(camera.mask, STRIDE) & lidar_cell_mask(lidar.mask[:, CONTEXT:-CONTEXT], STRIDE)

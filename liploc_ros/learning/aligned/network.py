@@ -1,4 +1,4 @@
-"""The aligned-view encoder: the first stages of an image network and a small head."""
+"""The encoders of aligned views: the first stages of an image network, and a small head."""
 
 from pathlib import Path
 
@@ -15,14 +15,22 @@ TRUNK = "tf_efficientnet_lite0"
 STAGES = 3  # of the trunk, up to this stride
 STRIDE = 8
 CHANNELS = 32
-FORGETTING = 0.05  # share of what is common that a batch replaces
+MEAN_MOMENTUM = 0.05  # weight of a batch in the running mean of the camera features
 
 
 class CellEncoder(nn.Module):
-    """From (B, 3, H, W) to (B, 32, H / 8, W / 8) unit vectors: EfficientNet-Lite0 up to stride 8 and a head."""
+    """From (B, 3, H, W) to (B, 32, H / 8, W / 8) unit vectors: EfficientNet-Lite0 up to stride 8, and a head."""
 
     def __init__(self, weights: Path | None = None, hidden: int = 128) -> None:
-        """Start from ImageNet weights: a safetensors file of the trunk, None for timm's own download, or ``RANDOM``."""
+        """Create the encoder.
+
+        Args:
+            weights: safetensors file of the trunk, None for timm's own download, or ``RANDOM``.
+            hidden: channels of the head's hidden layer.
+
+        Raises:
+            ModelError: the file does not have the weights of the trunk.
+        """
         super().__init__()
         self.trunk = timm.create_model(TRUNK, features_only=True, out_indices=(2,), pretrained=weights is None)
         if weights not in (None, RANDOM):
@@ -38,35 +46,43 @@ class CellEncoder(nn.Module):
         )
 
     def forward(self, views: torch.Tensor) -> torch.Tensor:
-        """Return unit cell vectors."""
+        """Return unit features."""
         return F.normalize(self.head(self.trunk(views)[0]), dim=1)
 
 
 class CameraCellEncoder(CellEncoder):
-    """The camera's. Deployed, it takes off what cells of one place in the view have in common in all images.
+    """The camera encoder. In evaluation mode, it subtracts a part of the mean feature of each cell over all images.
 
-    A road and a sky are in every image. A LiDAR view that resembles them resembles every image, and is found in place
-    of the right one (a hub; Radovanovic et al., JMLR 2010). Cells are not quite of unit length then.
+    Every image shows road and sky. A LiDAR view similar to this common part is similar to every image, and is retrieved
+    instead of the correct view (a hub: Radovanovic et al., JMLR 2010). After the subtraction, the features are not
+    exactly unit vectors.
     """
 
-    common: torch.Tensor
+    mean_features: torch.Tensor
 
-    def __init__(self, height: int, width: int, share: float, weights: Path | None = None) -> None:
-        """Make the encoder of views of ``height`` x ``width`` pixels; ``share`` of what is common is taken off."""
+    def __init__(self, height: int, width: int, mean_removal: float, weights: Path | None = None) -> None:
+        """Create the encoder.
+
+        Args:
+            height: of the views [pixel].
+            width: of the views [pixel].
+            mean_removal: fraction of the mean that is subtracted.
+            weights: see :class:`CellEncoder`.
+        """
         super().__init__(weights)
-        self.share = share
-        self.register_buffer("common", torch.zeros(CHANNELS, height // STRIDE, width // STRIDE))
+        self.mean_removal = mean_removal
+        self.register_buffer("mean_features", torch.zeros(CHANNELS, height // STRIDE, width // STRIDE))
 
-    def remember(self, features: torch.Tensor) -> None:
-        """Move what is common towards the mean of a batch's cells (B, D, h, w)."""
+    def update_mean(self, features: torch.Tensor) -> None:
+        """Update the running mean with the features (B, D, h, w) of a batch."""
         with torch.no_grad():
-            self.common.lerp_(features.mean(dim=0), FORGETTING)
+            self.mean_features.lerp_(features.mean(dim=0), MEAN_MOMENTUM)
 
-    def without_common(self, features: torch.Tensor) -> torch.Tensor:
-        """Return cells less what is common."""
-        return features - self.share * self.common
+    def subtract_mean(self, features: torch.Tensor) -> torch.Tensor:
+        """Return the features minus the given fraction of their running mean."""
+        return features - self.mean_removal * self.mean_features
 
     def forward(self, views: torch.Tensor) -> torch.Tensor:
-        """Return unit cell vectors while training, and without what is common when deployed."""
+        """Return unit features in training mode, and features with the mean subtracted in evaluation mode."""
         features = super().forward(views)
-        return features if self.training else self.without_common(features)
+        return features if self.training else self.subtract_mean(features)

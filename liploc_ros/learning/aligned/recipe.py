@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from liploc_ros.geometry import ViewGrid
 from liploc_ros.learning.recipe import BaseRecipe
@@ -10,37 +10,71 @@ from liploc_ros.schema import FrozenModel
 
 
 class VirtualViews(FrozenModel):
-    """LiDAR views that are drawn at a frame's place from the scans of other frames. Lengths in metres."""
+    """LiDAR views at the pose of a frame, drawn from the scans of other frames. Lengths are in metres.
 
-    views: int = Field(6, ge=0, description="drawn for each frame, besides that of its own scan")
-    nearest: float = Field(1.0, ge=0, description="least distance to the scans that a view is drawn from ...")
-    farthest: float = Field(14.0, ge=0, description="... which is drawn anew for each view, up to this")
-    scans_per_side: int = Field(3, ge=1, description="most scans behind, and most ahead")
-    one_side: float = Field(0.2, ge=0, le=1, description="share of views that are drawn from behind or ahead alone")
-    cleaned: float = Field(1.0, ge=0, le=1, description="share of views drawn without what other scans saw through")
+    Each view uses scans that are at least a *gap* away. The gap is drawn uniformly for each view.
+    Recipes written before 2026-11-26 use the older key of a renamed field; both keys are read.
+    """
+
+    views: int = Field(6, ge=0, description="views per frame, in addition to the view from its own scan")
+    min_gap: float = Field(
+        1.0, ge=0, validation_alias=AliasChoices("min_gap", "nearest"), description="lower limit of the gap"
+    )
+    max_gap: float = Field(
+        14.0, ge=0, validation_alias=AliasChoices("max_gap", "farthest"), description="upper limit of the gap"
+    )
+    scans_per_side: int = Field(3, ge=1, description="maximum number of scans behind the frame, and ahead of it")
+    one_side: float = Field(0.2, ge=0, le=1, description="fraction of views from scans on one side only")
+    remove_dynamic: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        validation_alias=AliasChoices("remove_dynamic", "cleaned"),
+        description="fraction of views without the points of moving objects",
+    )
 
 
 class AlignedRecipe(BaseRecipe):
-    """What is drawn, which pairs are masked, and how fast the parts learn."""
+    """Views, loss and learning rates of aligned views.
+
+    Recipes written before 2026-11-26 use the older key of a renamed field; both keys are read.
+    """
 
     method: Literal["aligned"] = "aligned"
     grid: ViewGrid = ViewGrid()
     virtual: VirtualViews = VirtualViews()
-    own_scan: float = Field(0.25, ge=0, le=1, description="share of pairs whose LiDAR view is of the frame's own scan")
-    mosaic: float = Field(
-        0.5, ge=0, le=1, description="share of pairs that are put together from columns of two frames"
+    own_scan: float = Field(
+        0.25, ge=0, le=1, description="fraction of pairs whose LiDAR view is drawn from the frame's own scan"
     )
-    near: float = Field(6.0, ge=0, description="frames closer than this are neither attracted nor repelled [m]")
-    across_frames: float = Field(
-        0.15, ge=0, description="weight of telling a cell from the same cell of other frames; from its frame's own is 1"
+    mosaic: float = Field(0.5, ge=0, le=1, description="fraction of pairs that are combined from columns of two frames")
+    min_negative_distance: float = Field(
+        6.0,
+        ge=0,
+        validation_alias=AliasChoices("min_negative_distance", "near"),
+        description="frames closer than this are not used as negatives of each other [m]",
     )
-    whole_views: float = Field(0.15, ge=0, description="weight of telling whole views apart")
-    camera_trunk_rate: float = Field(
-        3e-5, gt=0, description="learning rate of the camera's trunk: it is pretrained ..."
+    frame_loss_weight: float = Field(
+        0.15,
+        ge=0,
+        validation_alias=AliasChoices("frame_loss_weight", "across_frames"),
+        description="weight of the loss of cells across frames; the loss of cells within a frame has weight 1",
     )
-    lidar_trunk_rate: float = Field(3e-4, gt=0, description="... on images, and the LiDAR's has farther to go")
-    head_rate: float = Field(1.5e-3, gt=0, description="learning rate of heads and temperature")
-    common: float = Field(
-        0.25, ge=0, le=1, description="share of what camera cells have in common everywhere that is taken off them"
+    view_loss_weight: float = Field(
+        0.15,
+        ge=0,
+        validation_alias=AliasChoices("view_loss_weight", "whole_views"),
+        description="weight of the loss of whole views",
     )
-    pool: int = Field(1, ge=1, description="cells a side that are averaged in a descriptor")
+    camera_trunk_rate: float = Field(3e-5, gt=0, description="learning rate of the camera trunk, pretrained on images")
+    lidar_trunk_rate: float = Field(
+        3e-4, gt=0, description="learning rate of the LiDAR trunk; higher, because it was pretrained on images too"
+    )
+    head_rate: float = Field(1.5e-3, gt=0, description="learning rate of the heads and the temperature")
+    mean_removal: float = Field(
+        0.25,
+        ge=0,
+        le=1,
+        validation_alias=AliasChoices("mean_removal", "common"),
+        description="fraction of the mean camera feature of each cell that is subtracted",
+    )
+    pool: int = Field(1, ge=1, description="cells per side that are averaged in a descriptor")

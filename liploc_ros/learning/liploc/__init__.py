@@ -1,1 +1,1 @@
-"""LIP-Loc's own recipe (arXiv 2312.16648): one embedding a camera image, and one a range image."""
+"""The method of LIP-Loc (arXiv 2312.16648): one embedding per camera image, and one per range image."""

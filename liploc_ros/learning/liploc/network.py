@@ -13,13 +13,14 @@ from liploc_ros.learning.method import RANDOM
 
 
 class TrunkError(LiplocError):
-    """An image network that timm does not know, or weights that are not its own."""
+    """An image network that timm does not know, or weights of another network."""
 
 
 class ImageEncoder(nn.Module):
-    """From (B, 3, H, W) to embeddings (B, D, 1, 1): unit vectors, unless as released.
+    """From (B, 3, H, W) to embeddings (B, D, 1, 1), unit vectors by default.
 
-    The projection head is the paper's: linear, GELU, linear, dropout, added to what the first gave, layer norm.
+    The projection head is that of the paper: linear layer, GELU, linear layer, dropout, a skip connection from the
+    first linear layer, and layer normalization.
     """
 
     def __init__(
@@ -29,24 +30,24 @@ class ImageEncoder(nn.Module):
         side: int,
         embedding: int = 256,
         *,
-        scaled_by: str | None = None,
-        normalised: bool = True,
+        scaling: str | None = None,
+        normalize: bool = True,
     ) -> None:
-        """Make the trunk and the head.
+        """Create the trunk and the head.
 
         Args:
-            name: of the trunk, timm's.
-            weights: a safetensors file of the trunk, None for timm's own download, or ``RANDOM``.
-            side: rows and columns that the trunk sees.
+            name: timm's name of the trunk.
+            weights: safetensors file of the trunk, None for timm's own download, or ``RANDOM``.
+            side: rows and columns of the trunk's input.
             embedding: D.
-            scaled_by: how inputs of another size are scaled to ``side``, for instance ``nearest``; None: they have it.
-            normalised: False keeps the length that the layer norm gives, over sqrt(D), hence about 1.
+            scaling: interpolation that scales inputs to ``side``, for instance ``nearest``; None: inputs have the size.
+            normalize: False keeps the length after layer normalization, divided by sqrt(D), which is about 1.
 
         Raises:
-            TrunkError: timm does not know the trunk, or the weights are not its own, or cannot be had.
+            TrunkError: timm does not know the trunk, or the weights are of another network or not available.
         """
         super().__init__()
-        self.side, self.scaled_by, self.normalised = side, scaled_by, normalised
+        self.side, self.scaling, self.normalize = side, scaling, normalize
         self.trunk = _trunk(name, weights, side)
         features = getattr(self.trunk, "head_hidden_size", None) or self.trunk.num_features
         self.project = nn.Linear(features, embedding)
@@ -59,25 +60,25 @@ class ImageEncoder(nn.Module):
 
     def forward(self, views: torch.Tensor) -> torch.Tensor:
         """Return the embeddings."""
-        if self.scaled_by is not None:
-            corners = False if self.scaled_by == "bilinear" else None
-            views = F.interpolate(views, size=(self.side, self.side), mode=self.scaled_by, align_corners=corners)
+        if self.scaling is not None:
+            corners = False if self.scaling == "bilinear" else None
+            views = F.interpolate(views, size=(self.side, self.side), mode=self.scaling, align_corners=corners)
         projected = self.project(self.trunk(views))
         embedding = self.norm(projected + self.refine(projected))
-        # A constant factor: as released, length plays a part in the ranking, and yet the map's small integers hold it.
-        embedding = F.normalize(embedding, dim=1) if self.normalised else embedding / embedding.shape[1] ** 0.5
+        # As released, the length affects the ranking. The constant factor keeps it in the range of the map's integers.
+        embedding = F.normalize(embedding, dim=1) if self.normalize else embedding / embedding.shape[1] ** 0.5
         return embedding[..., None, None]
 
 
 def _trunk(name: str, weights: Path | None, side: int) -> nn.Module:
-    """Return the network without its classifier, pooled its own way: the mean, or a transformer's class token."""
+    """Return the network without its classifier, with its own pooling: the mean, or a transformer's class token."""
     if not timm.is_model(name):
         raise TrunkError(f"encoder {name!r} is not known to timm {timm.__version__}: see timm.list_models()")
     fixed = timm.models.get_pretrained_cfg(name).fixed_input_size
     size = {"img_size": side} if fixed else {}
     try:
         trunk: nn.Module = timm.create_model(name, pretrained=weights is None, num_classes=0, **size)
-    except Exception as error:  # whatever the hub's client and the network raise
+    except Exception as error:  # the exceptions of the hub's client and the network have no common base class
         raise TrunkError(
             f"weights of {name} could not be downloaded ({str(error).splitlines()[0]}): give a safetensors file of them"
         ) from error
@@ -91,7 +92,7 @@ def _load(trunk: nn.Module, name: str, weights: Path) -> None:
     heads = (classifier,) if isinstance(classifier, str) else tuple(classifier or ())
     try:
         stored = load_file(weights)
-    except Exception as error:  # safetensors' own exceptions share no public base class with the system's
+    except Exception as error:  # safetensors' and the system's exceptions have no common base class
         raise TrunkError(f"{weights}: cannot be read ({error}): give a safetensors file") from error
     kept = {k: v for k, v in stored.items() if not k.startswith(tuple(f"{head}." for head in heads))}
     try:

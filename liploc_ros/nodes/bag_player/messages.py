@@ -10,7 +10,7 @@ from rosbags.highlevel import AnyReader
 from rosbags.interfaces import ConnectionExtRosbag2, QosDurability, QosReliability
 from rosbags.typesys import Stores, get_typestore
 
-from liploc_ros.datasets.bag.file import damage_as_error
+from liploc_ros.datasets.bag.file import convert_read_errors
 from liploc_ros.datasets.drive import DatasetError
 from liploc_ros.nodes.common.conversions import pose_of_transform
 from liploc_ros.nodes.common.mounts import format_mount
@@ -42,7 +42,7 @@ class BagMessages:
         if not path.exists():
             raise DatasetError(f"{path}: no such bag: check the path")
         self.path = path
-        with damage_as_error(path):
+        with convert_read_errors(path):
             self._reader = AnyReader([path], default_typestore=get_typestore(Stores.ROS2_HUMBLE))
             self._reader.open()
         self.topics: Mapping[str, RecordedTopic] = {
@@ -74,7 +74,7 @@ class BagMessages:
             DatasetError: the bag is damaged.
         """
         names = {topic.name for topic in topics}
-        with damage_as_error(self.path):
+        with convert_read_errors(self.path):
             connections = [c for c in self._reader.connections if c.topic in names]
             if connections:
                 for connection, logged_ns, data in self._reader.messages(connections):

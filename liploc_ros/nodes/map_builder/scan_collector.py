@@ -146,6 +146,8 @@ class ScanCollector:
         """Return whether nothing is missing for a scan: odometry, and for the first one the mount of the LiDAR."""
         if self._newest_odometry_ns < scan.stamp_ns:
             return False
+        if len(self._trajectory) < 2 and not self._trajectory.covers(scan.stamp_ns):
+            return False  # a scan before the first pose: its pose is extrapolated from two
         if self._selector is not None:
             return True
         try:

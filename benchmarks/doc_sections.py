@@ -1,12 +1,12 @@
-"""A part of a page of the documentation that a command writes."""
+"""Sections of documentation pages that a command writes."""
 
 from pathlib import Path
 
 DOCS = Path(__file__).parent.parent / "docs"
 
 
-def write_part(page: str, name: str, text: str) -> Path:
-    """Replace what lies between ``<!-- NAME -->`` and ``<!-- end of NAME -->`` on a page, and return its path."""
+def write_section(page: str, name: str, text: str) -> Path:
+    """Replace the text between ``<!-- NAME -->`` and ``<!-- end of NAME -->`` on a page, and return its path."""
     path = DOCS / page
     begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
     before, _, rest = path.read_text().partition(begin)

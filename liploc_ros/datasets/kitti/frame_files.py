@@ -1,4 +1,4 @@
-"""KITTI's data files, whose names are frame numbers."""
+"""KITTI's image and scan files, which are named by frame number."""
 
 from pathlib import Path
 
@@ -8,20 +8,20 @@ SUFFIXES = (".png", ".jpg", ".bin")
 
 
 def numbered_files(folder: Path) -> dict[int, Path]:
-    """Return the images or scans of a folder by frame number, in order; none where there is no folder.
+    """Return the images or scans of a folder by frame number, in order; empty if the folder does not exist.
 
     Raises:
-        DatasetError: a name is not a number.
+        DatasetError: a file name is not a number.
     """
     files = folder.iterdir() if folder.is_dir() else ()
     return {frame_index(path): path for path in sorted(files) if path.suffix in SUFFIXES}
 
 
 def frame_index(path: Path) -> int:
-    """Return the number of a frame's file, for instance 12 for ``0000000012.png``.
+    """Return the frame number of a file, for instance 12 for ``0000000012.png``.
 
     Raises:
-        DatasetError: the name is not a number.
+        DatasetError: the file name is not a number.
     """
     if not path.stem.isascii() or not path.stem.isdigit():
         raise DatasetError(f"{path}: the name is not a frame number such as 0000000012: move the file elsewhere")

@@ -1,6 +1,6 @@
-"""TensorRT and the CUDA runtime as far as the encoders use them, played by ONNX Runtime and the host's memory.
+"""A fake of TensorRT and of the CUDA runtime, as far as the encoders use them, on ONNX Runtime and host memory.
 
-It shows that buffers, shapes, graphs and freeing fit together; of a GPU it proves nothing.
+It shows that buffers, shapes, graphs and freeing are used correctly. It proves nothing about a real GPU.
 """
 
 import ctypes
@@ -10,27 +10,29 @@ from types import SimpleNamespace
 import numpy as np
 import onnxruntime
 
-from liploc_ros.encoders.tensorrt.module import Flavour
+from liploc_ros.encoders.tensorrt.flavour import Flavour
 
 Status = Enum("Status", ["cudaSuccess", "cudaErrorMemoryAllocation"])
 
 
-class PretendedCuda:
-    """Functions return (status, result ...), as cuda-bindings' do."""
+class FakeCuda:
+    """Functions return (status, result ...), like those of cuda-bindings."""
 
     cudaError_t = Status
     cudaMemcpyKind = SimpleNamespace(cudaMemcpyHostToDevice=1, cudaMemcpyDeviceToHost=2)
     cudaStreamCaptureMode = SimpleNamespace(cudaStreamCaptureModeThreadLocal=1)
     cudaStreamNonBlocking = 1
-    now = None
+    current = None  # the last instance
 
     def __init__(self):
-        self.held, self.streams, self.graphs = {}, set(), {}
-        self.recording, self.launches, self.free, self.wrong = None, 0, 1 << 30, False
-        PretendedCuda.now = self
+        self.allocated, self.streams, self.graphs = {}, set(), {}
+        self.recording, self.launches = None, 0
+        self.max_allocation = 1 << 30
+        self.negate_features = False
+        FakeCuda.current = self
 
-    def do(self, work):
-        """Queue work: done at once, or recorded."""
+    def enqueue(self, work):
+        """Run work at once, or record it."""
         work() if self.recording is None else self.recording.append(work)
 
     def cudaGetDeviceCount(self):
@@ -40,7 +42,7 @@ class PretendedCuda:
         return Status.cudaSuccess, 0
 
     def cudaGetDeviceProperties(self, device):
-        return Status.cudaSuccess, SimpleNamespace(name=b"Pretended GPU\0", major=8, minor=9)
+        return Status.cudaSuccess, SimpleNamespace(name=b"Fake GPU\0", major=8, minor=9)
 
     def cudaStreamCreateWithFlags(self, flags):
         self.streams.add(7)
@@ -51,22 +53,22 @@ class PretendedCuda:
         return (Status.cudaSuccess,)
 
     def cudaMalloc(self, size):
-        if size > self.free:
+        if size > self.max_allocation:
             return Status.cudaErrorMemoryAllocation, None
         buffer = ctypes.create_string_buffer(size)
-        self.held[ctypes.addressof(buffer)] = buffer
+        self.allocated[ctypes.addressof(buffer)] = buffer
         return Status.cudaSuccess, ctypes.addressof(buffer)
 
     cudaMallocHost = cudaMalloc
 
     def cudaFree(self, pointer):
-        del self.held[pointer]
+        del self.allocated[pointer]
         return (Status.cudaSuccess,)
 
     cudaFreeHost = cudaFree
 
-    def cudaMemcpyAsync(self, to, source, size, kind, stream):
-        self.do(lambda: ctypes.memmove(to, source, size))
+    def cudaMemcpyAsync(self, target, source, size, kind, stream):
+        self.enqueue(lambda: ctypes.memmove(target, source, size))
         return (Status.cudaSuccess,)
 
     def cudaStreamSynchronize(self, stream):
@@ -87,13 +89,13 @@ class PretendedCuda:
     def cudaGraphDestroy(self, graph):
         return (Status.cudaSuccess,)
 
-    def cudaGraphExecDestroy(self, number):
-        del self.graphs[number]
+    def cudaGraphExecDestroy(self, index):
+        del self.graphs[index]
         return (Status.cudaSuccess,)
 
-    def cudaGraphLaunch(self, number, stream):
+    def cudaGraphLaunch(self, index, stream):
         self.launches += 1
-        for work in self.graphs[number]:
+        for work in self.graphs[index]:
             work()
         return (Status.cudaSuccess,)
 
@@ -117,16 +119,16 @@ class Context:
         shape = self.shape
 
         def run():
-            views = self._at("views", shape)
-            cells = self.session.run(None, {"views": views})[0]
-            self._at("cells", cells.shape)[:] = -cells if PretendedCuda.now.wrong else cells
+            views = self._tensor("views", shape)
+            features = self.session.run(None, {"views": views})[0]
+            self._tensor("cells", features.shape)[:] = -features if FakeCuda.current.negate_features else features
 
-        PretendedCuda.now.do(run)
+        FakeCuda.current.enqueue(run)
         return True
 
-    def _at(self, name, shape):
-        count = int(np.prod(shape))
-        return np.ctypeslib.as_array((ctypes.c_float * count).from_address(self.addresses[name])).reshape(shape)
+    def _tensor(self, name, shape):
+        size = int(np.prod(shape))
+        return np.ctypeslib.as_array((ctypes.c_float * size).from_address(self.addresses[name])).reshape(shape)
 
 
 class Engine:
@@ -137,8 +139,8 @@ class Engine:
         self.profile = [tuple(map(int, shape.split(b","))) for shape in profile.split(b";")]
         self.session = onnxruntime.InferenceSession(network)
 
-    def get_tensor_name(self, number):
-        return ("views", "cells")[number]
+    def get_tensor_name(self, index):
+        return ("views", "cells")[index]
 
     def get_tensor_dtype(self, name):
         return "float"
@@ -153,8 +155,8 @@ class Engine:
         return Context(self.session)
 
     def create_runtime_config(self):
-        kept = SimpleNamespace(serialize=lambda: b"compiled", deserialize=lambda data: data == b"compiled")
-        return SimpleNamespace(create_runtime_cache=lambda: kept, set_runtime_cache=lambda cache: True)
+        cache = SimpleNamespace(serialize=lambda: b"compiled", deserialize=lambda data: data == b"compiled")
+        return SimpleNamespace(create_runtime_cache=lambda: cache, set_runtime_cache=lambda cache: True)
 
 
 class Parser:
@@ -179,13 +181,13 @@ class Builder:
         )
 
     def create_builder_config(self):
-        nothing = lambda *arguments, **named: None  # noqa: E731
+        ignore = lambda *arguments, **named: None  # noqa: E731
         cache = SimpleNamespace(serialize=lambda: b"timings")
         config = SimpleNamespace(
-            set_memory_pool_limit=nothing,
-            clear_flag=nothing,
-            set_compute_capability=nothing,
-            set_timing_cache=nothing,
+            set_memory_pool_limit=ignore,
+            clear_flag=ignore,
+            set_compute_capability=ignore,
+            set_timing_cache=ignore,
             create_timing_cache=lambda timings: cache,
         )
         config.add_optimization_profile = lambda profile: setattr(config, "profile", profile)
@@ -209,11 +211,11 @@ class Runtime:
         return Engine(plan)
 
 
-def pretended_flavour(name):
+def fake_flavour(name):
     class Logger:
         INTERNAL_ERROR, ERROR, WARNING = range(3)
 
-    pretended = SimpleNamespace(
+    module = SimpleNamespace(
         Builder=Builder,
         Runtime=Runtime,
         OnnxParser=Parser,
@@ -228,8 +230,8 @@ def pretended_flavour(name):
         ComputeCapability=SimpleNamespace(__members__={"SM89": 89}),
     )
 
-    class Pretended(Flavour):
+    class FakeFlavour(Flavour):
         def logger(self):
             return None
 
-    return Pretended(name, "0.0", pretended)
+    return FakeFlavour(name, "0.0", module)

@@ -1,4 +1,4 @@
-"""The two flavours of TensorRT: one program for both, loaded when it is asked for."""
+"""The two flavours of TensorRT, TensorRT and TensorRT-RTX, which the same code uses. They are imported when needed."""
 
 import importlib
 import importlib.util
@@ -24,12 +24,12 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Flavour:
-    """A TensorRT that is installed.
+    """An installed TensorRT.
 
     Attributes:
-        name: of it.
-        version: of its library; an engine runs on no other.
-        module: ``tensorrt`` or ``tensorrt_rtx``; what comes from it is annotated with ``tensorrt``'s stubs.
+        name: of the flavour.
+        version: of its library; an engine runs only on the version that built it.
+        module: ``tensorrt`` or ``tensorrt_rtx``; its objects are annotated with the stubs of ``tensorrt``.
     """
 
     name: FlavourName
@@ -38,39 +38,46 @@ class Flavour:
 
     @property
     def is_rtx(self) -> bool:
-        """Whether engines are finished on the GPU that runs them, and can be built without one."""
+        """Whether engines are built without a GPU and compiled on the GPU that runs them."""
         return self.name == "tensorrt_rtx"
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """Compute capabilities that engines can be built for without their GPU, such as ``sm89``."""
+        """Compute capabilities such as ``sm89`` that engines can be built for without their GPU."""
         if not self.is_rtx:
             return ()
         known = self.module.ComputeCapability.__members__
         return tuple(sorted((name.lower() for name in known if name.startswith("SM")), key=lambda sm: int(sm[2:])))
 
     def last_error(self) -> str:
-        """Return the last error that the library logged, for it raises none."""
+        """Return the last error that the library logged; the library raises no exceptions."""
         return getattr(self.logger(), "last_error", "") or "no reason given"
 
     def logger(self) -> Any:
-        """Return a logger for the library, which passes on to Python's logging, and remembers the last error."""
+        """Return a logger for the library that forwards to Python's logging and keeps the last error."""
         return _logger(self.name)
 
 
-def sizes_of(dims: "trt.Dims") -> tuple[int, ...]:
+def shape_of(dims: "trt.Dims") -> tuple[int, ...]:
     """Return a shape as a tuple."""
     return tuple(int(dims[i]) for i in range(len(dims)))
 
 
 def is_installed(name: FlavourName) -> bool:
-    """Say so without importing it. Stubs alone, of which Python makes a package without a file, do not count."""
+    """Return whether a flavour is installed, without importing it.
+
+    A folder of stubs does not count: Python finds it as a namespace package, which has no file.
+    """
     spec = importlib.util.find_spec(name)
     return spec is not None and spec.origin is not None
 
 
 def check_installed(name: FlavourName) -> None:
-    """Raise ModelError with the remedy where a flavour is not installed."""
+    """Check that a flavour is installed.
+
+    Raises:
+        ModelError: it is not; the message says how to install it.
+    """
     if not is_installed(name):
         raise ModelError(f"backend {name}: the Python module {name} is not installed: {REMEDIES[name]}")
 
@@ -87,14 +94,14 @@ def load_flavour(name: FlavourName) -> Flavour:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             module = importlib.import_module(name)
-    except Exception as error:  # whatever a library that does not fit the machine raises
+    except Exception as error:  # a library that does not fit the machine may raise anything
         raise ModelError(f"backend {name}: cannot be imported ({error}): {REMEDIES[name]}") from error
     return Flavour(name, str(module.__version__), module)
 
 
 @cache
 def _logger(name: FlavourName) -> Any:
-    """Return the one logger of a flavour; its base class is known only when the module is loaded."""
+    """Return the logger of a flavour; its base class is part of the imported module."""
     module = load_flavour(name).module
     base = module.ILogger
     levels = {

@@ -1,4 +1,4 @@
-"""A drive's samples, without the frames that cannot be read, and a hash of what was read."""
+"""The samples of a drive without unreadable frames, and a hash of the data that was read."""
 
 import hashlib
 import logging
@@ -18,14 +18,14 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Drawn(Generic[S]):
+class DriveSamples(Generic[S]):
     """Samples of a drive.
 
     Attributes:
-        drive: the drive with the frames that are whole.
-        samples: drawn from them.
+        drive: the drive, with only the frames that can be read.
+        samples: of these frames.
         sha256: over the stamps, poses, images and points behind the samples.
-        skipped: why each other frame was left out.
+        skipped: for each frame that was left out, the reason.
     """
 
     drive: Drive
@@ -34,26 +34,26 @@ class Drawn(Generic[S]):
     skipped: tuple[str, ...]
 
 
-def draw_samples(method: Method[S], drive: Drive) -> Drawn[S]:
-    """Draw a drive's samples; a frame whose image or scan is damaged is named in the log and left out.
+def make_samples(method: Method[S], drive: Drive) -> DriveSamples[S]:
+    """Return a drive's samples. A frame with a damaged image or scan is logged and left out.
 
     Raises:
-        DatasetError: no frame has image, scan and pose.
+        DatasetError: no frame has an image, a scan and a pose.
     """
-    watch = _Watch()
-    watched = watch.over(drive.complete())
+    reads = _ReadRecorder()
+    recorded = reads.wrap(drive.complete())
     try:
-        return Drawn(watched, method.samples(watched), watch.sha256(watched), ())
+        return DriveSamples(recorded, method.samples(recorded), reads.sha256(recorded), ())
     except LiplocError:
-        if not watch.failed:
+        if not reads.failed:
             raise
-    watched, skipped = intact(watched)
-    samples = method.samples(watched) if watched.frames else []
-    return Drawn(watched, samples, watch.sha256(watched), skipped)
+    recorded, skipped = readable_frames(recorded)
+    samples = method.samples(recorded) if recorded.frames else []
+    return DriveSamples(recorded, samples, reads.sha256(recorded), skipped)
 
 
-def intact(drive: Drive) -> tuple[Drive, tuple[str, ...]]:
-    """Read all of a drive once; return it with the frames that can be read, and why each other one is left out."""
+def readable_frames(drive: Drive) -> tuple[Drive, tuple[str, ...]]:
+    """Read every frame once. Return the drive with the readable frames, and the reason for each other frame."""
     frames, skipped = [], []
     for frame in tqdm(drive.frames, desc=f"checking {drive.name}", leave=False):
         try:
@@ -65,24 +65,26 @@ def intact(drive: Drive) -> tuple[Drive, tuple[str, ...]]:
     return replace(drive, frames=frames), tuple(skipped)
 
 
-class _Watch:
-    """Sees all that is read of a drive."""
+class _ReadRecorder:
+    """Records what is read from a drive: the hash of each image and scan, and whether a read failed."""
 
     def __init__(self) -> None:
         self.failed = False
         self._digests: dict[tuple[int, str], str] = {}
 
-    def over(self, drive: Drive) -> Drive:
+    def wrap(self, drive: Drive) -> Drive:
+        """Return the drive with read functions that are recorded."""
         return replace(drive, frames=[self._frame(frame) for frame in drive.frames])
 
     def sha256(self, drive: Drive) -> str:
-        whole = hashlib.sha256()
+        """Return the hash over the stamps, poses and recorded data of all frames."""
+        digest = hashlib.sha256()
         for frame in drive.frames:
             pose = b"" if frame.T_map_base is None else np.ascontiguousarray(frame.T_map_base).tobytes()
-            whole.update(f"{frame.stamp_ns}".encode() + pose)
+            digest.update(f"{frame.stamp_ns}".encode() + pose)
             for kind in (*sorted(frame.images), "points"):
-                whole.update(self._digests.get((frame.stamp_ns, kind), "").encode())
-        return whole.hexdigest()
+                digest.update(self._digests.get((frame.stamp_ns, kind), "").encode())
+        return digest.hexdigest()
 
     def _frame(self, frame: Frame) -> Frame:
         images = {name: partial(self._read, (frame.stamp_ns, name), read) for name, read in frame.images.items()}

@@ -1,0 +1,99 @@
+"""The engines of a model bundle: their keys, and engines from the cache, which are built where they are missing."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from liploc_ros.encoders.encoder import ModelError
+from liploc_ros.encoders.spec import FILES, ModelSpec, Part
+from liploc_ros.encoders.tensorrt.engine_builder import TIME_LIMIT, build_engine
+from liploc_ros.encoders.tensorrt.engine_cache import EngineCache
+from liploc_ros.encoders.tensorrt.engine_encoder import EngineEncoder
+from liploc_ros.encoders.tensorrt.engine_key import EngineKey, Precision, key_for, profile_of
+from liploc_ros.encoders.tensorrt.flavour import Flavour, FlavourName, check_installed, load_flavour
+from liploc_ros.encoders.tensorrt.gpu import Gpu, find_gpu
+from liploc_ros.files import write_file
+
+Loaded = TypeVar("Loaded")
+
+
+def open_engine(
+    folder: Path, spec: ModelSpec, part: Part, name: FlavourName, precision: Precision, cache: EngineCache
+) -> EngineEncoder:
+    """Return an encoder of a bundle as an engine for the GPU of this machine.
+
+    Args:
+        folder: of the bundle.
+        spec: of the bundle.
+        part: which of its encoders.
+        name: of the flavour.
+        precision: of the engine.
+        cache: holds the engine, or will hold it.
+
+    Raises:
+        ModelError: TensorRT, the driver or a GPU is missing, or the engine cannot be built or loaded.
+        FileError: the cache cannot be written.
+    """
+    check_installed(name)
+    gpu = find_gpu()  # first: the library takes hundreds of megabytes, and is of no use without a GPU
+    flavour = load_flavour(name)
+    model = folder / FILES[part]
+    key = key_for(model, profile_of(spec, part), flavour, gpu.name, gpu.compute_capability, precision)
+    runtime_cache = cache.path(key.digest, ".jit") if flavour.is_rtx else None
+    return get_engine(
+        model, key, flavour, cache, lambda plan: EngineEncoder(plan, key, flavour, spec.channels, runtime_cache)
+    )
+
+
+def get_engine(
+    model: Path,
+    key: EngineKey,
+    flavour: Flavour,
+    cache: EngineCache,
+    load: Callable[[bytes], Loaded],
+    time_limit: float = TIME_LIMIT,
+) -> Loaded:
+    """Return what ``load`` makes of an engine, which is read from the cache or built within ``time_limit`` [s].
+
+    Raises:
+        ModelError: the engine cannot be built or loaded.
+        FileError: the cache cannot be written.
+    """
+    timing_cache = cache.timing_cache_path(key)
+
+    def build() -> bytes:
+        timings = timing_cache.read_bytes() if timing_cache.is_file() else b""
+        result = build_engine(model, key, flavour, time_limit, timings)
+        if result.timing_cache:
+            write_file(timing_cache, result.timing_cache)
+        return result.plan
+
+    return cache.get(key, model, build, load)
+
+
+def keys_for_target(
+    folder: Path, spec: ModelSpec, flavour: Flavour, target: str, precision: Precision
+) -> dict[Part, EngineKey]:
+    """Return the keys of both engines of a bundle for a compute capability, or for the GPU of this machine.
+
+    Args:
+        folder: of the bundle.
+        spec: of the bundle.
+        flavour: builds the engines.
+        target: compute capability such as ``sm89``; empty for the GPU of this machine.
+        precision: of the engines.
+
+    Raises:
+        ModelError: this machine has no GPU, or the flavour does not build for the target.
+    """
+    if target and target not in flavour.targets:
+        known = ", ".join(flavour.targets) or "only the GPU of this machine: leave out --target"
+        raise ModelError(f"target {target!r}: {flavour.name} {flavour.version} builds for {known}")
+    gpu = Gpu("", target) if target else find_gpu()
+    parts: tuple[Part, Part] = ("camera", "lidar")
+    return {
+        part: key_for(
+            folder / FILES[part], profile_of(spec, part), flavour, gpu.name, gpu.compute_capability, precision
+        )
+        for part in parts
+    }
