@@ -79,7 +79,7 @@ class DemoClient:
         """Return the first topic of the bag with this type.
 
         Raises:
-            DemoError: there is none.
+            DemoError: no topic has this type.
         """
         for topic in self.bag.topics.values():
             if topic.type_name == type_name:

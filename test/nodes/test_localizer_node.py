@@ -139,9 +139,7 @@ def test_poses_markers_and_the_map_are_published_for_rviz(bench, settings, image
     bench.wait(lambda: poses and markers, "no poses or no markers")
     shown = Counter(marker.ns for marker in markers[0].markers)
     assert shown["hypotheses"] == shown["scores"] == len(poses[0].poses)
-    assert shown["belief"] == 2 * len(
-        poses[0].poses
-    )  # after one image the hypotheses are the same; each has an ellipse
+    assert shown["belief"] == 2 * len(poses[0].poses)  # an arrow and an ellipse each
     late_map = bench.subscribe(MarkerArray, "/localizer/map_markers", LATCHED)
     late_info = bench.subscribe(MapInfo, "/localizer/map_info", LATCHED)
     bench.wait(lambda: late_map and late_info, "the map is not kept for late subscribers")

@@ -44,13 +44,13 @@ def is_known(node, frame):
 
 
 def test_mounts_of_cameras_are_taken_from_static_transforms(bench, settings, recorded):
-    heard = bench.subscribe(PoseHypothesisArray, "/localizer/hypotheses")
+    received = bench.subscribe(PoseHypothesisArray, "/localizer/hypotheses")
     bench.start(LocalizerNode, **settings)
     bench.publish(TF_STATIC, recorded[TF_STATIC][0], LATCHED)
     bench.publish(INFO, recorded[INFO][10])
-    for _ in range(2):  # the first can be there before the transforms
+    for _ in range(2):  # the first may arrive before the transforms
         bench.publish(IMAGE, recorded[IMAGE][10])
-    bench.wait(lambda: any(array.hypotheses for array in heard), "no hypotheses")
+    bench.wait(lambda: any(array.hypotheses for array in received), "no hypotheses")
 
 
 def test_the_mount_of_the_lidar_is_taken_from_static_transforms(bench, recorded, tmp_path, demo_drive):
@@ -86,7 +86,7 @@ def test_map_to_odometry_is_broadcast_once_a_pose_was_accepted(bench, settings, 
     bench.wait(lambda: bench.publish("/odom", later) or transforms, "no transform")
     transform = transforms[0].transforms[0]
     assert (transform.header.frame_id, transform.child_frame_id) == ("map", "odom")
-    # With the odometry's pose at the time of the image it gives the accepted pose, position and heading.
+    # With the odometry at the time of the image, the transform gives the published pose.
     odometry = Trajectory()
     for message in around:
         odometry.append(stamp_ns_of(message), pose_of(message.pose.pose))

@@ -56,7 +56,9 @@ def image_reader(logger: Any) -> ReadImage:
     Compressed images are always decoded by this package: cv_bridge accepts a JPEG that is cut off.
     """
     try:
-        bridge = importlib.import_module("cv_bridge").CvBridge()
+        from cv_bridge import CvBridge
+
+        bridge = CvBridge()
         reader = _cv_bridge_reader(bridge)
         probe = Image(height=1, width=1, encoding="bgr8", step=3, data=bytes([1, 2, 3]))
         if bridge.imgmsg_to_cv2(probe, "rgb8").tolist() != [[[3, 2, 1]]]:  # loads the compiled part
@@ -70,7 +72,9 @@ def image_reader(logger: Any) -> ReadImage:
 def points_reader(logger: Any) -> ReadPoints:
     """Return what reads sensor_msgs/PointCloud2: sensor_msgs_py or this package."""
     try:
-        reader = _sensor_msgs_py_reader(importlib.import_module("sensor_msgs_py.point_cloud2").read_points)
+        from sensor_msgs_py.point_cloud2 import read_points
+
+        reader = _sensor_msgs_py_reader(read_points)
     except Exception as error:
         return _own(points_from_cloud2, "points", "sensor_msgs_py", error, logger)
     _log_once(logger, "points are read by sensor_msgs_py")
@@ -91,7 +95,8 @@ def transform_source(node: Node, log: ThrottledLog, group: CallbackGroup) -> Tra
         _log_once(logger, "transforms are not received: tf2_msgs is not installed")
         return NoTransforms()
     try:
-        tf2_ros = importlib.import_module("tf2_ros")
+        import tf2_ros
+
         buffer = tf2_ros.Buffer()
         source = Tf2Transforms(buffer, tf2_ros.TransformListener(buffer, node, spin_thread=False))
     except Exception as error:
@@ -104,7 +109,11 @@ def transform_source(node: Node, log: ThrottledLog, group: CallbackGroup) -> Tra
 
 def tf_message_type() -> Any | None:
     """Return tf2_msgs/TFMessage, or None if tf2_msgs is not installed."""
-    return message_type("tf2_msgs/msg/TFMessage")
+    try:
+        from tf2_msgs.msg import TFMessage
+    except Exception:
+        return None
+    return TFMessage
 
 
 def message_type(name: str) -> Any | None:
