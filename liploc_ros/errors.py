@@ -1,7 +1,7 @@
-"""The root of the errors that a user can mend.
+"""The base class of errors that the user can fix.
 
-Every subclass carries a message of one line: what was wrong, with the value, and what to do.
-The command line prints that line alone; nodes log it and report it as a diagnostic.
+Every error has a message of one line: what was wrong, with the value, and what to do. The command line prints this line;
+nodes log it and report it in their diagnostics.
 """
 
 

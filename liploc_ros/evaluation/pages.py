@@ -1,4 +1,4 @@
-"""HTML pages from the templates beside this file; a page needs no server and no network."""
+"""HTML pages from the templates in this package; a page needs no server and no network."""
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
