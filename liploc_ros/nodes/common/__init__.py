@@ -1,1 +1,1 @@
-"""Modules shared by all nodes: parameters, diagnostics, QoS profiles, conversions, ROS libraries, process, life cycle."""
+"""Shared by all nodes: parameters, diagnostics, QoS profiles, conversions, ROS libraries, process, life cycle."""
