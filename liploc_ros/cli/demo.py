@@ -25,7 +25,7 @@ def demo(
 
     from liploc_ros.cli.tables.demo import demo_table, tracking_summary
     from liploc_ros.datasets import open_drive
-    from liploc_ros.demo.metrics import Query, measure
+    from liploc_ros.demo.metrics import DemoResult, compute_metrics
     from liploc_ros.demo.report import write_report
     from liploc_ros.demo.session import DemoSession
     from liploc_ros.encoders import ModelBundle
@@ -46,11 +46,11 @@ def demo(
     lidar_map = LidarMap.load(out / "map", bundle)
     frames = {frame.stamp_ns: frame for frame in drive.images()}
     queries = [
-        Query(r.stamp_ns, truth, r.T_map_base, r.score, r.status, r.latency_ms)
+        DemoResult(r.stamp_ns, truth, r.T_map_base, r.score, r.status, r.latency_ms)
         for r in localized
         if (truth := frames[r.stamp_ns].T_map_base) is not None
     ]
-    metrics = measure(queries, lidar_map.T_map_base, lidar_map.size_bytes, in_training)
+    metrics = compute_metrics(queries, lidar_map.T_map_base, lidar_map.size_bytes, in_training)
     camera = next(iter(drive.cameras.values()))
     images = {stamp: frame.images[camera.frame_id]() for stamp, frame in frames.items()}
     training = "The model was trained on this drive" if in_training else "The model was not trained on this drive"

@@ -1,6 +1,6 @@
 """Points of sensor_msgs/PointCloud2 messages of rclpy or rosbags."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -52,17 +52,26 @@ def points_from_cloud2(msg: PointCloudLike, source: str) -> NDArray[np.float32]:
             f"{source}: PointCloud2 has no field {', '.join(missing)}, only {', '.join(fields) or 'none'}: "
             "choose a topic with x, y and z"
         )
-    intensity = next((name for name in INTENSITY_NAMES if name in fields), None)
+    intensity = _intensity_name(fields)
     names = [*"xyz", *([intensity] if intensity else [])]
     point = _point_type([fields[name] for name in names], int(msg.point_step), bool(msg.is_bigendian), source)
-    cloud = _rows(msg, source).view(point).ravel()
-    points = np.zeros((len(cloud), 4), np.float32)
+    return points_from_records(_rows(msg, source).view(point).ravel())
+
+
+def points_from_records(records: NDArray[np.void]) -> NDArray[np.float32]:
+    """Return (N, 4) float32 as :func:`points_from_cloud2` does, from (N,) records with the fields of a PointCloud2."""
+    intensity = _intensity_name(records.dtype.names or ())
+    points = np.zeros((len(records), 4), np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # a double beyond float32 becomes infinite
-        for column, name in enumerate(names):
-            points[:, column] = cloud[name]
+        for column, name in enumerate([*"xyz", *([intensity] if intensity else [])]):
+            points[:, column] = records[name]
     if intensity:
-        _normalise(points[:, 3], is_byte=point[intensity].itemsize == 1)
+        _normalise(points[:, 3], is_byte=records.dtype[intensity].itemsize == 1)
     return points
+
+
+def _intensity_name(names: Collection[str]) -> str | None:
+    return next((name for name in INTENSITY_NAMES if name in names), None)
 
 
 def _point_type(

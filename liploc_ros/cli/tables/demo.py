@@ -6,12 +6,12 @@ import numpy as np
 from rich.table import Table
 
 from liploc_ros.datasets import Frame
-from liploc_ros.demo.metrics import Metrics
-from liploc_ros.demo.session import Tracked
+from liploc_ros.demo.metrics import DemoMetrics
+from liploc_ros.demo.session import TrackedImage
 from liploc_ros.localization import TrackingState
 
 
-def tracking_summary(tracked: Sequence[Tracked], frames: Mapping[int, Frame]) -> str:
+def tracking_summary(tracked: Sequence[TrackedImage], frames: Mapping[int, Frame]) -> str:
     """Return after how many images tracking was LOCALIZED, and its maximum error then.
 
     Args:
@@ -28,7 +28,7 @@ def tracking_summary(tracked: Sequence[Tracked], frames: Mapping[int, Frame]) ->
     return f"{localized}, maximum error {max(errors):.2f} m" if errors else localized
 
 
-def demo_table(metrics: Metrics, tracking: str) -> Table:
+def demo_table(metrics: DemoMetrics, tracking: str) -> Table:
     """Return the metrics as a table; ``tracking`` is its row of tracking with odometry."""
     table = Table(title=f"{metrics.queries} images of a KITTI street on a map of its LiDAR scans", show_header=False)
     rows = {
