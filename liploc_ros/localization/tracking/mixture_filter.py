@@ -8,7 +8,7 @@ from scipy.special import expit
 
 from liploc_ros.geometry import angle_difference
 from liploc_ros.geometry.se2 import PoseSE2
-from liploc_ros.localization.tracking.config import TrackingConfig
+from liploc_ros.localization.config import TrackingConfig
 from liploc_ros.localization.tracking.measurement import Measurement
 from liploc_ros.localization.tracking.motion import Motion
 

@@ -7,10 +7,9 @@ import numpy as np
 
 from liploc_ros.geometry import Pose
 from liploc_ros.geometry.se2 import SE2_AXES, lift_to_se3
-from liploc_ros.localization.config import LocalizerConfig, MatchingConfig
+from liploc_ros.localization.config import LocalizerConfig, MatchingConfig, TrackingConfig
 from liploc_ros.localization.hypotheses import Hypothesis, agree
 from liploc_ros.localization.result import Localization
-from liploc_ros.localization.tracking.config import TrackingConfig
 from liploc_ros.localization.tracking.mixture_filter import MixtureFilter
 from liploc_ros.mapping import LidarMap
 
