@@ -22,6 +22,17 @@ class FileError(LiplocError):
     """A file or folder that cannot be written."""
 
 
+def expand_path(path: Path | str) -> Path:
+    """Return a path that a user gave, with a leading ``~`` replaced by the home folder.
+
+    A shell does not replace it in quotation marks, in ``--option=~/x``, or in launch and parameter files.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # of an unknown user
+        return Path(path)
+
+
 def write_file(path: Path, data: bytes | str) -> None:
     """Write a file atomically; the previous version stays until the new one is on disk.
 

@@ -6,12 +6,17 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from liploc_ros.datasets.reflectance import (
+    REFLECTANCE_FIELDS,
+    ReflectanceScale,
+    ReflectanceSettings,
+    detect_scale,
+    normalize,
+)
 from liploc_ros.views.panorama import PointsError
 
 FIELD_DTYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}
 """NumPy dtype of each datatype constant of sensor_msgs/PointField."""
-
-INTENSITY_NAMES = ("intensity", "reflectivity", "reflectance", "i")
 
 
 class PointFieldLike(Protocol):
@@ -35,34 +40,74 @@ class PointCloudLike(Protocol):
     data: Any
 
 
-def points_from_cloud2(msg: PointCloudLike, source: str) -> NDArray[np.float32]:
-    """Return points (N, 4) float32: x, y, z [m], which may be NaN, and intensity 0 to 1.
+def points_from_cloud2(msg: PointCloudLike, source: str, scale: ReflectanceScale | None = None) -> NDArray[np.float32]:
+    """Return points (N, 4) float32: x, y, z [m], which may be NaN, and reflectance 0 to 1.
 
-    Intensity is the first field named intensity, reflectivity, reflectance or i; without such a field it is 0. Bytes
-    are divided by 255. Other numbers are kept if all are at most 1; otherwise they are divided by 255 and clipped to 1.
-    ``source`` names the topic in errors.
+    Args:
+        msg: the message.
+        source: names the topic in errors.
+        scale: field and range of the reflectance; see :func:`reflectance_scale`. None detects it from this scan alone.
 
     Raises:
         PointsError: x, y or z is missing, a field lies outside its point, or the message has too little data.
     """
-    fields = {str(field.name): field for field in msg.fields}
-    missing = [name for name in "xyz" if name not in fields]
+    scale = reflectance_scale([msg], source) if scale is None else scale
+    xyz = _read_fields(msg, "xyz", source)
+    points = np.zeros((len(xyz), 4), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # a double beyond float32 becomes infinite
+        for column, name in enumerate("xyz"):
+            points[:, column] = xyz[name]
+        if scale.field and scale.field in _fields(msg):
+            field = _read_fields(msg, [scale.field], source)[scale.field]
+            points[:, 3] = normalize(np.asarray(field, np.float32), scale)
+    return points
+
+
+def reflectance_scale(
+    clouds: Sequence[PointCloudLike],
+    source: str,
+    settings: ReflectanceSettings = ReflectanceSettings(),  # noqa: B008  frozen
+) -> ReflectanceScale:
+    """Return which field of these clouds holds the reflectance, and its range.
+
+    A few scans of a topic are enough. All scans of a map should be read with the same scale.
+
+    Raises:
+        PointsError: the field of the settings does not exist, or a cloud is damaged.
+    """
+    values: dict[str, list[NDArray[Any]]] = {}
+    for msg in clouds:
+        fields = _fields(msg)
+        if settings.field and settings.field not in fields:
+            raise PointsError(
+                f"{source}: PointCloud2 has no field {settings.field!r} for the reflectance: "
+                f"choose one of {', '.join(fields) or 'none'}"
+            )
+        for name in (settings.field,) if settings.field else REFLECTANCE_FIELDS:
+            if name in fields:
+                values.setdefault(name, []).append(_read_fields(msg, [name], source)[name])
+    native = {
+        name: np.concatenate([part.astype(part.dtype.newbyteorder("=")) for part in parts])
+        for name, parts in values.items()
+    }
+    return detect_scale(native, settings)
+
+
+def _fields(msg: PointCloudLike) -> dict[str, PointFieldLike]:
+    return {str(field.name): field for field in msg.fields}
+
+
+def _read_fields(msg: PointCloudLike, names: Sequence[str], source: str) -> NDArray[np.void]:
+    """Return a structured array (N,) with these fields."""
+    fields = _fields(msg)
+    missing = [name for name in names if name not in fields]
     if missing:
         raise PointsError(
             f"{source}: PointCloud2 has no field {', '.join(missing)}, only {', '.join(fields) or 'none'}: "
             "choose a topic with x, y and z"
         )
-    intensity = next((name for name in INTENSITY_NAMES if name in fields), None)
-    names = [*"xyz", *([intensity] if intensity else [])]
     point = _point_type([fields[name] for name in names], int(msg.point_step), bool(msg.is_bigendian), source)
-    cloud = _rows(msg, source).view(point).ravel()
-    points = np.zeros((len(cloud), 4), np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):  # a double beyond float32 becomes infinite
-        for column, name in enumerate(names):
-            points[:, column] = cloud[name]
-    if intensity:
-        _normalise(points[:, 3], is_byte=point[intensity].itemsize == 1)
-    return points
+    return np.asarray(_rows(msg, source).view(point).ravel())
 
 
 def _point_type(
@@ -107,11 +152,3 @@ def _rows(msg: PointCloudLike, source: str) -> NDArray[np.uint8]:
         )
     rows = np.lib.stride_tricks.as_strided(data, (height, row_bytes), (row_step, 1), writeable=False)
     return np.ascontiguousarray(rows)
-
-
-def _normalise(intensity: NDArray[np.float32], *, is_byte: bool) -> None:
-    """Scale intensities to 0..1 in place."""
-    if is_byte or np.any(intensity > 1, where=np.isfinite(intensity)):
-        intensity /= 255
-    np.nan_to_num(intensity, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
-    np.clip(intensity, 0, 1, out=intensity)
