@@ -1,10 +1,10 @@
-# Everything happens in a virtual environment beside this file; nothing of the system is changed.
+# All targets use a virtual environment in this folder. Nothing is installed on the system.
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-# A ROS 2 installation that is sourced in the calling shell must not shine through into the environment.
+# Keep a ROS 2 installation that is sourced in the calling shell out of the environment.
 unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH PYTHONHOME PYTHONPATH _ROS_WHEELS_BOOTSTRAP_COMPLETE
-# The nodes of the demo and of the tests talk to one another, not to a vehicle on the same network.
+# Nodes of the demo and of the tests must not reach a vehicle on the same network.
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 
 INSTALLED := $(VENV)/.installed
@@ -13,65 +13,69 @@ COMPILED_SOURCES := pyproject.toml setup.py CMakeLists.txt package.xml $(wildcar
 SHARED_SOURCES := $(wildcard config/* demo/* launch/* rviz/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-learning test-rtx gpu-check encoders bench lint format train default-model held-out calibrate clean
+.PHONY: help venv demo test test-fast test-learning test-rtx gpu-check encoders bench lint format train default-model held-out calibrate clean
 
 help:  ## Show this list.
 	@sed -nE 's/^([a-z-]+):.*  ## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
 
-venv: $(SHARED)  ## Make the virtual environment with the package in it (the other targets do it by themselves).
+venv: $(SHARED)  ## Create the virtual environment and install the package (the other targets do this too).
 
-demo: $(SHARED)  ## Build a map of a KITTI drive and localize its images on it; see out/demo.
+demo: $(SHARED)  ## Build a map of a KITTI drive and localize its images on it; writes out/demo.
 	$(BIN)/liploc demo --out out/demo
 
-test: $(SHARED)  ## Run the tests.
+test: $(SHARED)  ## Run all tests.
 	$(BIN)/python -m pytest -q --timeout 300 test
 
-test-learning: $(VENV)/.train $(SHARED)  ## Run the tests of training, which need torch (installs it).
+test-fast: $(SHARED)  ## Run the tests that take less than about a second each.
+	$(BIN)/python -m pytest -q --timeout 60 -m 'not slow' test
+
+test-learning: $(VENV)/.train $(SHARED)  ## Run the tests of training (installs torch).
 	$(BIN)/python -m pytest -q --timeout 300 test/learning test/benchmark
 
-test-rtx: $(VENV)/.rtx $(SHARED)  ## Build TensorRT-RTX engines for every GPU there is, without one (installs it).
+test-rtx: $(VENV)/.rtx $(SHARED)  ## Build TensorRT-RTX engines for all GPU types; needs no GPU (installs TensorRT-RTX).
 	$(BIN)/python -m pytest -q --timeout 300 test/encoders/test_rtx.py test/encoders/test_engines.py
 
-gpu-check: $(VENV)/.rtx $(VENV)/.train $(SHARED)  ## On a machine with an NVIDIA GPU: check and time every backend; writes into docs/gpu.md.
+gpu-check: $(VENV)/.rtx $(VENV)/.train $(SHARED)  ## Check and time every backend on a machine with an NVIDIA GPU; writes docs/gpu.md.
 	$(BIN)/python -m benchmarks.gpu_check $(ARGS)
 
-encoders: $(VENV)/.train $(VENV)/.openvino $(SHARED)  ## Time encoders on the CPU, ONNX Runtime against OpenVINO; see out/encoders.json.
+encoders: $(VENV)/.train $(VENV)/.openvino $(SHARED)  ## Compare ONNX Runtime with OpenVINO on the CPU; writes out/encoders.json.
 	$(BIN)/python -m benchmarks.encoders
 
-bench: $(SHARED)  ## Time the slow parts against the reference algorithms; see out/bench.json.
+bench: $(SHARED)  ## Compare the time-critical steps with reference algorithms; writes out/bench.json.
 	$(BIN)/python -m benchmarks.run --out out/bench.json
 
-lint: $(SHARED)  ## Check format, style, types and the direction of imports.
+lint: $(SHARED)  ## Check format, style, types and import directions.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	MYPYPATH=$(VENV)/stubs $(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(SHARED)  ## Format the code and mend what ruff can mend.
+format: $(SHARED)  ## Format the code and apply ruff's automatic fixes.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-train: $(VENV)/.train $(SHARED)  ## Train the default model (installs torch; ARGS='...' are passed on).
+train: $(VENV)/.train $(SHARED)  ## Train the default model (installs torch; passes ARGS='...' on).
 	$(BIN)/liploc train $(ARGS)
 
-# As many as take as long as the aligned views' recipe.
+# LIP-Loc's recipe then trains for about as long as the aligned one.
 LIPLOC_STEPS ?= 250
 
-# The acceptance cannot be set on drives that were trained on: a first model holds one out, the default takes its over.
+# A confidence model cannot be fitted to training drives. The first model holds a drive out, and the default model
+# takes over its confidence model.
 KITTI_DAY = $(KITTI)/2011_09_26/2011_09_26_drive
 SINGLES = $(foreach split,training testing unknown_split,--singles $(KITTI)/object/$(split))
 DEFAULT_MODEL ?= liploc_ros/models/default
 DRIVES = 0001 0005 0013
-default-model: $(VENV)/.train $(SHARED)  ## Train the default model from nothing: KITTI=FOLDER, and TRUNK=FILE or a download.
-	@test -d '$(KITTI)/2011_09_26' || { echo 'KITTI=$(KITTI): no folder 2011_09_26 there: give the folder of KITTI'; exit 1; }
+default-model: $(VENV)/.train $(SHARED)  ## Train the default model from scratch: KITTI=FOLDER, optionally TRUNK=FILE.
+	@test -d '$(KITTI)/2011_09_26' || { echo 'KITTI=$(KITTI): contains no folder 2011_09_26: give the folder of KITTI raw data'; exit 1; }
 	$(BIN)/liploc train aligned --drive $(KITTI_DAY)_0001_sync --drive $(KITTI_DAY)_0005_sync $(SINGLES) \
 	  --held-out $(KITTI_DAY)_0013_sync $(if $(TRUNK),--trunk '$(TRUNK)') --out out/held_out_0013 $(ARGS)
 	$(BIN)/liploc train aligned --drive $(KITTI_DAY)_0001_sync --drive $(KITTI_DAY)_0005_sync \
-	  --drive $(KITTI_DAY)_0013_sync $(SINGLES) --acceptance out/held_out_0013 $(if $(TRUNK),--trunk '$(TRUNK)') \
+	  --drive $(KITTI_DAY)_0013_sync $(SINGLES) --confidence-model out/held_out_0013 $(if $(TRUNK),--trunk '$(TRUNK)') \
 	  --out $(DEFAULT_MODEL) --run-folder out/runs/default $(ARGS)
 
-held-out: $(VENV)/.train $(SHARED)  ## Train and measure with each drive held out: KITTI=FOLDER, and TRUNK=FILE or a download.
-	@test -d '$(KITTI)/2011_09_26' || { echo 'KITTI=$(KITTI): no folder 2011_09_26 there: give the folder of KITTI'; exit 1; }
+held-out: $(VENV)/.train $(SHARED)  ## Train and evaluate with each drive held out: KITTI=FOLDER, optionally TRUNK=FILE.
+	@test -d '$(KITTI)/2011_09_26' || { echo 'KITTI=$(KITTI): contains no folder 2011_09_26: give the folder of KITTI raw data'; exit 1; }
 	set -e; for drive in $(DRIVES); do \
 	  others=$$(for other in $(DRIVES); do test $$other = $$drive || echo "--drive $(KITTI_DAY)_$${other}_sync"; done); \
 	  $(BIN)/liploc train aligned $$others $(SINGLES) $(if $(TRUNK),--trunk '$(TRUNK)') --out out/held_out/aligned_$$drive $(ARGS); \
@@ -86,34 +90,34 @@ held-out: $(VENV)/.train $(SHARED)  ## Train and measure with each drive held ou
 	done
 	$(BIN)/python -m benchmarks.held_out
 
-# Each held-out model takes what the trials of the two others say of it; the default model takes what all three say.
+# Each held-out model is fitted to the samples of the two other drives, the default model to the samples of all three.
 ELSEWHERE = $(subst --singles,--elsewhere,$(SINGLES))
-calibrate: $(SHARED)  ## Fit the default model's acceptance on the trials of the three held-out models (after held-out; KITTI=FOLDER).
+calibrate: $(SHARED)  ## Fit the confidence models of the held-out models and the default model (after held-out; KITTI=FOLDER).
 	set -e; for drive in $(DRIVES); do \
 	  others=$$(for other in $(DRIVES); do test $$other = $$drive || echo "--elsewhere $(KITTI_DAY)_$${other}_sync"; done); \
-	  $(BIN)/liploc evaluate $(KITTI_DAY)_$${drive}_sync --model out/held_out/aligned_$$drive $$others $(ELSEWHERE) \
-	    --calibrate out/calibration/$$drive/own.json --out out/calibration/$$drive; \
+	  $(BIN)/liploc calibrate out/calibration/$$drive/own.json $(KITTI_DAY)_$${drive}_sync \
+	    --model out/held_out/aligned_$$drive $$others $(ELSEWHERE) --out out/calibration/$$drive; \
 	done; \
 	for drive in $(DRIVES) default; do \
-	  trials=$$(for other in $(DRIVES); do test $$other = $$drive || echo "--trials out/calibration/$$other/trials.npz"; done); \
+	  samples=$$(for other in $(DRIVES); do test $$other = $$drive || echo "--samples out/calibration/$$other/samples.npz"; done); \
 	  model=$$(test $$drive = default && echo '$(DEFAULT_MODEL)' || echo out/held_out/aligned_$$drive); \
-	  $(BIN)/liploc evaluate $(KITTI) --fit-only $$trials --calibrate $$model; \
+	  $(BIN)/liploc calibrate $$model $$samples; \
 	done
 
-clean:  ## Remove all that the other targets made.
+clean:  ## Remove everything that the other targets created.
 	rm -rf $(VENV) build out *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf liploc_ros/msg liploc_ros/srv liploc_ros/*.so
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# An editable install: an edited module counts at once. What is compiled is installed anew when its source changed.
+# An editable install: edited modules take effect at once. Changes of compiled parts trigger a new installation.
 $(INSTALLED): $(COMPILED_SOURCES)
 	@sh .ci/make_venv $(VENV) '$(PYTHON)'
-	@echo 'Installing liploc_ros and what it needs into $(VENV) (a minute or two) ...'
+	@echo 'Installing liploc_ros and its dependencies into $(VENV) (one or two minutes) ...'
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[dev]'
 	@sh .ci/install_stubs $(VENV)
 	@touch $@
 
-# pip copied these; an edited one is copied again.
+# pip copied these files. Copy them again after they were edited.
 $(SHARED): $(INSTALLED) $(SHARED_SOURCES)
 	@mkdir -p $(VENV)/share/liploc_ros
 	@cp -R config demo launch rviz $(VENV)/share/liploc_ros/

@@ -1,9 +1,9 @@
-"""Build the ROS 2 interfaces with CMake while pip builds the package; everything else is in pyproject.toml.
+"""Build the ROS 2 interfaces with CMake when pip builds the package. Everything else is in pyproject.toml.
 
-CMakeLists.txt is the one description of what a ROS 2 prefix holds. It is run into a staging folder, whose Python part
-goes into the package (in an editable install: into the source tree, where git ignores it) and whose lib/ and share/
-become data files, which pip lays under the prefix of the environment: where the ament index and the dynamic loader of
-the ROS 2 wheels look.
+CMakeLists.txt describes the contents of a ROS 2 prefix. It installs into a staging folder. The staged Python modules
+are copied into the package (in an editable install: into the source tree, where git ignores them). The staged lib/ and
+share/ become data files, which pip installs under the prefix of the environment. The ament index and the dynamic loader
+of the ROS 2 wheels search there.
 """
 
 import os
@@ -25,7 +25,7 @@ PYTHON_DIR = "python"
 
 
 class BuildWithInterfaces(build):
-    """The `build` command, begun on an empty folder: a module deleted since the last build must not be shipped."""
+    """The `build` command. It starts with an empty folder, so that deleted modules are not shipped."""
 
     sub_commands = [*build.sub_commands, ("build_interfaces", None)]
 
@@ -53,10 +53,10 @@ class BuildInterfaces(Command):
         self.set_undefined_options("build", ("build_lib", "build_lib"), ("build_temp", "build_temp"))
 
     def run(self) -> None:
-        """Run CMake into a staging folder and hand what it installed to setuptools."""
+        """Run CMake into a staging folder and pass the installed files to setuptools."""
         _check_prerequisites()
         build_folder = Path(self.build_temp).resolve() / "interfaces"
-        shutil.rmtree(build_folder, ignore_errors=True)  # a cached path may lie in a build environment that is gone
+        shutil.rmtree(build_folder, ignore_errors=True)  # cached paths may point to a removed build environment
         stage = build_folder / "stage"
         _run_cmake(build_folder, stage)
 
@@ -65,18 +65,18 @@ class BuildInterfaces(Command):
         shutil.rmtree(stage / PYTHON_DIR)
         self.distribution.data_files.extend(_data_files(stage))
         if self.editable_mode:
-            self.run_command("install_data")  # setuptools means to do so, but asks for data in vain
+            self.run_command("install_data")  # setuptools does not do this in editable mode
 
     def get_outputs(self) -> list[str]:
-        """Files that this command wrote into the package."""
+        """List the files that this command wrote into the package."""
         return [] if self.editable_mode else self.outputs
 
     def get_output_mapping(self) -> dict[str, str]:
-        """Nothing in the package is a copy of a source file."""
+        """Return an empty mapping: no file of the package is a copy of a source file."""
         return {}
 
     def get_source_files(self) -> list[str]:
-        """Files that a source distribution needs besides the Python modules."""
+        """List the files that a source distribution needs in addition to the Python modules."""
         folders = ("cmake", "config", "demo", "launch", "msg", "rviz", "srv")
         found = [path for folder in folders for path in sorted((SOURCE / folder).rglob("*")) if path.is_file()]
         found += [SOURCE / "CMakeLists.txt", SOURCE / "package.xml"]
@@ -84,15 +84,19 @@ class BuildInterfaces(Command):
 
 
 class PlatformDistribution(Distribution):
-    """A distribution that is tied to one platform and Python, though setuptools compiles nothing itself."""
+    """A distribution for one platform and Python version, although setuptools itself compiles nothing."""
 
     def has_ext_modules(self) -> bool:
-        """Say so."""
+        """Report extension modules, so that the wheel gets a platform tag."""
         return True
 
 
 def _check_prerequisites() -> None:
-    """Raise SetupError for what pip cannot install."""
+    """Check what pip cannot install.
+
+    Raises:
+        SetupError: Python headers or a compiler are missing.
+    """
     if not (Path(sysconfig.get_path("include")) / "Python.h").exists():
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise SetupError(
@@ -130,7 +134,7 @@ def _run_cmake(build_folder: Path, stage: Path) -> None:
 
 
 def _tool(package: str, attribute: str) -> Path:
-    """Find the program of a PyPI package such as cmake, whose wrapper script need not be on the PATH."""
+    """Find the program of a PyPI package such as cmake. Its wrapper script may not be on the PATH."""
     try:
         return Path(getattr(__import__(package), attribute)) / package
     except ImportError:
@@ -141,7 +145,7 @@ def _tool(package: str, attribute: str) -> Path:
 
 
 def _cmake_environment() -> dict[str, str]:
-    """Name the prefixes that hold the ROS 2 wheels, for CMake and for the Python programs that it starts."""
+    """Return environment variables with which CMake and its Python programs find the ROS 2 wheels."""
     prefixes = _ros_prefixes()
     environment = dict(os.environ)
     for variable in ("AMENT_PREFIX_PATH", "CMAKE_PREFIX_PATH"):
@@ -151,7 +155,7 @@ def _cmake_environment() -> dict[str, str]:
 
 
 def _ros_prefixes() -> list[str]:
-    """Find the prefixes of the installed ROS 2 packages: pip's build environment has one that is not sys.prefix."""
+    """Find the prefixes of the installed ROS 2 packages. In pip's build environment, one of them is not sys.prefix."""
     prefixes: dict[str, None] = {}
     for distribution in metadata.distributions():
         for file in distribution.files or ():
@@ -166,7 +170,8 @@ def _ros_prefixes() -> list[str]:
 def _copy_generated_modules(source: Path, package: Path) -> list[Path]:
     """Copy the generated part of the staged package, and return the copies.
 
-    Extension modules get the suffix of this Python: editable installs for several Pythons can then share a source tree.
+    Extension modules get the suffix of this Python, so that editable installs for several Pythons can share a
+    source tree.
     """
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     copies = []
@@ -174,7 +179,7 @@ def _copy_generated_modules(source: Path, package: Path) -> list[Path]:
         name = path.name.split(".")[0] + suffix if path.suffix == ".so" else path.name
         target = package / path.relative_to(source).parent / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        # A module that a running process has mapped must not be written over in place.
+        # Do not overwrite a module in place: a running process may have mapped it.
         temporary = Path(tempfile.mkdtemp(dir=target.parent)) / name
         shutil.copy(path, temporary)
         temporary.replace(target)

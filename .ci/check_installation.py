@@ -1,4 +1,4 @@
-"""Check an installation that lies under PREFIX: check_installation.py PREFIX. Run it outside the source tree."""
+"""Check an installation: check_installation.py PREFIX. Run it outside the source tree."""
 
 import importlib
 import os
@@ -29,7 +29,7 @@ SHARED = (
 
 
 def need(condition: bool, fault: str) -> None:
-    """Stop with the fault in one line unless the condition holds."""
+    """Exit with the fault in one line if the condition is false."""
     if not condition:
         sys.exit(f"check_installation: {fault}")
 
@@ -39,11 +39,11 @@ def main() -> None:
     prefix = Path(sys.argv[1]).resolve()
     package = Path(liploc_ros.__file__).parent
     need(package.is_relative_to(prefix), f"liploc_ros was imported from {package}, not from {prefix}")
-    need(bool(liploc_ros.__version__), "the empty __init__.py of rosidl won over ours")
+    need(bool(liploc_ros.__version__ and liploc_ros.Localizer), "the empty __init__.py of rosidl replaced ours")
 
     message = PoseHypothesisArray(hypotheses=[PoseHypothesis(score=0.5)])
     copy = deserialize_message(serialize_message(message), PoseHypothesisArray)
-    need(copy == message, "a message did not survive serialisation")
+    need(copy == message, "a message changed during serialization")
     need(Localize.Response.SUCCESS == 0, "the constants of Localize are missing")
 
     rclpy.init()
@@ -69,7 +69,7 @@ def main() -> None:
     for name in EXECUTABLES:
         need(os.access(prefix / name, os.X_OK), f"{prefix / name} is missing or cannot be executed")
     subprocess.run([prefix / "bin" / "liploc", "--help"], check=True, stdout=subprocess.DEVNULL)
-    need((package / "models" / "views" / "views.npz").is_file(), "the views that backends are checked on are missing")
+    need((package / "models" / "views" / "views.npz").is_file(), "the views for comparing backends are missing")
     models = sorted(path.name for path in package.rglob("*.onnx"))
     print(f"{prefix}: messages, services, {len(modules)} modules of nodes, models {models}, shared files, executables")
 

@@ -1,11 +1,11 @@
-"""Compare the demo's metrics with the bar: check_metrics.py out/demo/metrics.json."""
+"""Compare the metrics of the demo with their limits: check_metrics.py out/demo/metrics.json."""
 
 import json
 import sys
 from pathlib import Path
 
-AT_LEAST = {"recall_at_1_within_2m": 0.90}
-AT_MOST = {"median_heading_error_deg": 2.0}
+MINIMUM = {"recall_at_1_within_2m": 0.90}
+MAXIMUM = {"median_heading_error_deg": 2.0}
 REPORTED = {
     "recall_at_1_within_1m",
     "recall_at_1_within_2m",
@@ -20,29 +20,29 @@ REPORTED = {
 
 
 def faults_of(metrics: dict[str, float | bool]) -> list[str]:
-    """List in words what is missing or misses the bar."""
+    """List metrics that are missing or beyond their limit."""
     faults = [f"{key} is missing" for key in sorted(REPORTED - metrics.keys())]
     faults += [
-        f"{key} is {metrics[key]}, at least {bar} is asked for"
-        for key, bar in AT_LEAST.items()
-        if key in metrics and not metrics[key] >= bar
+        f"{key} is {metrics[key]}, the minimum is {limit}"
+        for key, limit in MINIMUM.items()
+        if key in metrics and not metrics[key] >= limit
     ]
     faults += [
-        f"{key} is {metrics[key]}, at most {bar} is asked for"
-        for key, bar in AT_MOST.items()
-        if key in metrics and not metrics[key] <= bar
+        f"{key} is {metrics[key]}, the maximum is {limit}"
+        for key, limit in MAXIMUM.items()
+        if key in metrics and not metrics[key] <= limit
     ]
     return faults
 
 
 def main() -> int:
-    """Print the faults and return how many there are."""
+    """Print the faults and return their number."""
     path = Path(sys.argv[1])
     faults = faults_of(json.loads(path.read_text()))
     for fault in faults:
         print(f"{path}: {fault}", file=sys.stderr)
     if not faults:
-        print(f"{path}: all metrics reported, and over the bar")
+        print(f"{path}: all metrics are present and within their limits")
     return len(faults)
 
 

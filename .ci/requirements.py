@@ -1,4 +1,4 @@
-"""Print the [build-system] requires of pyproject.toml, one a line."""
+"""Print the [build-system] requires of pyproject.toml, one per line."""
 
 from pathlib import Path
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.doc_sections import write_section
-from liploc_ros.cli.log import show_log
+from liploc_ros.cli.terminal import show_log
 from liploc_ros.encoders import ModelBundle, ModelError
 from liploc_ros.encoders.encoder import Encoder
 from liploc_ros.encoders.onnx import OnnxEncoder

@@ -1,6 +1,7 @@
-# The ROS 2 wheels of PyPI export the Python headers of the machine that built them
-# (/opt/python/cp311-cp311/include/python3.11) from every <package>__rosidl_generator_py target, and CMake refuses a
-# target that names a directory that does not exist. With a real ROS 2 installation nothing is missing and nothing changes.
+# Remove include directories that do not exist from all imported <package>__rosidl_generator_py targets.
+# The ROS 2 wheels on PyPI export the Python headers of the machine that built them
+# (/opt/python/cp311-cp311/include/python3.11), and CMake rejects targets with missing directories. In a ROS 2
+# installation all directories exist, and this function changes nothing.
 function(drop_missing_include_directories)
   get_property(targets DIRECTORY PROPERTY IMPORTED_TARGETS)
   list(FILTER targets INCLUDE REGEX "__rosidl_generator_py$")

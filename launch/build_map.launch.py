@@ -1,4 +1,4 @@
-r"""Build a map from points and odometry: live, or from a bag. It is written at the end, or on ~/save_map.
+r"""Build a map from points and odometry, live or from a bag. It is written at the end, or on ~/save_map.
 
 ros2 launch liploc_ros build_map.launch.py map:=/path/to/map bag:=/path/to/bag.mcap \
     points_topic:=/points odometry_topic:=/odom
@@ -17,11 +17,11 @@ from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
 SHARE = Path(get_package_share_directory("liploc_ros"))
 BOOLEANS = ["true", "false"]
-# Anything else stays text: a map may be called 2011_09_26, or off.
-PARSED = ("sensor_mounts",)
-SAVING = "600"  # s; writing a map takes longer than the five seconds after which `ros2 launch` loses patience
-# Given on the command line they go before the params_file; empty they leave it as it is. Parameter: argument.
-TO_MAP_BUILDER = {
+# Arguments that are parsed as YAML. The others stay strings: a map may be called 2011_09_26, or off.
+YAML_ARGUMENTS = ("sensor_mounts",)
+SAVE_TIMEOUT = "600"  # s; writing a map takes longer than the 5 s after which `ros2 launch` kills a process
+# Parameter: argument. An argument overrides the params_file, unless it is empty.
+PARAMETER_ARGUMENTS = {
     "map_path": "map",
     "model": "model",
     "points_topic": "points_topic",
@@ -34,14 +34,16 @@ def generate_launch_description() -> LaunchDescription:
     arguments = [
         DeclareLaunchArgument("map", default_value="", description="Folder to write the map to."),
         DeclareLaunchArgument("bag", default_value="", description="Bag to play, with its clock; empty: live topics."),
-        DeclareLaunchArgument("points_topic", default_value="", description="Scans of the LiDAR; empty: params_file."),
         DeclareLaunchArgument(
-            "odometry_topic", default_value="", description="Odometry of the vehicle; empty: params_file."
+            "points_topic", default_value="", description="Points of the LiDAR; empty: from params_file."
+        ),
+        DeclareLaunchArgument(
+            "odometry_topic", default_value="", description="Odometry of the vehicle; empty: from params_file."
         ),
         DeclareLaunchArgument(
             "sensor_mounts",
             default_value="",
-            description="Where the LiDAR sits, such as ['lidar x y z qx qy qz qw']; empty: from /tf_static.",
+            description="Pose of the LiDAR, such as ['lidar x y z qx qy qz qw']; empty: from /tf_static.",
         ),
         DeclareLaunchArgument(
             "model", default_value="", description="Folder of the model bundle; empty: the default one."
@@ -62,15 +64,15 @@ def generate_launch_description() -> LaunchDescription:
             "log_level",
             default_value="info",
             choices=["debug", "info", "warn", "error", "fatal"],
-            description="Least level of what is logged.",
+            description="Minimum level of log lines.",
         ),
-        DeclareLaunchArgument("rate", default_value="1.0", description="How many times as fast the bag is played."),
+        DeclareLaunchArgument("rate", default_value="1.0", description="Speed of the bag relative to the recording."),
     ]
     return LaunchDescription([*arguments, OpaqueFunction(function=start)])
 
 
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """Start what the arguments ask for."""
+    """Return the nodes to start."""
     given = context.launch_configurations
     has_bag = bool(given["bag"])
     use_sim_time = has_bag if given["use_sim_time"] == "auto" else given["use_sim_time"] == "true"
@@ -82,19 +84,21 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         "remappings": [("/tf", "tf"), ("/tf_static", "tf_static")] if given["namespace"] else [],
     }
     overrides = {
-        name: yaml.safe_load(given[argument]) if argument in PARSED else ParameterValue(given[argument], value_type=str)
-        for name, argument in TO_MAP_BUILDER.items()
+        name: yaml.safe_load(given[argument])
+        if argument in YAML_ARGUMENTS
+        else ParameterValue(given[argument], value_type=str)
+        for name, argument in PARAMETER_ARGUMENTS.items()
         if given[argument]
     }
     if has_bag:
-        overrides |= {"reliability": "reliable", "queue": 100}  # the player waits for no one: a scan lost stays lost
+        overrides |= {"reliability": "reliable", "queue": 100}  # the player does not repeat lost scans
     builder = Node(
         package="liploc_ros",
         executable="map_builder",
         name="map_builder",
         parameters=[given["params_file"], {**overrides, "use_sim_time": use_sim_time}],
-        sigterm_timeout=SAVING,
-        sigkill_timeout=SAVING,
+        sigterm_timeout=SAVE_TIMEOUT,
+        sigkill_timeout=SAVE_TIMEOUT,
         on_exit=Shutdown(reason="the map builder has ended"),
         **common,
     )

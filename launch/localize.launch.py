@@ -1,4 +1,4 @@
-r"""Localize images on a map: live, or from a bag, after which everything ends.
+r"""Localize images on a map, live or from a bag. The launch ends with the bag.
 
 ros2 launch liploc_ros localize.launch.py map:=/path/to/map bag:=/path/to/bag.mcap \
     image_topics:=[/camera/image_raw] rviz:=true
@@ -18,23 +18,23 @@ from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
 SHARE = Path(get_package_share_directory("liploc_ros"))
 BOOLEANS = ["true", "false"]
-# Anything else stays text: a map may be called 2011_09_26, or off.
-PARSED = ("image_topics", "camera_info_topics", "sensor_mounts", "tracking", "autostart")
-# Topics in RViz's configuration: of the localizer, and the image.
-SHOWN = ("map_markers", "markers", "pose", "poses")
-SHOWN_IMAGE = "/camera_color_left/image_raw"
-# Given on the command line they go before the params_file; empty they leave it as it is.
-TO_LOCALIZER = (
-    "map",
-    "model",
-    "image_topics",
-    "camera_info_topics",
-    "transport",
-    "sensor_mounts",
-    "odometry_topic",
-    "tracking",
-    "autostart",
-)
+# Arguments that are parsed as YAML. The others stay strings: a map may be called 2011_09_26, or off.
+YAML_ARGUMENTS = ("image_topics", "camera_info_topics", "sensor_mounts", "tracking", "autostart")
+# Topics in the configuration of RViz: of the localizer, and of the image.
+RVIZ_TOPICS = ("map_markers", "markers", "pose", "poses")
+RVIZ_IMAGE = "/camera_color_left/image_raw"
+# Parameter: argument. An argument overrides the params_file, unless it is empty.
+PARAMETER_ARGUMENTS = {
+    "map": "map",
+    "model": "model",
+    "image_topics": "image_topics",
+    "camera_info_topics": "camera_info_topics",
+    "transport": "transport",
+    "sensor_mounts": "sensor_mounts",
+    "odometry_topic": "odometry_topic",
+    "tracking.enabled": "tracking",
+    "autostart": "autostart",
+}
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -47,34 +47,34 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             "image_topics",
             default_value="",
-            description="Images, one topic a camera, such as [/left/image_raw,/right/image_raw]; empty: params_file.",
+            description="Images, one topic per camera, such as [/left/image,/right/image]; empty: from params_file.",
         ),
         DeclareLaunchArgument(
             "camera_info_topics",
             default_value="",
-            description="Calibrations in the order of image_topics; empty: camera_info beside each image topic.",
+            description="Calibrations in the order of image_topics; empty: camera_info in the namespace of each image.",
         ),
         DeclareLaunchArgument(
             "transport",
             default_value="",
             choices=["", "auto", "raw", "compressed"],
-            description="What the image topics carry; empty: params_file.",
+            description="Type of the images; empty: from params_file.",
         ),
         DeclareLaunchArgument(
             "sensor_mounts",
             default_value="",
-            description="Where the cameras sit, such as ['cam_optical x y z qx qy qz qw']; empty: from /tf_static.",
+            description="Poses of the cameras, such as ['cam_optical x y z qx qy qz qw']; empty: from /tf_static.",
         ),
         DeclareLaunchArgument(
             "odometry_topic",
             default_value="",
-            description="Odometry of the vehicle, with which tracking is surer; empty: params_file.",
+            description="Odometry of the vehicle, which makes tracking more accurate; empty: from params_file.",
         ),
         DeclareLaunchArgument(
             "tracking",
             default_value="",
             choices=["", *BOOLEANS],
-            description="Carry a belief from image to image; empty: params_file.",
+            description="Estimate the pose from all images; empty: from params_file.",
         ),
         DeclareLaunchArgument(
             "model", default_value="", description="Folder of the model bundle; empty: the default one."
@@ -95,29 +95,29 @@ def generate_launch_description() -> LaunchDescription:
             "autostart",
             default_value="true",
             choices=BOOLEANS,
-            description="Configure and activate the localizer at once; false: a lifecycle manager does so.",
+            description="Configure and activate the localizer at the start; false: a lifecycle manager does so.",
         ),
         DeclareLaunchArgument(
-            "use_respawn", default_value="false", choices=BOOLEANS, description="Start the localizer again if it ends."
+            "use_respawn", default_value="false", choices=BOOLEANS, description="Restart the localizer if it ends."
         ),
         DeclareLaunchArgument(
             "log_level",
             default_value="info",
             choices=["debug", "info", "warn", "error", "fatal"],
-            description="Least level of what is logged.",
+            description="Minimum level of log lines.",
         ),
         DeclareLaunchArgument(
             "rviz_config",
             default_value=str(SHARE / "rviz" / "localize.rviz"),
             description="Configuration of RViz.",
         ),
-        DeclareLaunchArgument("rate", default_value="1.0", description="How many times as fast the bag is played."),
+        DeclareLaunchArgument("rate", default_value="1.0", description="Speed of the bag relative to the recording."),
     ]
     return LaunchDescription([*arguments, OpaqueFunction(function=start)])
 
 
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """Start what the arguments ask for."""
+    """Return the nodes to start."""
     given = context.launch_configurations
     has_bag = bool(given["bag"])
     use_sim_time = has_bag if given["use_sim_time"] == "auto" else given["use_sim_time"] == "true"
@@ -130,12 +130,14 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     }
     is_respawned = given["use_respawn"] == "true"
     overrides = {
-        name: yaml.safe_load(given[name]) if name in PARSED else ParameterValue(given[name], value_type=str)
-        for name in TO_LOCALIZER
-        if given[name]
+        name: yaml.safe_load(given[argument])
+        if argument in YAML_ARGUMENTS
+        else ParameterValue(given[argument], value_type=str)
+        for name, argument in PARAMETER_ARGUMENTS.items()
+        if given[argument]
     }
     images = topics(overrides.get("image_topics"))
-    infos = topics(overrides.get("camera_info_topics")) or [beside(image) for image in images]
+    infos = topics(overrides.get("camera_info_topics")) or [camera_info_topic(image) for image in images]
     odometry = [given["odometry_topic"]] if given["odometry_topic"] else []
     localizer = Node(
         package="liploc_ros",
@@ -158,7 +160,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                     "bag": ParameterValue(given["bag"], value_type=str),
                     "rate": float(given["rate"]),
                     "wait_for_subscribers": 60.0,
-                    # RViz may hear the images before the localizer does, but not the calibrations.
+                    # RViz may subscribe to the images before the localizer does, but not to the calibrations.
                     **({"wait_for_topics": [*images, *infos, *odometry]} if images else {}),
                 }
             ],
@@ -183,19 +185,19 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 
 def topics(value: Any) -> list[str]:
-    """Return the names in a list; what is no list of names the localizer refuses."""
+    """Return the topics in a list. The localizer refuses anything else."""
     return [topic for topic in value if isinstance(topic, str) and topic] if isinstance(value, list) else []
 
 
-def beside(image: str) -> str:
-    """Return where the localizer looks for the calibration of an image topic."""
+def camera_info_topic(image: str) -> str:
+    """Return the default topic of the calibration of an image topic."""
     return str(PurePosixPath(image.removesuffix("/compressed")).parent / "camera_info")
 
 
 def rviz_remappings(images: list[str]) -> list[tuple[str, str]]:
-    """Return what leads the topics in RViz's configuration to those of this robot."""
-    remappings = [(f"/localizer/{name}", f"localizer/{name}") for name in SHOWN]
+    """Return the remappings from the topics in the configuration of RViz to those of this robot."""
+    remappings = [(f"/localizer/{name}", f"localizer/{name}") for name in RVIZ_TOPICS]
     if images:
         image = images[0].removesuffix("/compressed")
-        remappings += [(SHOWN_IMAGE, image), (f"{SHOWN_IMAGE}/compressed", f"{image}/compressed")]
+        remappings += [(RVIZ_IMAGE, image), (f"{RVIZ_IMAGE}/compressed", f"{image}/compressed")]
     return remappings

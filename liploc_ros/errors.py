@@ -1,6 +1,6 @@
 """The base class of errors that the user can fix.
 
-Every error has a message of one line: what was wrong, with the value, and what to do. The command line prints this line;
+Every error has a message of one line: what was wrong, with the value, and what to do. The command line prints it;
 nodes log it and report it in their diagnostics.
 """
 

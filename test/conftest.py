@@ -1,4 +1,4 @@
-"""Real data for all tests: the demo's excerpt of a KITTI drive, and a map of it."""
+"""Real data for all tests: the demo's excerpt of a KITTI drive, and its map. Marks slow tests."""
 
 import shutil
 from pathlib import Path
@@ -13,6 +13,25 @@ from liploc_ros.mapping import MapConfig, build_map
 
 REPOSITORY = Path(__file__).parent.parent
 DEMO_BAG = REPOSITORY / "demo" / "kitti_0013_excerpt.mcap"
+
+# `make test-fast` leaves these groups out. Other slow tests have the marker themselves.
+SLOW_FOLDERS = {"benchmark", "learning"}
+SLOW_FILES = {"test_evaluator.py", "test_rtx.py"}
+SLOW_FIXTURES = {"bench"}
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Do not import the tests of slow folders, which import torch, if they are not run."""
+    if config.getoption("markexpr") == "not slow" and collection_path.parent.name in SLOW_FOLDERS:
+        return True
+    return None
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        in_slow_group = item.path.parent.name in SLOW_FOLDERS or item.path.name in SLOW_FILES
+        if in_slow_group or SLOW_FIXTURES & set(item.fixturenames):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture
@@ -63,7 +82,7 @@ def demo_map(demo_drive, bundle):
 
 @pytest.fixture(scope="session")
 def demo_map_folder(demo_map, tmp_path_factory):
-    """Read only by agreement: tests that damage a map take `saved_map`."""
+    """Do not write to this folder: tests that change a map use `saved_map`."""
     return demo_map.save(tmp_path_factory.mktemp("maps") / "demo").path
 
 
@@ -74,7 +93,7 @@ def saved_map(demo_map_folder, tmp_path):
 
 @pytest.fixture(scope="module")
 def whole_bench():
-    from support.ros_bench import RosBench  # needs rclpy, which only the tests of the nodes do
+    from support.ros_bench import RosBench  # needs rclpy, which only tests of the nodes use
 
     bench = RosBench()
     yield bench

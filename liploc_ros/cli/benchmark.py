@@ -1,65 +1,67 @@
-"""``liploc benchmark``: train and evaluate what a paper's tables hold."""
+"""``liploc benchmark``: train and evaluate the models of a paper's tables."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from liploc_ros.benchmark import BenchmarkRun, CellResult, DataRoots, read_benchmark
-from liploc_ros.benchmark.run import all_cells
-from liploc_ros.benchmark.tables import write_tables
-from liploc_ros.cli.train import TrainingUnavailableError
-from liploc_ros.evaluation.options import EvaluationError
+from liploc_ros.cli.options import ChangesOption
+from liploc_ros.cli.terminal import start_work
+from liploc_ros.cli.train import training_imports
+
+if TYPE_CHECKING:
+    from liploc_ros.benchmark import CellResult
 
 
 def benchmark(
     name: Annotated[str, typer.Argument(help="kitti, kitti-360, or a YAML file.")],
     roots: Annotated[
-        list[Path], typer.Option("--root", help="Folder of KITTI's odometry data or of KITTI-360. Repeat for both.")
+        list[Path],
+        typer.Option("--root", help="Folder of KITTI's odometry data or of KITTI-360. Can be given for both."),
     ],
-    out: Annotated[Path, typer.Option(help="Folder of the results; what is finished there is kept.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder of the results. Finished cells in it are kept.")] = Path(
         "out/benchmark"
     ),
-    steps: Annotated[int | None, typer.Option(min=1, help="Instead of the recipes' number of steps.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Number of steps. Default: each recipe's.")] = None,
     trunk: Annotated[
-        Path | None,
-        typer.Option(help="Weights to start from (safetensors) or 'random'; timm downloads them if left out."),
+        Path | None, typer.Option(help="Initial weights (safetensors) or 'random'. Default: timm downloads them.")
     ] = None,
-    changes: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipes that have the key.")
-    ] = None,
-    only: Annotated[str, typer.Option(help="Only cells whose name (MODEL.TEST.PROTOCOL) contains this.")] = "",
+    changes: ChangesOption = None,
+    only: Annotated[str, typer.Option(help="Run only cells whose name (MODEL.TEST.PROTOCOL) contains this.")] = "",
 ) -> None:
-    """Train and evaluate what the paper's tables hold, cell by cell.
+    """Train and evaluate the models of a paper's tables.
 
-    Started again, it goes on: finished cells are kept, others done again. Data that is missing is named, and the other
-    cells are done.
+    An interrupted run can be repeated: finished cells are kept. Cells whose data is missing are reported and skipped.
     """
-    try:
+    start_work()
+    with training_imports("training"):
         from liploc_ros.learning.recipe import changes_of
-        from liploc_ros.learning.run import TrainingRun  # noqa: F401  torch is there
-    except ImportError as error:
-        raise TrainingUnavailableError(f"training needs {error.name}: pip install 'liploc_ros[train]'") from error
+        from liploc_ros.learning.run import TrainingRun  # noqa: F401  fails early if torch is missing
+    from liploc_ros.benchmark import BenchmarkRun, DataRoots, read_benchmark
+    from liploc_ros.benchmark.run import all_cells
+    from liploc_ros.benchmark.tables import write_tables
+    from liploc_ros.evaluation.options import EvaluationError
+
     table = read_benchmark(name)
     run = BenchmarkRun(table, DataRoots.of(roots), out, steps, changes_of(changes or []), trunk, progress=True)
     cells = [cell for cell in all_cells(table) if only in cell.id]
     if not cells:
-        raise EvaluationError(f"--only {only!r}: no cell of {name} is called so")
+        raise EvaluationError(f"--only {only!r}: no cell of {name} has this in its name")
     results: list[CellResult] = []
 
-    def told(result: CellResult) -> None:
+    def report(result: "CellResult") -> None:
         results.append(result)
         write_tables(out, name, table, run.stored_result)
         typer.echo(f"[{len(results)}/{len(cells)}] {result.cell.id}: {_summary(result)}")
 
-    run.fill(cells, told)
+    run.fill(cells, report)
     done = sum(result.status == "done" for result in results)
     typer.echo(f"{out / 'benchmark.md'}: {done} of {len(cells)} cells done")
     if done < len(cells):
         raise EvaluationError(f"{len(cells) - done} of {len(cells)} cells are not done, see {out / 'benchmark.md'}")
 
 
-def _summary(result: CellResult) -> str:
+def _summary(result: "CellResult") -> str:
     if result.metrics is None:
         return f"{result.status}: {result.why}"
     rates = result.metrics.recall_at_1.items()

@@ -1,17 +1,17 @@
-"""``liploc``: all verbs in one command."""
+"""``liploc``: the command with all its verbs."""
 
 import sys
 
 import typer
 
 from liploc_ros import __version__
-from liploc_ros.cli import benchmark, demo, engine, evaluate, export, kitti, localize, map, play, train
+from liploc_ros.cli import benchmark, calibrate, demo, engine, evaluate, export, kitti, localize, map, play, train
 from liploc_ros.errors import LiplocError
 
 app = typer.Typer(
     help="Find where camera images were taken on a LiDAR map.",
     no_args_is_help=True,
-    rich_markup_mode=None,  # it would take a unit such as [m] for markup
+    rich_markup_mode=None,  # rich would read a unit such as [m] as markup
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -23,12 +23,13 @@ app.add_typer(kitti.app, name="kitti")
 app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("evaluate")(evaluate.evaluate)
+app.command("calibrate")(calibrate.calibrate)
 app.command("benchmark")(benchmark.benchmark)
 app.add_typer(engine.app, name="engine")
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"liploc_ros {__version__}")
         raise typer.Exit
 
@@ -41,7 +42,7 @@ def main(
 
 
 def run() -> None:
-    """Run the command line; an error that the user can mend is one line on standard error and exit status 1."""
+    """Run the command line. A LiplocError is shown as one line on standard error, and the exit status is 1."""
     try:
         app()
     except LiplocError as error:

@@ -1,57 +1,71 @@
-"""``liploc train``: train the encoders and export the model bundle."""
+"""``liploc train``: train the encoders and write the model bundle."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from liploc_ros.cli.options import ChangesOption, ConfidenceModelOption
+from liploc_ros.cli.terminal import start_work
 from liploc_ros.errors import LiplocError
 
 
 class TrainingUnavailableError(LiplocError):
-    """torch is not installed."""
+    """A package that training needs, such as torch, is not installed."""
+
+
+@contextmanager
+def training_imports(verb: str) -> Iterator[None]:
+    """Enclose imports of :mod:`liploc_ros.learning`, which needs torch.
+
+    Raises:
+        TrainingUnavailableError: a package is missing.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise TrainingUnavailableError(f"{verb} needs {error.name}: pip install 'liploc_ros[train]'") from error
 
 
 def train(
     recipe: Annotated[str, typer.Argument(help="Name of a recipe of the package, or a YAML file.")] = "aligned",
     drives: Annotated[
-        list[Path] | None, typer.Option("--drive", help="Recording to train on: folder or bag. Repeat for more.")
+        list[Path] | None, typer.Option("--drive", help="Recording to train on: folder or bag. Can be repeated.")
     ] = None,
     singles: Annotated[
-        list[Path] | None, typer.Option("--singles", help="Split of KITTI's object benchmark, for single frames.")
+        list[Path] | None,
+        typer.Option("--singles", help="Split of KITTI's object benchmark, used as single frames. Can be repeated."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the model bundle to write.")] = Path("out/model"),
     trunk: Annotated[
-        Path | None, typer.Option(help="ImageNet weights (safetensors); timm downloads them when left out.")
+        Path | None, typer.Option(help="ImageNet weights (safetensors). Default: timm downloads them.")
     ] = None,
     held_out: Annotated[
-        Path | None, typer.Option(help="Drive that is not trained on: recall is measured and acceptance set on it.")
+        Path | None,
+        typer.Option(help="Drive that is not trained on. Recall and the confidence model come from it."),
     ] = None,
-    confidence_model: Annotated[
-        Path | None, typer.Option(help="Bundle or .json whose acceptance is taken over, where no drive is held out.")
-    ] = None,
+    confidence_model: ConfidenceModelOption = None,
     run_folder: Annotated[
-        Path | None, typer.Option(help="Folder for checkpoints and TensorBoard; out/runs/NAME when left out.")
+        Path | None, typer.Option(help="Folder for checkpoints and TensorBoard. Default: out/runs/NAME.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint of a run that stopped.")] = False,
-    steps: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's number of steps.")] = None,
-    changes: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe. Repeat for more.")
-    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint of a stopped run.")] = False,
+    steps: Annotated[int | None, typer.Option(min=1, help="Number of steps. Default: the recipe's.")] = None,
+    changes: ChangesOption = None,
 ) -> None:
     """Train both encoders and write a model bundle for `--model`."""
-    try:
+    start_work()
+    with training_imports("training"):
         from liploc_ros.learning.recipe import changes_of
         from liploc_ros.learning.run import TrainingRun
-    except ImportError as error:
-        raise TrainingUnavailableError(f"training needs {error.name}: pip install 'liploc_ros[train]'") from error
     run = TrainingRun.prepare(recipe, drives or [], singles or [], steps, changes_of(changes or []))
     folder = run_folder or Path("out/runs") / out.absolute().name
-    bundle, said = run.execute(out, trunk, held_out, confidence_model, folder, resume)
-    if os.environ.get("RANK", "0") != "0":  # one of torchrun's; the first tells
+    bundle, summary = run.execute(out, trunk, held_out, confidence_model, folder, resume)
+    if os.environ.get("RANK", "0") != "0":  # only the first of torchrun's processes reports
         return
-    left_out = f", {len(run.skipped)} left out that cannot be read" if run.skipped else ""
-    typer.echo(f"{out}: model {bundle.id[:12]} trained on {len(run.samples)} frames{left_out}; run in {folder}")
-    if said:
-        typer.echo(said)
+    skipped = f", {len(run.skipped)} unreadable frames were skipped" if run.skipped else ""
+    typer.echo(f"{out}: model {bundle.id[:12]} trained on {len(run.samples)} frames{skipped}; run in {folder}")
+    if summary:
+        typer.echo(summary)

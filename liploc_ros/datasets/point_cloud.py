@@ -52,14 +52,20 @@ def points_from_cloud2(msg: PointCloudLike, source: str, scale: ReflectanceScale
         PointsError: x, y or z is missing, a field lies outside its point, or the message has too little data.
     """
     scale = reflectance_scale([msg], source) if scale is None else scale
-    xyz = _read_fields(msg, "xyz", source)
-    points = np.zeros((len(xyz), 4), np.float32)
+    names = [*"xyz", *([scale.field] if scale.field in _fields(msg) else [])]
+    return points_from_records(_read_fields(msg, names, source), scale)
+
+
+def points_from_records(records: NDArray[np.void], scale: ReflectanceScale | None = None) -> NDArray[np.float32]:
+    """Return (N, 4) float32 as :func:`points_from_cloud2` does, from (N,) records with the fields of a PointCloud2."""
+    names = records.dtype.names or ()
+    scale = detect_scale({name: records[name] for name in names if name not in "xyz"}) if scale is None else scale
+    points = np.zeros((len(records), 4), np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # a double beyond float32 becomes infinite
         for column, name in enumerate("xyz"):
-            points[:, column] = xyz[name]
-        if scale.field and scale.field in _fields(msg):
-            field = _read_fields(msg, [scale.field], source)[scale.field]
-            points[:, 3] = normalize(np.asarray(field, np.float32), scale)
+            points[:, column] = records[name]
+        if scale.field in names:
+            points[:, 3] = normalize(np.asarray(records[scale.field], np.float32), scale)
     return points
 
 

@@ -1,1 +1,1 @@
-"""The demo: a recorded drive played over DDS to both nodes, with metrics and a report."""
+"""The demo: a recorded drive is played over DDS to map builder and localizer, with metrics and a report."""

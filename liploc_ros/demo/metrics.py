@@ -1,4 +1,4 @@
-"""Recall, errors and latency over a set of queries."""
+"""Recall, errors and latency of the demo."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +13,12 @@ from liploc_ros.localization import Status
 from liploc_ros.schema import FrozenModel
 
 THRESHOLDS = (1.0, 2.0, 5.0)
+"""Distances within which a pose counts as found [m]."""
 
 
 @dataclass(frozen=True)
-class Query:
-    """One image: where it was taken, and what the localizer said. ``T_map_base`` is None where it had no hypothesis."""
+class DemoResult:
+    """One image: its true pose, and the first hypothesis of the localizer. ``T_map_base`` is None without one."""
 
     stamp_ns: int
     T_map_base_true: Pose
@@ -28,54 +29,56 @@ class Query:
 
     @property
     def position_error(self) -> float:
-        """Horizontal distance to the truth [m]; infinite without a hypothesis."""
+        """Horizontal distance to the true position [m]; infinite without a hypothesis."""
         if self.T_map_base is None:
             return float("inf")
         return float(np.linalg.norm(self.T_map_base[:2, 3] - self.T_map_base_true[:2, 3]))
 
     @property
     def heading_error(self) -> float:
-        """Absolute difference of headings [rad]; pi without a hypothesis."""
+        """Absolute difference of the headings [rad]; pi without a hypothesis."""
         if self.T_map_base is None:
             return float(np.pi)
         return float(np.abs(angle_difference(yaw_of(self.T_map_base), yaw_of(self.T_map_base_true))))
 
 
-class Metrics(FrozenModel):
-    """Figures over queries. Recall and medians are over all queries, accepted or not."""
+class DemoMetrics(FrozenModel):
+    """Metrics of all images, the content of metrics.json. Recall and medians include images that were not accepted."""
 
-    queries: int
-    accepted: int = Field(description="queries that the localizer was sure of")
-    accepted_wrong: int = Field(description="of these, more than 5 m from the truth")
+    queries: int = Field(description="images")
+    accepted: int = Field(description="images whose first hypothesis was accepted")
+    accepted_wrong: int = Field(description="of these, more than 5 m from the true position")
     recall_at_1_within_1m: float
     recall_at_1_within_2m: float
     recall_at_1_within_5m: float
-    chance_within_2m: float = Field(description="recall of a place of the map drawn at random")
+    chance_within_2m: float = Field(description="recall of a random place of the map")
     median_position_error_m: float
     median_heading_error_deg: float
     latency_p50_ms: float
     latency_p99_ms: float
     map_bytes: int
-    in_training: bool = Field(description="whether the model was trained on the drive it is shown on")
+    in_training: bool = Field(description="whether the model was trained on this drive")
 
 
-def measure(queries: Sequence[Query], places: NDArray[np.float64], map_bytes: int, in_training: bool) -> Metrics:
-    """Return the metrics of queries against the places (P, 4, 4) of a map.
+def compute_metrics(
+    results: Sequence[DemoResult], places: NDArray[np.float64], map_bytes: int, in_training: bool
+) -> DemoMetrics:
+    """Return the metrics of results on a map with the places (P, 4, 4).
 
     Raises:
-        EvaluationError: there are no queries.
+        EvaluationError: there are no results.
     """
-    if not queries:
-        raise EvaluationError("no image with a true pose was answered: nothing to measure")
-    position = np.array([q.position_error for q in queries])
-    heading = np.array([q.heading_error for q in queries])
-    latency = np.array([q.latency_ms for q in queries])
-    true = np.stack([q.T_map_base_true[:2, 3] for q in queries])
+    if not results:
+        raise EvaluationError("no image has a true pose: nothing to measure, use a bag with odometry at its images")
+    position = np.array([result.position_error for result in results])
+    heading = np.array([result.heading_error for result in results])
+    latency = np.array([result.latency_ms for result in results])
+    true = np.stack([result.T_map_base_true[:2, 3] for result in results])
     to_places = np.linalg.norm(true[:, None] - places[None, :, :2, 3], axis=-1)
-    accepted = np.array([q.status is Status.SUCCESS for q in queries])
-    within = {t: float((position < t).mean()) for t in THRESHOLDS}
-    return Metrics(
-        queries=len(queries),
+    accepted = np.array([result.status is Status.SUCCESS for result in results])
+    within = {threshold: float((position < threshold).mean()) for threshold in THRESHOLDS}
+    return DemoMetrics(
+        queries=len(results),
         accepted=int(accepted.sum()),
         accepted_wrong=int((accepted & (position > THRESHOLDS[-1])).sum()),
         recall_at_1_within_1m=within[1.0],

@@ -1,4 +1,4 @@
-"""A node in a process of its own: for the demo."""
+"""A node of this package in its own process."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import tempfile
 from collections.abc import Mapping
 from types import TracebackType
 
-Parameters = Mapping[str, str | int | list[str]]
+ParameterValues = Mapping[str, str | bool | int | list[str]]
 
 
 class NodeProcess:
-    """A node of the package as a process of its own; ended as Ctrl-C would end it."""
+    """A node of this package in its own process, as a context. Leaving the context stops the node as Ctrl-C does."""
 
-    def __init__(self, name: str, namespace: str, parameters: Parameters) -> None:
-        """Say what is to be started; it is within the context only."""
+    def __init__(self, name: str, namespace: str, parameters: ParameterValues) -> None:
+        """Prepare the command; entering the context starts it."""
         self.name = name
-        code = f"import sys; from liploc_ros.nodes.{name} import main; sys.exit(main())"
+        code = f"import sys; from liploc_ros.nodes.{name}.node import main; sys.exit(main())"
         self._command = [sys.executable, "-c", code, "--ros-args", "-r", f"__ns:={namespace}"]
         for key, value in parameters.items():
             self._command += ["-p", f"{key}:={json.dumps(value)}"]
 
     def __enter__(self) -> NodeProcess:
-        """Start it."""
+        """Start the process."""
         self._log = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen(self._command, stdout=self._log, stderr=subprocess.STDOUT)
         return self
@@ -33,7 +33,7 @@ class NodeProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End it."""
+        """Stop the process."""
         self._process.send_signal(signal.SIGINT)
         try:
             self._process.wait(timeout=30)
@@ -41,12 +41,12 @@ class NodeProcess:
             self._process.kill()
         self._log.close()
 
-    def ended(self) -> bool:
-        """Say whether it has."""
+    def has_ended(self) -> bool:
+        """Return whether the process has ended."""
         return self._process.poll() is not None
 
     def last_line(self) -> str:
-        """Return the last line that the node logged."""
+        """Return the last line of the node's log."""
         self._log.seek(0)
         lines = [line.strip() for line in self._log.read().splitlines() if line.strip()]
         return lines[-1] if lines else "nothing was logged"

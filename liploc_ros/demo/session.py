@@ -1,4 +1,4 @@
-"""Plays a bag to the real nodes over DDS, and listens to what they say: for the demo."""
+"""The demo: a bag is played over DDS to map builder and localizer, and their results are collected."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import Any
 
 from rclpy.serialization import deserialize_message
 
-from liploc_ros.demo.node_process import NodeProcess, Parameters
-from liploc_ros.demo.peer import (
+from liploc_ros.demo.client import (
     CAMERA_INFO,
     IMAGE,
     NAMESPACE,
@@ -20,27 +19,30 @@ from liploc_ros.demo.peer import (
     POINTS,
     QUEUE,
     START_TIMEOUT,
+    DemoClient,
     DemoError,
-    DemoPeer,
-    Recorded,
+    RecordedMessages,
 )
+from liploc_ros.demo.node_process import NodeProcess, ParameterValues
 from liploc_ros.geometry import Pose
 from liploc_ros.localization import Status, TrackingState
 from liploc_ros.msg import Belief, MapInfo, MapProgress, PoseHypothesisArray
 from liploc_ros.nodes.common.conversions import pose_of, stamp_ns_of
-from liploc_ros.nodes.common.optional_messages import message_type
 from liploc_ros.nodes.common.qos import LATCHED
+from liploc_ros.nodes.common.ros_libraries import message_type
 from liploc_ros.srv import SaveMap
 
-ANSWER_TIMEOUT = 10.0
+RESULT_TIMEOUT = 10.0
+REPEAT_PERIOD = 0.5
 SAVE_TIMEOUT = 300.0
 
 Progress = Callable[[int, int], None]
+"""Called with the number of messages or images done, and of all."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the localizer node said of an image; ``latency_ms`` from publishing the image to hearing the hypotheses."""
+class LocalizedImage:
+    """First hypothesis of an image alone; ``latency_ms`` from publishing the image to receiving its hypotheses."""
 
     stamp_ns: int
     status: Status
@@ -50,25 +52,25 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Tracked:
-    """What it held true after an image and all before."""
+class TrackedImage:
+    """State and first hypothesis of tracking after an image."""
 
     stamp_ns: int
     state: TrackingState
     T_map_base: Pose | None
 
 
-class DemoSession(DemoPeer):
-    """Has a map built, then images localized, each by itself and all in a row."""
+class DemoSession(DemoClient):
+    """Builds a map, localizes images one by one, and tracks them."""
 
     def build_map(self, out: Path, progress: Progress) -> None:
-        """Play scans and odometry to a map_builder process, and have it save the map.
+        """Play scans and odometry to a map_builder process, and save the map.
 
         Raises:
-            DemoError: the node did not start, or could not save.
+            DemoError: the node did not start, or could not save the map.
         """
         points, odometry = self.topic_of(POINTS), self.topic_of(ODOMETRY)
-        parameters: Parameters = {
+        parameters: ParameterValues = {
             "map_path": str(out),
             "points_topic": NAMESPACE + points,
             "odometry_topic": NAMESPACE + odometry,
@@ -77,131 +79,133 @@ class DemoSession(DemoPeer):
             "sensor_mounts": self.mounts,
         }
         received = [0]
-        self.listen(MapProgress, "map_builder/progress", lambda message: received.append(message.scans_received))
+        self.subscribe(MapProgress, "map_builder/progress", lambda message: received.append(message.scans_received))
         with self.process("map_builder", parameters) as builder:
-            self.wait_until(builder, lambda: self.is_heard(points, odometry))
+            self.wait_until(builder, lambda: self.has_subscribers(points, odometry))
             chosen = self.bag.choose([points, odometry])
             for done, (topic, _, data) in enumerate(self.bag.messages(chosen), start=1):
                 self.publish([(topic, data)])
                 progress(done, sum(topic.count for topic in chosen))
             scans = self.bag.topics[points].count
             self.wait_until(builder, lambda: received[-1] >= scans)
-            result = self.call(builder, SaveMap, "map_builder/save_map", SaveMap.Request(), SAVE_TIMEOUT)
-            if result is None or not result.success:
-                raise DemoError(f"map_builder: {result.message if result else 'gave no answer'}")
+            response = self.call(builder, SaveMap, "map_builder/save_map", SaveMap.Request(), SAVE_TIMEOUT)
+            if response is None or not response.success:
+                raise DemoError(f"map_builder: {response.message if response else 'no response to save_map'}")
 
-    def localize(self, lidar_map: Path, progress: Progress) -> Iterator[Answer]:
-        """Play the images, one after the other, to a localizer without tracking; yield what it answers.
+    def localize(self, lidar_map: Path, progress: Progress) -> Iterator[LocalizedImage]:
+        """Play the images one by one to a localizer without tracking; yield the result of each.
 
         Raises:
-            DemoError: the node did not start, or an image got no answer.
+            DemoError: the node did not start, or an image has no result.
         """
         parts = [[message] for message in self.recorded(self.topic_of(IMAGE))]
-        answers = _Heard()
-        self.listen(PoseHypothesisArray, "localizer/hypotheses", answers.hear)
-        for message, ms in self._play(lidar_map, {"tracking": False}, parts, answers, progress, with_first_again=True):
+        results = _ReceivedMessages()
+        self.subscribe(PoseHypothesisArray, "localizer/hypotheses", results.add)
+        parameters: ParameterValues = {"tracking.enabled": False}
+        for message, ms in self._play(lidar_map, parameters, parts, results, progress, repeat_first=True):
             best = message.hypotheses[0] if message.hypotheses else None
             pose, score = (None, 0.0) if best is None else (pose_of(best.pose.pose), float(best.score))
-            yield Answer(stamp_ns_of(message), Status(message.status), pose, score, ms)
+            yield LocalizedImage(stamp_ns_of(message), Status(message.status), pose, score, ms)
 
-    def track(self, lidar_map: Path, progress: Progress) -> Iterator[Tracked]:
-        """Play images and odometry to a localizer; yield what it holds true after each image.
+    def track(self, lidar_map: Path, progress: Progress) -> Iterator[TrackedImage]:
+        """Play images and odometry to a localizer; yield the state of tracking after each image.
 
         Raises:
-            DemoError: the node did not start, or an image got no answer.
+            DemoError: the node did not start, or an image has no result.
         """
         image, odometry = self.topic_of(IMAGE), self.topic_of(ODOMETRY)
         played = self.recorded(image, odometry)
-        # From image to image: the odometry that follows one may be waited for.
+        # A part reaches to the next image: the localizer may wait for the odometry after an image.
         starts = [row for row, (topic, _) in enumerate(played) if topic == image][1:]
         parts = [played[begin:end] for begin, end in zip([0, *starts], [*starts, None], strict=True)]
-        beliefs = _Heard()
-        self.listen(Belief, "localizer/belief", beliefs.hear)
-        for message, _ in self._play(lidar_map, {"odometry_topic": NAMESPACE + odometry}, parts, beliefs, progress):
+        results = _ReceivedMessages()
+        self.subscribe(Belief, "localizer/belief", results.add)
+        for message, _ in self._play(lidar_map, {"odometry_topic": NAMESPACE + odometry}, parts, results, progress):
             best = message.hypotheses[0] if message.hypotheses else None
-            yield Tracked(
+            yield TrackedImage(
                 stamp_ns_of(message), TrackingState(message.state), None if best is None else pose_of(best.pose.pose)
             )
 
     def _play(
         self,
         lidar_map: Path,
-        more: Parameters,
-        parts: Sequence[Recorded],
-        answers: _Heard,
+        extra_parameters: ParameterValues,
+        parts: Sequence[RecordedMessages],
+        results: _ReceivedMessages,
         progress: Progress,
         *,
-        with_first_again: bool = False,
+        repeat_first: bool = False,
     ) -> Iterator[tuple[Any, float]]:
-        """Play parts with an image each to a localizer process; yield answers, and milliseconds until they were heard.
+        """Play parts with one image each to a localizer process; yield results and latencies [ms].
 
-        The first part is played until there is an answer: it can be too early. ``with_first_again``: and then again.
+        The first part is repeated until it has a result, because the localizer may not have discovered all publishers.
+        With ``repeat_first`` it is then played once more, to measure its latency like that of the others.
         """
         image, info = self.topic_of(IMAGE), self.topic_of(CAMERA_INFO)
-        calibration = self.recorded(info)[:1]  # one camera: all are alike
-        parameters: Parameters = {
+        calibration = self.recorded(info)[:1]  # there is one camera, and its calibration does not change
+        parameters: ParameterValues = {
             "map": str(lidar_map),
             "image_topics": [NAMESPACE + image],
             "camera_info_topics": [NAMESPACE + info],
             "reliability": "reliable",
             "sensor_mounts": self.mounts,
-            **more,
+            **extra_parameters,
         }
         ready = threading.Event()
-        self.listen(MapInfo, "localizer/map_info", lambda _: ready.set(), LATCHED)
+        self.subscribe(MapInfo, "localizer/map_info", lambda _: ready.set(), LATCHED)
         with self.process("localizer", parameters) as localizer:
             topics = {topic for part in parts for topic, _ in part} | {info}
-            self.wait_until(localizer, lambda: ready.is_set() and self.is_heard(*topics))
-            first = self._ask(localizer, [*calibration, *parts[0]], answers, START_TIMEOUT, again_after=0.5)
-            time.sleep(0.5)  # a second answer to a repeated image
+            self.wait_until(localizer, lambda: ready.is_set() and self.has_subscribers(*topics))
+            first = self._result_of(localizer, [*calibration, *parts[0]], results, START_TIMEOUT, REPEAT_PERIOD)
+            time.sleep(REPEAT_PERIOD)  # a repeated image may have a second result
             for done, part in enumerate(parts, start=1):
-                yield first if done == 1 and not with_first_again else self._ask(localizer, part, answers)
+                yield first if done == 1 and not repeat_first else self._result_of(localizer, part, results)
                 progress(done, len(parts))
 
-    def _ask(
+    def _result_of(
         self,
         localizer: NodeProcess,
-        part: Recorded,
-        answers: _Heard,
-        timeout: float = ANSWER_TIMEOUT,
-        again_after: float = ANSWER_TIMEOUT,
+        part: RecordedMessages,
+        results: _ReceivedMessages,
+        timeout: float = RESULT_TIMEOUT,
+        repeat_period: float = RESULT_TIMEOUT,
     ) -> tuple[Any, float]:
-        """Publish an image, and what goes with it, and wait for what the localizer says of it."""
+        """Publish a part, and wait for the result of its image. Returns it with the latency [ms]."""
         image = self.topic_of(IMAGE)
         stamp_ns = next(_stamp_of(data) for topic, data in part if topic == image)
         deadline = time.monotonic() + timeout
-        answers.forget()
-        while not localizer.ended() and time.monotonic() < deadline:
+        results.clear()
+        while not localizer.has_ended() and time.monotonic() < deadline:
             sent = time.perf_counter()
             self.publish(part)
-            found = answers.of(stamp_ns, again_after)
-            if found is not None:
-                heard, message = found
-                return message, 1e3 * (heard - sent)
-        raise DemoError(f"localizer: no answer to the image of {stamp_ns / 1e9:.3f} s: {localizer.last_line()}")
+            result = results.wait_for(stamp_ns, repeat_period)
+            if result is not None:
+                received, message = result
+                return message, 1e3 * (received - sent)
+        raise DemoError(f"localizer: no result of the image at {stamp_ns / 1e9:.3f} s: {localizer.last_line()}")
 
 
-class _Heard:
-    """What was heard, and when."""
+class _ReceivedMessages:
+    """Messages by stamp, with the times at which they were received."""
 
     def __init__(self) -> None:
         self._messages: dict[int, tuple[float, Any]] = {}
-        self._came = threading.Condition()
+        self._arrived = threading.Condition()
 
-    def hear(self, message: Any) -> None:
-        heard = time.perf_counter()
-        with self._came:
-            self._messages[stamp_ns_of(message)] = heard, message
-            self._came.notify_all()
+    def add(self, message: Any) -> None:
+        received = time.perf_counter()
+        with self._arrived:
+            self._messages[stamp_ns_of(message)] = received, message
+            self._arrived.notify_all()
 
-    def forget(self) -> None:
-        with self._came:
+    def clear(self) -> None:
+        with self._arrived:
             self._messages.clear()
 
-    def of(self, stamp_ns: int, timeout: float) -> tuple[float, Any] | None:
-        """Return what is said of an image, or None if nothing is in time."""
-        with self._came:
-            self._came.wait_for(lambda: stamp_ns in self._messages, timeout)
+    def wait_for(self, stamp_ns: int, timeout: float) -> tuple[float, Any] | None:
+        """Return the message with this stamp and its time, or None if it does not arrive in time."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: stamp_ns in self._messages, timeout)
             return self._messages.get(stamp_ns)
 
 

@@ -1,1 +1,1 @@
-"""The ROS 2 layer: two nodes and a bag player. Nothing else in the package imports rclpy or ROS messages."""
+"""The ROS 2 nodes: localizer, map builder and bag player. Only they and the demo import rclpy and ROS messages."""

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: real processes, one line for an error."""
+"""The command line as a user runs it: real processes, one line per error."""
 
 import json
 import re
@@ -10,6 +10,8 @@ import pytest
 
 from liploc_ros.datasets import open_drive
 
+pytestmark = pytest.mark.slow
+
 
 def liploc(*arguments):
     command = [sys.executable, "-m", "liploc_ros.cli.main", *map(str, arguments)]
@@ -17,7 +19,7 @@ def liploc(*arguments):
 
 
 def line_of(run):
-    """The one line of an error; there must be no other."""
+    """Return the single line of an error."""
     assert run.returncode == 1
     lines = [line for line in run.stderr.splitlines() if line.startswith("liploc:")]
     assert len(lines) == 1 and "Traceback" not in run.stderr
@@ -35,17 +37,17 @@ def built(tmp_path_factory, demo_bag):
 def test_a_map_is_built_from_a_bag_and_described(built):
     info = liploc("map", "info", built).stdout
     assert "kitti_0013_excerpt" in info and "every 2 m" in info and "cells.npy" in info
-    assert re.search(r"acceptance +confidence 0\.\d+; ", info)
-    assert "whole" in liploc("map", "verify", built).stdout
+    assert re.search(r"confidence +min_confidence 0\.\d+; ", info)
+    assert "intact" in liploc("map", "verify", built).stdout
 
 
-def test_the_images_of_a_bag_are_localized_as_json(built, demo_bag):
+def test_the_images_of_a_bag_are_localized_and_printed_as_json(built, demo_bag):
     run = liploc("localize", built, demo_bag, "--json")
-    answers = [json.loads(line) for line in run.stdout.splitlines()]
+    results = [json.loads(line) for line in run.stdout.splitlines()]
     true = [frame.T_map_base for frame in open_drive(demo_bag).images()]
-    found = [np.array(answer["hypotheses"][0]["T_map_base"]) for answer in answers]
+    found = [np.array(result["hypotheses"][0]["T_map_base"]) for result in results]
     errors = [np.linalg.norm((f - t)[:2, 3]) for f, t in zip(found, true, strict=True)]
-    assert len(answers) == 40 and np.median(errors) < 1.5
+    assert len(results) == 40 and np.median(errors) < 1.5
 
 
 @pytest.fixture
@@ -66,7 +68,7 @@ def test_an_image_file_is_localized_with_a_calibration_file(built, tmp_path, dem
     assert run.returncode == 0 and "image.jpg" in run.stdout and "[m]" in run.stdout
 
 
-def test_a_bad_image_does_not_lose_the_others(built, tmp_path, demo_jpeg, calibration):
+def test_a_damaged_image_does_not_stop_the_others(built, tmp_path, demo_jpeg, calibration):
     cut, whole = tmp_path / "cut.jpg", tmp_path / "whole.jpg"
     cut.write_bytes(demo_jpeg[:5000])
     whole.write_bytes(demo_jpeg)
@@ -75,48 +77,48 @@ def test_a_bad_image_does_not_lose_the_others(built, tmp_path, demo_jpeg, calibr
     assert "JPEG is cut off" in bad["error"] and "1 of 2 images" in line_of(run)
     assert good["hypotheses"] and (good["camera"], good["map_frame"]) == ("camera", "map")
     table = liploc("localize", built, cut, whole, "--camera", calibration)
-    answered = any(status in table.stdout for status in ("SUCCESS", "AMBIGUOUS"))
-    assert "ERROR" in table.stdout and answered and "1 of 2 images" in line_of(table)
+    localized = any(status in table.stdout for status in ("SUCCESS", "AMBIGUOUS"))
+    assert "ERROR" in table.stdout and localized and "1 of 2 images" in line_of(table)
 
 
 def test_a_calibration_file_for_a_bag_is_refused(built, demo_bag, calibration):
     assert "leave out --camera" in line_of(liploc("localize", built, demo_bag, "--camera", calibration))
 
 
-def test_an_image_topic_that_is_not_in_the_bag_is_refused(built, demo_bag):
+def test_an_unknown_image_topic_is_refused(built, demo_bag):
     line = line_of(liploc("localize", built, demo_bag, "--image-topic", "/rear/image_raw"))
     assert "has no topic /rear/image_raw" in line
 
 
-def test_units_are_seen_in_the_help():
+def test_the_help_shows_units():
     assert "[m]" in liploc("map", "build", "--help").stdout
     assert "[Hz]" in liploc("play", "--help").stdout
 
 
-def test_a_cut_off_image_is_named(built, tmp_path, demo_jpeg):
+def test_the_error_of_a_truncated_image_names_the_file(built, tmp_path, demo_jpeg):
     (tmp_path / "cut.jpg").write_bytes(demo_jpeg[:5000])
     assert "cut.jpg: JPEG is cut off" in line_of(liploc("localize", built, tmp_path / "cut.jpg"))
 
 
-def test_an_image_without_calibration_says_what_to_give(built, tmp_path, demo_jpeg):
+def test_the_error_of_an_image_without_calibration_names_the_option(built, tmp_path, demo_jpeg):
     (tmp_path / "image.jpg").write_bytes(demo_jpeg)
     assert "give --camera" in line_of(liploc("localize", built, tmp_path / "image.jpg"))
 
 
-def test_a_missing_map_says_how_to_build_one(tmp_path, demo_bag):
+def test_the_error_of_a_missing_map_names_the_command_that_builds_one(tmp_path, demo_bag):
     assert "liploc map build" in line_of(liploc("localize", tmp_path / "no_map", demo_bag))
 
 
-def test_a_missing_recording_is_named(tmp_path):
+def test_the_error_of_a_missing_recording_names_it(tmp_path):
     assert "nothing.mcap" in line_of(liploc("map", "build", tmp_path / "nothing.mcap", tmp_path / "map"))
 
 
-def test_a_bag_without_the_topic_lists_those_it_has(tmp_path, demo_bag):
+def test_the_error_of_a_missing_topic_lists_the_topics_of_the_bag(tmp_path, demo_bag):
     line = line_of(liploc("map", "build", demo_bag, tmp_path / "map", "--points-topic", "/lidar"))
     assert "/lidar" in line and "/points" in line and "/odom" in line
 
 
-def test_a_spacing_that_cannot_be_is_refused(tmp_path, demo_bag):
+def test_a_negative_spacing_is_refused(tmp_path, demo_bag):
     assert "place_spacing" in line_of(liploc("map", "build", demo_bag, tmp_path / "map", "--place-spacing", "-1"))
 
 

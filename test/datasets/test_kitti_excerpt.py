@@ -1,6 +1,7 @@
 """Excerpts of KITTI drives."""
 
 import numpy as np
+import pytest
 
 from liploc_ros.datasets.kitti.excerpt import ExcerptOptions, coarsen, select_frames
 
@@ -15,6 +16,7 @@ def test_scans_of_an_excerpt_are_10_m_apart_with_images_between() -> None:
     assert np.diff(distances[images]).max() < 7
 
 
+@pytest.mark.slow
 def test_coarse_points_are_near_original_points_and_all_far_points_are_kept() -> None:
     points = np.random.default_rng(2).normal(0, [10, 10, 0.5, 10], (5000, 4)).astype(np.float32)
     points[:, 3] = np.clip(np.abs(points[:, 3]) / 10, 0, 1)

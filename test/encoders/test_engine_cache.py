@@ -87,6 +87,7 @@ def _build_slowly(folder, started, barrier=None):
     assert EngineCache(folder).get(KEY, folder / "camera.onnx", build, bytes) == PLAN
 
 
+@pytest.mark.slow
 def test_only_one_of_two_processes_builds_an_engine(tmp_path):
     context = multiprocessing.get_context("spawn")
     arguments = (tmp_path, context.Event(), context.Barrier(2))
@@ -197,6 +198,7 @@ def test_an_engine_is_stale_when_its_model_changes(cache, model, monkeypatch):
     assert cache.remove(KEY.digest) and cache.entries() == []
 
 
+@pytest.mark.slow
 def test_an_engine_is_not_removed_while_it_is_built(cache):
     context = multiprocessing.get_context("spawn")
     started = context.Event()

@@ -89,6 +89,7 @@ def test_a_map_of_another_model_is_refused(demo_map, bundle):
         Localizer(replace(demo_map, manifest=manifest), bundle)
 
 
+@pytest.mark.slow
 def test_two_places_that_look_alike_are_ambiguous_and_both_are_reported(demo_map, bundle, demo_camera, demo_image):
     """The same street twice, a kilometre apart."""
     moved = demo_map.T_map_base.copy()

@@ -72,6 +72,7 @@ def test_an_image_that_is_not_newer_is_ignored(localizer, demo_camera, frames, e
 
 
 @pytest.mark.parametrize("noise", [0.0, 3.0], ids=["frozen", "noisy"])
+@pytest.mark.slow
 def test_repeating_an_image_does_not_raise_the_probability(localizer, demo_camera, frames, noise, rng):
     """The vehicle stands, and its odometry has a noise of half a centimetre."""
     image, stamp, T = frames[5]
@@ -83,6 +84,7 @@ def test_repeating_an_image_does_not_raise_the_probability(localizer, demo_camer
     assert last.best.probability <= first.best.probability + 1e-6
 
 
+@pytest.mark.slow
 def test_a_vehicle_that_stops_without_odometry_keeps_its_pose_and_is_tracked_on(localizer, demo_camera, frames, rng):
     before = drive(localizer, demo_camera, frames[:13], with_odometry=False)[-1]
     image, stamp, T = frames[12]
@@ -155,6 +157,7 @@ def test_two_cameras_update_one_belief_and_their_images_may_come_out_of_order(lo
     assert error(last, frames[9][2]) < 1 and last.state is TrackingState.LOCALIZED
 
 
+@pytest.mark.slow
 def test_a_vehicle_off_the_map_is_never_localized(demo_map, bundle, demo_camera, frames):
     """The map is the first 70 m of the street; the vehicle drives on the rest."""
     part = slice(0, 70)

@@ -73,6 +73,7 @@ def test_a_heading_of_whole_image_embeddings_is_one_of_them_at_its_length(rng):
     assert layout.heading_yaw(np.array([12, 21])) == pytest.approx([0, -np.pi / 2])
 
 
+@pytest.mark.slow
 def test_search_finds_what_comparing_with_everything_finds(demo_map):
     features = np.asarray(demo_map.features[60][:, 56:88], np.float32)
     descriptors = describe_headings(np.asarray(demo_map.features), demo_map.manifest.layout)
@@ -117,6 +118,7 @@ def test_a_flipped_byte_is_found_and_the_file_named(saved_map, name):
         LidarMap.load(saved_map)
 
 
+@pytest.mark.slow
 def test_a_lost_index_is_made_again(saved_map, demo_map):
     (saved_map / "index.faiss").unlink()
     features = np.asarray(demo_map.features[30][:, 10:42], np.float32)
@@ -220,6 +222,7 @@ def change_manifest(path, **changes):
     (path / "manifest.json").write_text(json.dumps(manifest))
 
 
+@pytest.mark.slow
 def test_compressed_descriptors_rank_as_their_products_do(demo_map):
     """Descriptors of a map have much in common; a compression that took it off would rank by another product."""
     manifest = demo_map.manifest

@@ -1,3 +1,5 @@
+"""The bag player node."""
+
 import signal
 import time
 
@@ -24,25 +26,25 @@ def settings(demo_bag):
 
 
 def test_every_message_of_the_chosen_topics_arrives(bench, settings):
-    images = bench.listen(CompressedImage, IMAGE, RELIABLE)
-    odometry = bench.listen(Odometry, "/odom", RELIABLE)
+    images = bench.subscribe(CompressedImage, IMAGE, RELIABLE)
+    odometry = bench.subscribe(Odometry, "/odom", RELIABLE)
     bench.start(BagPlayerNode, **settings, topics=[IMAGE])
     bench.wait(lambda: len(images) == 40, "images are missing")
     assert not odometry
 
 
-def test_the_bag_waits_for_the_topics_that_matter(bench, settings):
-    odometry = bench.listen(Odometry, "/odom", RELIABLE)
+def test_playing_starts_when_the_awaited_topics_have_subscribers(bench, settings):
+    odometry = bench.subscribe(Odometry, "/odom", RELIABLE)
     bench.start(BagPlayerNode, **settings, wait_for_topics=[RAW_IMAGE])
     time.sleep(1.5)
     assert not odometry
-    images = bench.listen(CompressedImage, IMAGE, RELIABLE)
+    images = bench.subscribe(CompressedImage, IMAGE, RELIABLE)
     bench.wait(lambda: len(images) == 40, "images are missing")
 
 
-def test_the_clock_runs_with_the_bag(bench, settings):
-    clocks = bench.listen(Clock, "/clock", BEST_EFFORT)
-    images = bench.listen(CompressedImage, IMAGE, RELIABLE)
+def test_the_clock_follows_the_bag(bench, settings):
+    clocks = bench.subscribe(Clock, "/clock", BEST_EFFORT)
+    images = bench.subscribe(CompressedImage, IMAGE, RELIABLE)
     bench.start(BagPlayerNode, **settings, topics=[IMAGE])
     bench.wait(lambda: len(images) == 40, "images are missing")
     times = [c.clock.sec * NANOSECONDS + c.clock.nanosec for c in clocks]
@@ -51,29 +53,29 @@ def test_the_clock_runs_with_the_bag(bench, settings):
 
 
 def test_a_bag_can_be_played_in_a_loop(bench, settings):
-    images = bench.listen(CompressedImage, IMAGE, RELIABLE)
+    images = bench.subscribe(CompressedImage, IMAGE, RELIABLE)
     bench.start(BagPlayerNode, **settings, topics=[IMAGE], loop=True)
     bench.wait(lambda: len(images) > 60, "not played again")
 
 
-def test_a_missing_bag_is_told_in_one_line(bench, settings):
+def test_a_missing_bag_is_reported_in_one_line(bench, settings):
     with pytest.raises(LiplocError, match="/nowhere: no such bag"):
         bench.start(BagPlayerNode, **{**settings, "bag": "/nowhere"})
 
 
-def test_a_topic_that_the_bag_lacks_lists_those_it_has(bench, settings):
+def test_an_unknown_topic_is_reported_with_the_topics_of_the_bag(bench, settings):
     with pytest.raises(LiplocError, match=r"has no topic /image: choose from its topics: .*/odom"):
         bench.start(BagPlayerNode, **settings, topics=["/image"])
 
 
 def test_a_bag_of_types_that_are_not_installed_cannot_be_played(bench, settings, monkeypatch):
     monkeypatch.setattr(bag_player, "message_type", lambda name: None)
-    with pytest.raises(LiplocError, match="none of its topics has a type that is installed"):
+    with pytest.raises(LiplocError, match="no message type of its topics is installed"):
         bench.start(BagPlayerNode, **settings)
 
 
-def test_ctrl_c_ends_liploc_play_without_a_fuss(bench, demo_bag):
-    images = bench.listen(CompressedImage, IMAGE, RELIABLE)
+def test_ctrl_c_ends_liploc_play_without_an_error(bench, demo_bag):
+    images = bench.subscribe(CompressedImage, IMAGE, RELIABLE)
     process = run_process(PLAY, demo_bag, "--loop", "--rate", 5, "--topics", IMAGE, "--wait-for-subscribers", 10)
     bench.wait(lambda: images, "nothing is played", 20)
     process.send_signal(signal.SIGINT)

@@ -1,3 +1,5 @@
+"""The launch files, with launch where it is installed, else with stubs of it."""
+
 import importlib.util
 import re
 import sys
@@ -80,7 +82,7 @@ def test_a_bag_is_played_and_ends_everything(path):
 
 
 @needs_launch
-def test_rviz_is_started_when_asked_for():
+def test_rviz_is_started_on_request():
     from launch_ros.actions import Node
 
     path = share_folder() / "launch" / "localize.launch.py"
@@ -113,10 +115,10 @@ def test_the_bag_waits_for_the_odometry_too(nodes):
     started = nodes("localize", bag="/b", image_topics="[image]", odometry_topic="/odom", tracking="false")
     assert started["bag_player"]["parameters"][0]["wait_for_topics"] == ["image", "camera_info", "/odom"]
     parameters = started["localizer"]["parameters"][1]
-    assert (parameters["odometry_topic"], parameters["tracking"]) == ("/odom", False)
+    assert (parameters["odometry_topic"], parameters["tracking.enabled"]) == ("/odom", False)
 
 
-def test_rviz_is_led_to_the_topics_of_the_robot(nodes):
+def test_the_topics_of_rviz_are_remapped_to_those_of_the_robot(nodes):
     remappings = dict(nodes("localize", rviz="true", namespace="car", image_topics="[/a/image]")["rviz"]["remappings"])
     displays = yaml.safe_load(RVIZ.read_text())["Visualization Manager"]["Displays"]
     assert {d["Topic"]["Value"] for d in displays if "Topic" in d} <= remappings.keys()

@@ -1,3 +1,5 @@
+"""The map builder node and its scan collector."""
+
 import signal
 import time
 
@@ -49,7 +51,7 @@ def settings(demo_drive, tmp_path):
         "sensor_mounts": [format_mount(demo_drive.lidar_frame, demo_drive.T_base_lidar)],
         "reliability": "reliable",
         "queue": 100,
-        "index_size": 4096,  # no compression to learn: quick
+        "index_size": 4096,  # no compression is trained, which is fast
     }
 
 
@@ -84,13 +86,24 @@ def test_a_scan_between_two_poses_gets_the_pose_between_them(collector):
     collector.add_odometry(0, pose_from_yaw(0, 0, 0, 0))
     assert collector.add_scan(50_000_000, lambda: np.eye(4), no_points) == 0
     assert collector.add_odometry(100_000_000, pose_from_yaw(2, 0, 0, 0)) == 1
-    assert collector.collected().keyframes[0].T_map_base[0, 3] == pytest.approx(1.0)
+    assert collector.snapshot().keyframes[0].T_map_base[0, 3] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("scan_after", [0, 1, 2])
+def test_a_scan_before_the_first_pose_is_extrapolated_whatever_arrives_first(collector, scan_after):
+    odometry = [(100_000_000, pose_from_yaw(1, 0, 0, 0)), (200_000_000, pose_from_yaw(2, 0, 0, 0))]
+    for number in range(3):
+        if number == scan_after:
+            collector.add_scan(50_000_000, lambda: np.eye(4), no_points)
+        if number < 2:
+            collector.add_odometry(*odometry[number])
+    assert collector.snapshot().keyframes[0].T_map_base[0, 3] == pytest.approx(0.5)
 
 
 def test_a_scan_without_odometry_is_dropped_after_a_while(collector, drops):
     collector.add_scan(SECOND, lambda: np.eye(4), no_points)
     time.sleep(0.06)
-    collector.take_scans()
+    collector.process_waiting()
     assert collector.dropped == 1
     assert "no odometry at the time of a scan" in drops[0]
 
@@ -100,11 +113,11 @@ def test_scans_of_a_bag_played_again_are_late(collector, drops):
         for seconds in range(3):
             collector.add_odometry(seconds * SECOND, pose_from_yaw(10.0 * seconds, 0, 0, 0))
             collector.add_scan(seconds * SECOND, lambda: np.eye(4), no_points)
-    assert len(collector.collected().keyframes) == 3
+    assert len(collector.snapshot().keyframes) == 3
     assert "played in a loop" in drops[0]
 
 
-def test_a_scan_of_a_lidar_that_nothing_places_is_dropped_after_a_while(collector, drops):
+def test_a_scan_of_a_lidar_without_mount_is_dropped_after_a_while(collector, drops):
     def unknown():
         raise MountError("where is it?")
 
@@ -112,27 +125,27 @@ def test_a_scan_of_a_lidar_that_nothing_places_is_dropped_after_a_while(collecto
     collector.add_scan(0, unknown, no_points)
     assert drops == []
     time.sleep(0.06)
-    collector.take_scans()
+    collector.process_waiting()
     assert drops == ["where is it?"]
 
 
-def test_the_path_between_scans_is_kept_but_does_not_run_ahead_of_them(collector):
+def test_the_path_between_scans_is_kept_up_to_the_last_scan(collector):
     for tenths in range(20):
         collector.add_odometry(tenths * SECOND // 10, pose_from_yaw(float(tenths), 0, 0, 0))
     collector.add_scan(SECOND, lambda: np.eye(4), no_points)
-    assert [T[0, 3] for T in collector.collected().path] == list(range(11))
+    assert [T[0, 3] for T in collector.snapshot().path] == list(range(11))
 
 
-def test_the_running_length_is_that_of_the_path(collector):
+def test_the_path_length_is_updated_with_each_scan(collector):
     for second in range(10):
         collector.add_odometry(second * SECOND, pose_from_yaw(float(second), second % 3, 0, 0))
         collector.add_scan(second * SECOND, lambda: np.eye(4), no_points)
-    collected = collector.collected()
+    collected = collector.snapshot()
     assert collector.path_length == pytest.approx(path_distance(np.stack(collected.path))[-1])
     assert collector.keyframes == len(collected.keyframes) > 1
 
 
-def test_a_map_is_not_begun_where_something_else_lies(bench, settings, tmp_path):
+def test_a_folder_with_other_content_is_refused_as_map_path(bench, settings, tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(LiplocError, match="choose another folder"):
         bench.start(MapBuilderNode, **{**settings, "map_path": str(tmp_path)})
@@ -142,8 +155,8 @@ def test_a_map_is_not_begun_where_something_else_lies(bench, settings, tmp_path)
 
 
 def test_scans_and_odometry_become_a_map_on_request(bench, settings, recorded, bundle):
-    paths = bench.listen(PathMsg, "/map_builder/path", LATCHED)
-    progress = bench.listen(MapProgress, "/map_builder/progress")
+    paths = bench.subscribe(PathMsg, "/map_builder/path", LATCHED)
+    progress = bench.subscribe(MapProgress, "/map_builder/progress")
     bench.start(MapBuilderNode, **settings)
     drive(bench, recorded)
     bench.wait(lambda: progress and progress[-1].keyframes == 3, "scans are missing")
@@ -155,7 +168,7 @@ def test_scans_and_odometry_become_a_map_on_request(bench, settings, recorded, b
     bench.wait(lambda: paths and len(paths[-1].poses) == 3, "the path is not shown")
 
 
-def test_saving_without_scans_says_what_is_missing(bench, settings):
+def test_saving_without_scans_reports_what_is_missing(bench, settings):
     bench.start(MapBuilderNode, **settings)
     response = bench.call(SaveMap, "/map_builder/save_map", SaveMap.Request())
     assert not response.success
@@ -190,8 +203,8 @@ def test_an_unknown_parameter_in_a_yaml_is_refused_by_name(bench, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_builder_that_is_told_to_stop_writes_its_map_first(bench, settings, ros_arguments, recorded, bundle, number):
-    progress = bench.listen(MapProgress, "/map_builder/progress")
+def test_a_builder_that_is_stopped_writes_its_map_first(bench, settings, ros_arguments, recorded, bundle, number):
+    progress = bench.subscribe(MapProgress, "/map_builder/progress")
     process = run_process(START_NODE, *ros_arguments)
     drive(bench, recorded)
     bench.wait(lambda: progress and progress[-1].keyframes == 3, "scans are missing")
@@ -201,11 +214,13 @@ def test_a_builder_that_is_told_to_stop_writes_its_map_first(bench, settings, ro
     assert LidarMap.load(settings["map_path"], bundle).manifest.keyframes == 3
 
 
-def test_a_builder_that_is_killed_while_it_saves_leaves_the_old_map_whole(bench, settings, saved_map, recorded, bundle):
+def test_a_builder_that_is_killed_while_saving_leaves_the_old_map_complete(
+    bench, settings, saved_map, recorded, bundle
+):
     before = LidarMap.load(saved_map, bundle).id
     settings["map_path"] = str(saved_map)
     values = [part for name, value in settings.items() for part in ("-p", f"{name}:={value}")]
-    progress = bench.listen(MapProgress, "/map_builder/progress")
+    progress = bench.subscribe(MapProgress, "/map_builder/progress")
     process = run_process(DIE_WHILE_SAVING + START_NODE, "--ros-args", *values)
     drive(bench, recorded)
     bench.wait(lambda: progress and progress[-1].keyframes == 3, "scans are missing")

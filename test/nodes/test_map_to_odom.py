@@ -1,3 +1,5 @@
+"""The transform from map to odometry frame, and the odometry input."""
+
 import threading
 from unittest.mock import MagicMock
 
@@ -9,9 +11,9 @@ pytest.importorskip("rclpy")
 from nav_msgs.msg import Odometry
 
 from liploc_ros.geometry import pose_from_yaw
+from liploc_ros.nodes.common import ros_libraries
 from liploc_ros.nodes.common.conversions import header_at, pose_to_message
 from liploc_ros.nodes.common.diagnostics import Level
-from liploc_ros.nodes.localizer import map_to_odom
 from liploc_ros.nodes.localizer.map_to_odom import MapToOdom
 from liploc_ros.nodes.localizer.odometry import OdometryInput
 
@@ -20,7 +22,7 @@ SECOND = 1_000_000_000
 
 @pytest.fixture
 def broadcast():
-    """What is broadcast: pairs of map frame and child frame."""
+    """Broadcast transforms, as pairs of map frame and child frame."""
     return []
 
 
@@ -33,7 +35,7 @@ def odometry():
 
 @pytest.fixture
 def broadcaster(monkeypatch, broadcast, odometry):
-    monkeypatch.setattr(map_to_odom, "tf_message_type", lambda: lambda transforms: transforms[0])
+    monkeypatch.setattr(ros_libraries, "tf_message_type", lambda: lambda transforms: transforms[0])
     node = MagicMock()
     node.create_publisher().publish = lambda t: broadcast.append((t.header.frame_id, t.child_frame_id))
     return MapToOdom(node, odometry, "map", MagicMock())
@@ -46,25 +48,25 @@ def drive(odometry, *seconds, base_frame="base_link"):
         odometry._on_odometry(message)
 
 
-def test_a_transform_of_the_old_map_is_not_broadcast_into_the_new(odometry, broadcaster, broadcast):
+def test_a_transform_of_the_old_map_is_not_broadcast_after_the_map_is_replaced(odometry, broadcaster, broadcast):
     drive(odometry, 1, 2)
-    broadcaster.accept(SECOND, np.eye(4))
+    broadcaster.update(SECOND, np.eye(4))
     drive(odometry, 3)
-    broadcaster.use_frame("other_map")
+    broadcaster.set_map_frame("other_map")
     drive(odometry, 4, 5)
-    broadcaster.accept(4 * SECOND, np.eye(4))
+    broadcaster.update(4 * SECOND, np.eye(4))
     drive(odometry, 6)
     assert broadcast == [("map", "odom"), ("other_map", "odom")]
 
 
-def test_nothing_is_broadcast_after_time_went_back_until_a_pose_is_accepted(odometry, broadcaster, broadcast):
+def test_nothing_is_broadcast_after_time_jumped_back_until_the_next_pose(odometry, broadcaster, broadcast):
     drive(odometry, 10)
-    broadcaster.accept(10 * SECOND, np.eye(4))
+    broadcaster.update(10 * SECOND, np.eye(4))
     drive(odometry, 11, 2, 3)
     assert len(broadcast) == 1
 
 
-def test_odometry_of_another_base_frame_is_an_error_until_good_odometry_comes(odometry, broadcaster):
+def test_odometry_of_another_base_frame_is_an_error_until_valid_odometry_arrives(odometry, broadcaster):
     drive(odometry, 1, base_frame="trailer")
     for health in (odometry.health(), broadcaster.health()):
         assert (health.level, "'trailer'" in health.message) == (Level.ERROR, True)
@@ -72,30 +74,30 @@ def test_odometry_of_another_base_frame_is_an_error_until_good_odometry_comes(od
     assert odometry.health().level == broadcaster.health().level == Level.OK
 
 
-def test_a_pose_without_odometry_at_its_time_is_an_error_until_one_with_it_is_accepted(odometry, broadcaster):
+def test_a_pose_without_odometry_at_its_time_is_an_error_until_one_with_odometry(odometry, broadcaster):
     drive(odometry, 1)
-    broadcaster.accept(9 * SECOND, np.eye(4))
+    broadcaster.update(9 * SECOND, np.eye(4))
     drive(odometry, 2)
     assert "no odometry on" in broadcaster.health().message
-    broadcaster.accept(2 * SECOND, np.eye(4))
+    broadcaster.update(2 * SECOND, np.eye(4))
     assert broadcaster.health().level == Level.OK
 
 
-def test_an_image_waits_for_odometry_that_is_on_its_way(odometry):
+def test_an_image_waits_for_odometry_that_arrives_later(odometry):
     drive(odometry, 0.9, 1)
     threading.Timer(0.05, drive, (odometry, 1.1)).start()
-    assert odometry.at(int(1.05 * SECOND), timeout=5.0)[0, 3] == pytest.approx(1.05)
+    assert odometry.pose_at(int(1.05 * SECOND), timeout=5.0)[0, 3] == pytest.approx(1.05)
 
 
-def test_an_image_does_not_wait_where_no_odometry_comes(odometry):
-    assert odometry.at(SECOND, timeout=60.0) is None
+def test_an_image_does_not_wait_if_no_odometry_arrives(odometry):
+    assert odometry.pose_at(SECOND, timeout=60.0) is None
     drive(odometry, 1)
-    assert odometry.at(9 * SECOND, timeout=60.0) is None
+    assert odometry.pose_at(9 * SECOND, timeout=60.0) is None
     health = odometry.health()
     assert health.level == Level.WARN and "8.00 s older" in health.message
 
 
-def test_odometry_of_before_the_clock_went_back_is_forgotten(odometry):
+def test_odometry_from_before_a_clock_reset_is_removed(odometry):
     drive(odometry, 100, 2)
-    assert odometry.at(100 * SECOND) is None
-    assert odometry.at(2 * SECOND)[0, 3] == pytest.approx(2.0)
+    assert odometry.pose_at(100 * SECOND) is None
+    assert odometry.pose_at(2 * SECOND)[0, 3] == pytest.approx(2.0)

@@ -1,3 +1,5 @@
+"""Transforms received and broadcast by the nodes, over DDS."""
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,8 @@ from liploc_ros.datasets.trajectory import Trajectory
 from liploc_ros.mapping import LidarMap
 from liploc_ros.msg import PoseHypothesisArray
 from liploc_ros.nodes.common.conversions import pose_of, pose_of_transform, stamp_ns_of
-from liploc_ros.nodes.common.optional_messages import tf_message_type
+from liploc_ros.nodes.common.mounts import MountError
+from liploc_ros.nodes.common.ros_libraries import tf_message_type
 from liploc_ros.nodes.localizer.node import LocalizerNode
 from liploc_ros.nodes.map_builder.node import MapBuilderNode
 from liploc_ros.srv import SaveMap
@@ -28,38 +31,46 @@ def recorded(demo_bag):
 
 @pytest.fixture
 def settings(demo_map_folder):
-    accept_all = {"min_confidence": 0.0, "min_margin": 0.0}
+    accept_all = {"acceptance.min_confidence": 0.0, "acceptance.min_margin": 0.0}
     return {"map": str(demo_map_folder), "image_topics": [IMAGE], "max_image_age": 0.0, **accept_all}
 
 
-def test_cameras_are_placed_by_static_transforms(bench, settings, recorded):
-    heard = bench.listen(PoseHypothesisArray, "/localizer/hypotheses")
+def is_known(node, frame):
+    try:
+        node.mounts.lookup("base_link", frame)
+    except MountError:
+        return False
+    return True
+
+
+def test_mounts_of_cameras_are_taken_from_static_transforms(bench, settings, recorded):
+    received = bench.subscribe(PoseHypothesisArray, "/localizer/hypotheses")
     bench.start(LocalizerNode, **settings)
     bench.publish(TF_STATIC, recorded[TF_STATIC][0], LATCHED)
     bench.publish(INFO, recorded[INFO][10])
-    for _ in range(2):  # the first can be there before the transforms
+    for _ in range(2):  # the first may arrive before the transforms
         bench.publish(IMAGE, recorded[IMAGE][10])
-    bench.wait(lambda: any(array.hypotheses for array in heard), "no hypotheses")
+    bench.wait(lambda: any(array.hypotheses for array in received), "no hypotheses")
 
 
-def test_the_lidar_is_placed_by_static_transforms(bench, recorded, tmp_path, demo_drive):
+def test_the_mount_of_the_lidar_is_taken_from_static_transforms(bench, recorded, tmp_path, demo_drive):
     settings = {"points_topic": "/points", "odometry_topic": "/odom", "index_size": 4096, "reliability": "reliable"}
     node = bench.start(MapBuilderNode, **settings, queue=100)
     bench.publish(TF_STATIC, recorded[TF_STATIC][0], LATCHED)
-    bench.wait(lambda: node._mounts._transforms.frames, "no static transform heard")
+    bench.wait(lambda: is_known(node, demo_drive.lidar_frame), "no static transform received")
     for message in recorded["/odom"][:20]:
         bench.publish("/odom", message)
     bench.publish("/points", recorded["/points"][0])
-    bench.wait(lambda: node.collector.collected().keyframes, "no keyframe")
+    bench.wait(lambda: node.collector.snapshot().keyframes, "no keyframe")
     response = bench.call(SaveMap, "/map_builder/save_map", SaveMap.Request(path=str(tmp_path / "map")))
     assert response.success, response.message
-    keyframe = node.collector.collected().keyframes[0]
+    keyframe = node.collector.snapshot().keyframes[0]
     assert np.allclose(keyframe.T_base_lidar, demo_drive.T_base_lidar, atol=1e-6)
     assert LidarMap.load(tmp_path / "map").manifest.keyframes == 1
 
 
 def test_map_to_odometry_is_broadcast_once_a_pose_was_accepted(bench, settings, recorded):
-    transforms = bench.listen(tf_message_type(), "/tf")
+    transforms = bench.subscribe(tf_message_type(), "/tf")
     bench.start(LocalizerNode, **settings, publish_tf=True, odometry_topic="/odom")
     image = recorded[IMAGE][10]
     around = [msg for msg in recorded["/odom"] if abs(stamp_ns_of(msg) - stamp_ns_of(image)) < 10**9]
@@ -68,14 +79,14 @@ def test_map_to_odometry_is_broadcast_once_a_pose_was_accepted(bench, settings, 
     assert not transforms
     bench.publish(TF_STATIC, recorded[TF_STATIC][0], LATCHED)
     bench.publish(INFO, recorded[INFO][10])
-    poses = bench.listen(PoseWithCovarianceStamped, "/localizer/pose")
+    poses = bench.subscribe(PoseWithCovarianceStamped, "/localizer/pose")
     bench.wait(lambda: bench.publish(IMAGE, image) or poses, "no pose")
     last = around[-1]
     later = Odometry(header=last.header, child_frame_id=last.child_frame_id, pose=last.pose)
     bench.wait(lambda: bench.publish("/odom", later) or transforms, "no transform")
     transform = transforms[0].transforms[0]
     assert (transform.header.frame_id, transform.child_frame_id) == ("map", "odom")
-    # With the odometry's pose at the time of the image it gives the accepted pose, position and heading.
+    # With the odometry at the time of the image, the transform gives the published pose.
     odometry = Trajectory()
     for message in around:
         odometry.append(stamp_ns_of(message), pose_of(message.pose.pose))

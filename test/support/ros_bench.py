@@ -1,4 +1,4 @@
-"""A place to try nodes over real DDS: a context of its own, a peer that publishes, listens and calls."""
+"""A bench that runs nodes over DDS in its own context, with a peer node that publishes, subscribes and calls."""
 
 import itertools
 import os
@@ -6,12 +6,12 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.context import Context
+from rclpy.exceptions import InvalidHandle
 from rclpy.executors import MultiThreadedExecutor, ShutdownException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -19,9 +19,9 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 
 from liploc_ros.nodes.bag_player.messages import BagMessages
-from liploc_ros.nodes.common.optional_messages import message_type
+from liploc_ros.nodes.common.ros_libraries import message_type
 
-DOMAIN = 1 + os.getpid() % 100  # tests that run beside these must not be heard
+DOMAIN = 1 + os.getpid() % 100  # separates test runs on one machine
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 RELIABLE = QoSProfile(depth=200)
 BEST_EFFORT = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -33,7 +33,7 @@ os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 
 
 class RosBench:
-    """Holds nodes and spins them in the background until it is closed."""
+    """Runs nodes in the background."""
 
     def __init__(self):
         self.context = Context()
@@ -43,11 +43,16 @@ class RosBench:
         self.peer = None
 
     def _spin(self):
-        with suppress(ShutdownException):
-            self.executor.spin()
+        while True:
+            try:
+                return self.executor.spin()
+            except ShutdownException:
+                return None
+            except InvalidHandle:  # see liploc_ros.nodes.common.process
+                continue
 
     def begin(self):
-        """Make a new peer: what one test subscribed to is not the next one's concern."""
+        """Create a new peer, so that subscriptions of one test do not affect the next."""
         self.executor = MultiThreadedExecutor(num_threads=8, context=self.context)
         self.thread = threading.Thread(target=self._spin, daemon=True)
         self.thread.start()
@@ -69,7 +74,7 @@ class RosBench:
         return node
 
     def end(self):
-        """Stop in the order of liploc_ros.nodes.common.process: nodes go when nobody waits for them any more."""
+        """Stop in the order of liploc_ros.nodes.common.process: nodes are destroyed after the executor has stopped."""
         for node in self.nodes:
             if hasattr(node, "close"):
                 node.close()
@@ -82,41 +87,41 @@ class RosBench:
     def close(self):
         rclpy.shutdown(context=self.context)
 
-    def listen(self, kind, topic, profile=RELIABLE):
-        """Return a list that grows with the messages of a topic."""
-        heard = []
-        self.peer.create_subscription(kind, topic, heard.append, profile)
-        return heard
+    def subscribe(self, message_type, topic, profile=RELIABLE):
+        """Return a list to which the messages of a topic are appended."""
+        received = []
+        self.peer.create_subscription(message_type, topic, received.append, profile)
+        return received
 
     def publish(self, topic, message, profile=RELIABLE):
-        """Publish, once somebody listens."""
+        """Publish once the topic has a subscriber."""
         if topic not in self.publishers:
             self.publishers[topic] = self.peer.create_publisher(type(message), topic, profile)
         publisher = self.publishers[topic]
-        self.wait(lambda: publisher.get_subscription_count() > 0, f"nobody listens to {topic}")
+        self.wait(lambda: publisher.get_subscription_count() > 0, f"no subscriber of {topic}")
         publisher.publish(message)
 
-    def call(self, kind, name, request, seconds=15):
+    def call(self, service_type, name, request, seconds=15):
         """Return the response of a service."""
-        client = self.peer.create_client(kind, name)
+        client = self.peer.create_client(service_type, name)
         if not client.wait_for_service(timeout_sec=seconds):
             raise AssertionError(f"no service {name}")
         future = client.call_async(request)
-        self.wait(future.done, f"no answer from {name}", seconds)
+        self.wait(future.done, f"no response from {name}", seconds)
         return future.result()
 
-    def wait(self, condition, otherwise, seconds=10):
-        """Wait until the condition holds, and return what it returned."""
+    def wait(self, condition, failure, seconds=10):
+        """Wait until the condition returns something true, and return that."""
         deadline = time.monotonic() + seconds
         while not (result := condition()):
             if time.monotonic() > deadline:
-                raise AssertionError(otherwise)
+                raise AssertionError(failure)
             time.sleep(0.01)
         return result
 
     def wait_for_health(self, level, words, seconds=10):
-        """Wait for a diagnostic of this level whose message has all of the words, and return it."""
-        arrays = self.listen(DiagnosticArray, "/diagnostics")
+        """Wait for a diagnostic status of this level whose message contains all words, and return it."""
+        arrays = self.subscribe(DiagnosticArray, "/diagnostics")
 
         def found():
             statuses = [status for array in list(arrays) for status in array.status]
@@ -136,7 +141,7 @@ def messages_of(bag: Path, *topics):
 
 
 def run_process(code, *arguments):
-    """Start Python code as a process that hears the bench."""
+    """Start Python code in a process that communicates with the bench."""
     environment = {**os.environ, "ROS_DOMAIN_ID": str(DOMAIN)}
     command = [sys.executable, "-c", code, *map(str, arguments)]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -1,4 +1,4 @@
-"""The messages of a bag as they were recorded, in bytes."""
+"""Messages of a bag in serialized form, as they were recorded."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from liploc_ros.nodes.common.conversions import pose_of_transform
 from liploc_ros.nodes.common.mounts import format_mount
 
 TF_STATIC = "/tf_static"
-DEPTH = 100
-"""Messages a publisher keeps for subscribers that lag behind: a recording that is played fast comes in bursts."""
+PUBLISHER_DEPTH = 100
+"""Messages that a publisher keeps for slow subscribers: a bag that is played fast arrives in bursts."""
 
 
 @dataclass(frozen=True)
 class RecordedTopic:
-    """Type and offered quality of service of a topic, and how many messages there are."""
+    """Name, type and offered quality of service of a topic, and the number of its messages."""
 
     name: str
     type_name: str
@@ -31,13 +31,13 @@ class RecordedTopic:
 
 
 class BagMessages:
-    """A bag to be played."""
+    """Topics and messages of a bag."""
 
     def __init__(self, path: Path) -> None:
-        """Open it.
+        """Open the bag.
 
         Raises:
-            DatasetError: it is missing, damaged or no bag.
+            DatasetError: it is missing or damaged, or it is not a bag.
         """
         if not path.exists():
             raise DatasetError(f"{path}: no such bag: check the path")
@@ -56,19 +56,19 @@ class BagMessages:
         }
 
     def choose(self, names: Collection[str]) -> list[RecordedTopic]:
-        """Return these topics, or all without names.
+        """Return the topics with these names; without names, all topics.
 
         Raises:
             DatasetError: the bag lacks one of them.
         """
         missing = [name for name in names if name not in self.topics]
         if missing:
-            there = ", ".join(self.topics) or "none"
-            raise DatasetError(f"{self.path}: has no topic {missing[0]}: choose from its topics: {there}")
+            available = ", ".join(self.topics) or "none"
+            raise DatasetError(f"{self.path}: has no topic {missing[0]}: choose from its topics: {available}")
         return [topic for name, topic in self.topics.items() if not names or name in names]
 
     def messages(self, topics: Collection[RecordedTopic]) -> Iterator[tuple[str, int, bytes]]:
-        """Yield topic, time of recording [ns] and serialised message, in the order of recording.
+        """Yield topic, time of recording [ns] and serialized message, in the order of recording.
 
         Raises:
             DatasetError: the bag is damaged.
@@ -81,7 +81,7 @@ class BagMessages:
                     yield connection.topic, logged_ns, bytes(data)
 
     def sensor_mounts(self) -> list[str]:
-        """Return what /tf_static says, as entries of the nodes' parameter ``sensor_mounts``."""
+        """Return the transforms on /tf_static as entries of the parameter ``sensor_mounts``."""
         if TF_STATIC not in self.topics:
             return []
         mounts: dict[str, str] = {}
@@ -97,12 +97,12 @@ def _offered(connection: Any) -> list[Any]:
 
 
 def _profile(offered: Collection[Any]) -> QoSProfile:
-    """Return a profile that every subscriber of the recorded publishers could hear; reliable where nothing is known."""
+    """Return a profile that matches all subscribers of the recorded publishers; reliable if none was recorded."""
     is_best_effort = any(q.reliability is QosReliability.BEST_EFFORT for q in offered)
     is_latched = bool(offered) and all(q.durability is QosDurability.TRANSIENT_LOCAL for q in offered)
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
-        depth=max([DEPTH, *(q.depth for q in offered)]),
+        depth=max([PUBLISHER_DEPTH, *(q.depth for q in offered)]),
         reliability=ReliabilityPolicy.BEST_EFFORT if is_best_effort else ReliabilityPolicy.RELIABLE,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if is_latched else DurabilityPolicy.VOLATILE,
     )

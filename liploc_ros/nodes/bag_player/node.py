@@ -1,4 +1,4 @@
-"""Plays a rosbag2 recording with /clock, for who has no ``ros2 bag``."""
+"""The bag player node: plays a rosbag2 recording with /clock where ``ros2 bag`` is not installed."""
 
 import threading
 import time
@@ -18,20 +18,21 @@ from liploc_ros.errors import LiplocError
 from liploc_ros.nodes.bag_player.messages import TF_STATIC, BagMessages, RecordedTopic
 from liploc_ros.nodes.bag_player.parameters import BagPlayerParameters
 from liploc_ros.nodes.common.conversions import NANOSECONDS
-from liploc_ros.nodes.common.optional_messages import message_type
 from liploc_ros.nodes.common.parameters import check_topic, declare
 from liploc_ros.nodes.common.process import run_node
+from liploc_ros.nodes.common.ros_libraries import message_type
 
 Progress = Callable[[int, int], None]
-"""Called with messages played and messages in all."""
+"""Called with the number of messages played, and of all messages."""
 
 CLOCK_PROFILE = QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
-DELIVERY = Duration(seconds=10)  # what was lost on the way is sent again after 3 s
-DISCOVERY = 0.5  # s between the last publisher and the first message, for subscribers that are already there
+MAX_DELIVERY_TIME = Duration(seconds=10)  # a lost message is repeated after up to 3 s
+DISCOVERY_TIME = 0.5  # s before the first message, until existing subscribers are discovered
+POLL_PERIOD = 0.05  # s
 
 
 class BagPlayerNode(Node):
-    """Publishes the messages of a bag as they were recorded, byte for byte, and the clock that they keep time with."""
+    """Publishes the messages of a bag byte for byte, at the times at which they were recorded, and /clock."""
 
     def __init__(
         self,
@@ -43,8 +44,8 @@ class BagPlayerNode(Node):
         """Open the bag and create the publishers.
 
         Args:
-            settings: how to play; when left out they come from the node's parameters.
-            progress: told of messages played.
+            settings: how to play; None: the parameters of the node.
+            progress: called after each message.
             when_done: called in another thread after the last message.
             arguments: those of rclpy's Node.
 
@@ -62,21 +63,23 @@ class BagPlayerNode(Node):
         self.failure: LiplocError | None = None
         self._topics = [t for t in self._bag.choose(self._settings.topics) if self._can_publish(t)]
         if not self._topics:
-            raise DatasetError(f"{self._bag.path}: none of its topics has a type that is installed: nothing to play")
+            raise DatasetError(
+                f"{self._bag.path}: no message type of its topics is installed: install the packages of the types"
+            )
         self._publishers_by_topic: dict[str, Publisher[Any]] = {
             topic.name: self.create_publisher(message_type(topic.type_name), topic.name, topic.profile)
             for topic in self._topics
         }
-        self._awaited = [played for topic in self._settings.wait_for_topics if (played := self._played(topic))]
+        self._awaited = [names for topic in self._settings.wait_for_topics if (names := self._played_names(topic))]
         self._clock_publisher = self.create_publisher(Clock, "/clock", CLOCK_PROFILE) if self._settings.clock else None
         self._thread = threading.Thread(target=self._run, name="player", daemon=True)
 
     def start(self) -> None:
-        """Begin to play."""
+        """Start playing."""
         self._thread.start()
 
     def close(self) -> None:
-        """Stop.
+        """Stop playing.
 
         Raises:
             LiplocError: playing ended with an error.
@@ -106,19 +109,19 @@ class BagPlayerNode(Node):
         begin, first_ns = time.monotonic(), None
         for done, (topic, logged_ns, data) in enumerate(self._bag.messages(self._topics), start=1):
             first_ns = logged_ns if first_ns is None else first_ns
-            if not self._keep_time(begin, first_ns, logged_ns):
+            if not self._wait_until_due(begin, first_ns, logged_ns):
                 return
             self._publish_clock(logged_ns)
-            if with_latched or topic not in latched:  # latched messages need no second time
+            if with_latched or topic not in latched:  # repeating latched messages in a loop has no effect
                 self._publishers_by_topic[topic].publish(data)
             self._progress(done, total)
 
-    def _keep_time(self, begin: float, first_ns: int, logged_ns: int) -> bool:
-        """Wait until it is the message's turn, with the clock running; returns False when told to stop."""
+    def _wait_until_due(self, begin: float, first_ns: int, logged_ns: int) -> bool:
+        """Wait until a message is due, and publish /clock meanwhile. Returns False if playing was stopped."""
         due = begin + 1e-9 * (logged_ns - first_ns) / self._settings.rate
         period = 1 / self._settings.clock if self._settings.clock else 0.1
-        while (left := due - time.monotonic()) > 0:
-            if self._stop.wait(min(left, period)):
+        while (remaining := due - time.monotonic()) > 0:
+            if self._stop.wait(min(remaining, period)):
                 return False
             elapsed = (time.monotonic() - begin) * self._settings.rate
             self._publish_clock(min(logged_ns, first_ns + int(1e9 * elapsed)))
@@ -130,30 +133,34 @@ class BagPlayerNode(Node):
 
     def _wait_for_subscribers(self) -> None:
         deadline = time.monotonic() + self._settings.wait_for_subscribers
-        # Reliable messages reach a subscriber that was discovered in time, and that takes a moment.
-        self._stop.wait(DISCOVERY)
-        while not self._is_heard() and time.monotonic() < deadline and not self._stop.is_set():
-            self._stop.wait(0.05)
-        if self._settings.wait_for_subscribers and not self._is_heard() and not self._stop.is_set():
-            self.get_logger().warning("played although topics have no subscriber: start the nodes that listen first")
+        # A message reaches only the subscribers that are discovered before it is published.
+        self._stop.wait(DISCOVERY_TIME)
+        while not self._has_subscribers() and time.monotonic() < deadline and not self._stop.is_set():
+            self._stop.wait(POLL_PERIOD)
+        if self._settings.wait_for_subscribers and not self._has_subscribers() and not self._stop.is_set():
+            self.get_logger().warning(
+                "playing although some topics have no subscriber: start the nodes first, or raise wait_for_subscribers"
+            )
 
-    def _is_heard(self) -> bool:
-        heard = {name for name, publisher in self._publishers_by_topic.items() if publisher.get_subscription_count()}
+    def _has_subscribers(self) -> bool:
+        subscribed = {
+            name for name, publisher in self._publishers_by_topic.items() if publisher.get_subscription_count()
+        }
         if self._awaited:
-            return all(heard & names for names in self._awaited)
-        return len(heard) == len(self._publishers_by_topic) if self._settings.topics else bool(heard)
+            return all(subscribed & names for names in self._awaited)
+        return len(subscribed) == len(self._publishers_by_topic) if self._settings.topics else bool(subscribed)
 
-    def _played(self, topic: str) -> set[str]:
-        """Return under which names a topic is played: its own, and that of its compressed images."""
+    def _played_names(self, topic: str) -> set[str]:
+        """Return the names under which a topic is played: its own, and that of its compressed images."""
         check_topic(self, "wait_for_topics", topic)
         name = self.resolve_topic_name(topic)
         return {name, f"{name}/compressed"} & self._publishers_by_topic.keys()
 
     def _wait_for_delivery(self) -> None:
-        """Give reliable subscribers the last messages before the publishers go."""
+        """Wait until reliable subscribers have the last messages, before the publishers are destroyed."""
         for topic in self._topics:
             if topic.profile.reliability == ReliabilityPolicy.RELIABLE and not self._stop.is_set():
-                self._publishers_by_topic[topic.name].wait_for_all_acked(DELIVERY)
+                self._publishers_by_topic[topic.name].wait_for_all_acked(MAX_DELIVERY_TIME)
 
     def _can_publish(self, topic: RecordedTopic) -> bool:
         if message_type(topic.type_name) is not None:
@@ -161,8 +168,8 @@ class BagPlayerNode(Node):
         package = topic.type_name.partition("/")[0]
         hint = f"install {package}"
         if topic.name == TF_STATIC:
-            hint += f", or give the nodes what it says: sensor_mounts:={self._bag.sensor_mounts()}"
-        self.get_logger().warning(f"{topic.name} is left out: {topic.type_name} is not installed; {hint}")
+            hint += f", or give the nodes its transforms: sensor_mounts:={self._bag.sensor_mounts()}"
+        self.get_logger().warning(f"{topic.name} is not played: {topic.type_name} is not installed; {hint}")
         return False
 
 

@@ -1,1 +1,1 @@
-"""What all nodes share: parameters, diagnostics, QoS profiles, message conversion, process and life cycle."""
+"""Shared by all nodes: parameters, diagnostics, QoS profiles, conversions, ROS libraries, process, life cycle."""

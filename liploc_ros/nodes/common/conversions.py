@@ -1,4 +1,4 @@
-"""Between arrays and ROS messages. Images, clouds and calibrations are converted in ``liploc_ros.datasets``."""
+"""Conversions between arrays and ROS messages. Images, points and calibrations: see ``ros_libraries``."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ NANOSECONDS = 1_000_000_000
 
 
 class PoseMessageError(LiplocError):
-    """A pose in a message that is none."""
+    """A pose in a message that is not finite or has no rotation."""
 
 
 def stamp_ns_of(msg: Any) -> int:
@@ -30,7 +30,7 @@ def stamp_ns_of(msg: Any) -> int:
 
 
 def header_at(stamp_ns: int, frame_id: str) -> Header:
-    """Return a header."""
+    """Return a header with this stamp and frame."""
     return Header(stamp=Time(sec=stamp_ns // NANOSECONDS, nanosec=stamp_ns % NANOSECONDS), frame_id=frame_id)
 
 
@@ -38,7 +38,7 @@ def pose_of(msg: Any) -> Pose:
     """Return a geometry_msgs/Pose as an array.
 
     Raises:
-        PoseMessageError: it is not finite, or has no rotation.
+        PoseMessageError: it is not finite or has no rotation.
     """
     return _pose(msg.position, msg.orientation)
 
@@ -47,13 +47,13 @@ def pose_of_transform(msg: Any) -> Pose:
     """Return a geometry_msgs/Transform as an array.
 
     Raises:
-        PoseMessageError: it is not finite, or has no rotation.
+        PoseMessageError: it is not finite or has no rotation.
     """
     return _pose(msg.translation, msg.rotation)
 
 
 def pose_to_message(T: Pose) -> PoseMsg:
-    """Return the pose as geometry_msgs/Pose."""
+    """Return a pose as geometry_msgs/Pose."""
     qx, qy, qz, qw = map(float, quaternion_of(T))
     return PoseMsg(position=point_to_message(T[:3, 3]), orientation=Quaternion(x=qx, y=qy, z=qz, w=qw))
 
@@ -64,7 +64,7 @@ def point_to_message(point: NDArray[np.floating]) -> Point:
 
 
 def hypothesis_to_message(hypothesis: Hypothesis) -> PoseHypothesis:
-    """Return liploc_ros/PoseHypothesis."""
+    """Return a hypothesis as liploc_ros/PoseHypothesis."""
     return PoseHypothesis(
         pose=_with_covariance(hypothesis),
         score=hypothesis.score,
@@ -76,7 +76,7 @@ def hypothesis_to_message(hypothesis: Hypothesis) -> PoseHypothesis:
 
 
 def hypotheses_to_message(result: Localization, map_frame: str, base_frame: str) -> PoseHypothesisArray:
-    """Return liploc_ros/PoseHypothesisArray."""
+    """Return the hypotheses of an image as liploc_ros/PoseHypothesisArray."""
     return PoseHypothesisArray(
         header=header_at(result.stamp_ns, map_frame),
         child_frame_id=base_frame,
@@ -87,24 +87,24 @@ def hypotheses_to_message(result: Localization, map_frame: str, base_frame: str)
 
 
 def belief_to_message(tracking: TrackingResult, map_frame: str, base_frame: str) -> Belief:
-    """Return liploc_ros/Belief."""
+    """Return the result of tracking as liploc_ros/Belief."""
     return Belief(
         header=header_at(tracking.stamp_ns, map_frame),
         child_frame_id=base_frame,
         state=int(tracking.state),
         message=tracking.message,
-        lost=tracking.lost,
+        probability_lost=tracking.probability_lost,
         hypotheses=[hypothesis_to_message(h) for h in tracking.hypotheses],
     )
 
 
-def best_to_message(hypothesis: Hypothesis, header: Header) -> PoseWithCovarianceStamped:
-    """Return geometry_msgs/PoseWithCovarianceStamped."""
+def hypothesis_to_pose_message(hypothesis: Hypothesis, header: Header) -> PoseWithCovarianceStamped:
+    """Return the pose of a hypothesis as geometry_msgs/PoseWithCovarianceStamped."""
     return PoseWithCovarianceStamped(header=header, pose=_with_covariance(hypothesis))
 
 
 def poses_to_message(result: Localization, header: Header) -> PoseArray:
-    """Return all hypotheses as geometry_msgs/PoseArray."""
+    """Return the poses of all hypotheses as geometry_msgs/PoseArray."""
     return PoseArray(header=header, poses=[pose_to_message(h.T_map_base) for h in result.hypotheses])
 
 
@@ -117,7 +117,7 @@ def path_to_message(poses: Sequence[tuple[int, Pose]], header: Header) -> Path:
 
 
 def map_to_message(lidar_map: LidarMap, stamp_ns: int) -> MapInfo:
-    """Return liploc_ros/MapInfo."""
+    """Return the description of a map as liploc_ros/MapInfo."""
     manifest = lidar_map.manifest
     positions = lidar_map.T_map_base[:, :3, 3]
     return MapInfo(
@@ -148,6 +148,6 @@ def _pose(position: Any, rotation: Any) -> Pose:
     quaternion = np.array([rotation.x, rotation.y, rotation.z, rotation.w])
     if not (np.all(np.isfinite(xyz)) and np.all(np.isfinite(quaternion)) and np.any(quaternion)):
         raise PoseMessageError(
-            f"pose {[*xyz.tolist(), *quaternion.tolist()]} is not finite or has no rotation: mend what publishes it"
+            f"pose {[*xyz.tolist(), *quaternion.tolist()]} is not finite or has no rotation: fix its publisher"
         )
     return pose_from(xyz, quaternion)

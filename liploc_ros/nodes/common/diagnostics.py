@@ -1,4 +1,4 @@
-"""``/diagnostics`` after REP-107, without diagnostic_updater, which the ROS 2 wheels lack."""
+"""Publishing ``/diagnostics`` (REP-107). diagnostic_updater is not used: the ROS 2 wheels do not contain it."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ STEADY_CLOCK = Clock(clock_type=ClockType.STEADY_TIME)
 
 
 class Level(IntEnum):
-    """The levels of diagnostic_msgs/DiagnosticStatus, worst last."""
+    """Levels of diagnostic_msgs/DiagnosticStatus, worst last."""
 
     OK = 0
     WARN = 1
@@ -23,57 +23,57 @@ class Level(IntEnum):
 
 @dataclass
 class Health:
-    """State of one concern: the worst of what was found, its reason in words, and values to look at."""
+    """Content of one diagnostic status: the worst finding, its message, and values."""
 
     message: str = "ok"
     level: Level = Level.OK
     values: dict[str, str] = field(default_factory=dict)
 
-    def find(self, level: Level, message: str) -> None:
-        """Add a finding; the message of the worst one is shown, of equals the first."""
+    def add(self, level: Level, message: str) -> None:
+        """Add a finding. The message of the worst finding is kept; of equal ones the first."""
         if level > self.level:
             self.level, self.message = level, message
 
 
 class RateMeter:
-    """Events a second over the last ``window`` seconds."""
+    """Rate of events over the last ``window`` seconds."""
 
     def __init__(self, window: float = 5.0) -> None:
         self._window = window
         self._times: deque[float] = deque(maxlen=1000)
 
     def tick(self, now: float) -> None:
-        """Count an event at a time [s]."""
+        """Count an event at the time ``now`` [s]."""
         self._times.append(now)
 
     def rate(self, now: float) -> float:
-        """Return events a second [Hz]."""
+        """Return the rate [Hz] at the time ``now`` [s]."""
         return sum(now - t <= self._window for t in list(self._times)) / self._window
 
 
 class Diagnostics:
-    """Publishes the health of a node's concerns every second."""
+    """Publishes the diagnostic statuses of a node once per second."""
 
-    def __init__(self, node: Node, concerns: Callable[[], Mapping[str, Health]], group: CallbackGroup) -> None:
-        """Start; ``concerns`` returns the health by name, for instance ``map``."""
+    def __init__(self, node: Node, statuses: Callable[[], Mapping[str, Health]], group: CallbackGroup) -> None:
+        """Start publishing; ``statuses`` returns the health by name, for example ``map``."""
         self._node = node
-        self._concerns = concerns
+        self._statuses = statuses
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        # Not the node's clock: health is asked for just when simulated time stands still.
+        # The steady clock: diagnostics must go on when simulated time stops.
         self._timer = node.create_timer(1.0, self.publish, callback_group=group, clock=STEADY_CLOCK)
 
     def publish(self) -> None:
-        """Publish now."""
+        """Publish all statuses now."""
         message = DiagnosticArray()
         message.header.stamp = self._node.get_clock().now().to_msg()
-        name = self._node.get_fully_qualified_name().lstrip("/")
-        for concern, health in self._concerns().items():
+        node_name = self._node.get_fully_qualified_name().lstrip("/")
+        for name, health in self._statuses().items():
             message.status.append(
                 DiagnosticStatus(
                     level=bytes([health.level]),
-                    name=f"{name}: {concern}",
+                    name=f"{node_name}: {name}",
                     message=health.message,
-                    hardware_id=name,
+                    hardware_id=node_name,
                     values=[KeyValue(key=key, value=value) for key, value in health.values.items()],
                 )
             )

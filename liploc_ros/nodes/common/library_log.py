@@ -1,20 +1,20 @@
-"""What the library logs, in the log of a node."""
+"""Forwarding the log of the library to the log of a node."""
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-LIBRARY = logging.getLogger("liploc_ros")
+LIBRARY_LOGGER = logging.getLogger("liploc_ros")
 
 
-class _ToNode(logging.Handler):
+class _NodeHandler(logging.Handler):
     def __init__(self, logger: Any) -> None:
         super().__init__()
         self._logger = logger
 
     def emit(self, record: logging.LogRecord) -> None:
-        # One call for each: rclpy refuses a call that logs with another severity than before.
+        # One call per severity: rclpy does not allow a call site to log with different severities.
         message = record.getMessage()
         if record.levelno >= logging.ERROR:
             self._logger.error(message)
@@ -26,12 +26,12 @@ class _ToNode(logging.Handler):
 
 @contextmanager
 def library_log(logger: Any) -> Iterator[None]:
-    """Pass on to a node's logger what the library logs meanwhile, such as how far an engine is built."""
-    handler, level = _ToNode(logger), LIBRARY.level
-    LIBRARY.addHandler(handler)
-    LIBRARY.setLevel(logging.INFO)
+    """Forward log lines of the library to a node's logger, such as the progress of building an engine."""
+    handler, level = _NodeHandler(logger), LIBRARY_LOGGER.level
+    LIBRARY_LOGGER.addHandler(handler)
+    LIBRARY_LOGGER.setLevel(logging.INFO)
     try:
         yield
     finally:
-        LIBRARY.removeHandler(handler)
-        LIBRARY.setLevel(level)
+        LIBRARY_LOGGER.removeHandler(handler)
+        LIBRARY_LOGGER.setLevel(level)

@@ -1,4 +1,4 @@
-"""A lifecycle node that starts by itself where no lifecycle manager is to do so."""
+"""A lifecycle node that can configure and activate itself, without a lifecycle manager."""
 
 from typing import Any
 
@@ -13,47 +13,47 @@ class StartError(LiplocError):
     """The node cannot start."""
 
 
-class SelfStartingNode(LifecycleNode):
-    """Goes through its life cycle alone, or is led; why a step failed is told once in either case."""
+class AutostartNode(LifecycleNode):
+    """Configures and activates itself, or waits for a lifecycle manager. A failure is reported once in both cases."""
 
     def __init__(self, name: str, **arguments: Any) -> None:
         """Make the node; ``arguments`` are those of rclpy's Node."""
         super().__init__(name, **arguments)
-        self._fault = ""
+        self._failure = ""
 
-    def starts_itself(self) -> bool:
-        """Say whether no lifecycle manager is to start the node."""
+    def is_autostarted(self) -> bool:
+        """Return whether the node starts itself."""
         raise NotImplementedError
 
     def start(self) -> None:
-        """Configure and activate, unless a lifecycle manager is to do so.
+        """Configure and activate the node, unless a lifecycle manager does so.
 
         Raises:
-            StartError: the node cannot be configured.
+            StartError: the node cannot be configured or activated.
         """
-        if not self.starts_itself():
+        if not self.is_autostarted():
             return
         for trigger in (self.trigger_configure, self.trigger_activate):
             if trigger() != SUCCESS:
-                raise StartError(self._fault)
+                raise StartError(self._failure)
 
     def close(self) -> None:
-        """Stop and free everything."""
+        """Stop the node and free its resources."""
         raise NotImplementedError
 
     def fail(self, reason: str) -> TransitionCallbackReturn:
-        """Return that a step failed, and say why if :meth:`start` does not."""
-        self._fault = reason
-        if not self.starts_itself():
+        """Return the failure of a transition. The reason is logged here, or raised by :meth:`start`."""
+        self._failure = reason
+        if not self.is_autostarted():
             self.get_logger().error(reason)
         return FAILURE
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop and free everything."""
+        """Stop the node and free its resources."""
         self.close()
         return SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Go back to the beginning."""
+        """Free all resources, so that the node can be configured again."""
         self.close()
         return SUCCESS

@@ -1,69 +1,47 @@
-"""Where the sensors sit in the vehicle: from the parameter ``sensor_mounts``, else from /tf_static."""
+"""Poses of the sensors in the vehicle: from the parameter ``sensor_mounts``, otherwise from transforms."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from liploc_ros.datasets.drive import DatasetError
-from liploc_ros.datasets.transforms import StaticTransforms
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import Pose, pose_from, quaternion_of
-from liploc_ros.nodes.common.conversions import PoseMessageError, pose_of_transform
-from liploc_ros.nodes.common.logging import ThrottledLog
-from liploc_ros.nodes.common.optional_messages import tf_message_type
+from liploc_ros.nodes.common.transforms import NoTransforms, TransformError, TransformSource
 
-FORM = "FRAME x y z qx qy qz qw, or FRAME x y z roll pitch yaw, in m and rad"
+MOUNT_FORMAT = "FRAME x y z qx qy qz qw, or FRAME x y z roll pitch yaw, in m and rad"
+MAX_NORM_ERROR = 0.01  # of a quaternion written in a parameter
 
 
 class MountError(LiplocError):
-    """It is not known where a sensor sits."""
+    """The pose of a sensor in the vehicle is not known."""
 
 
 class Mounts:
-    """Poses of sensor frames in the vehicle's base frame. What a parameter says goes before /tf_static."""
+    """Poses of sensor frames in the base frame of the vehicle. The parameter takes precedence over transforms."""
 
-    def __init__(self, entries: Sequence[str] = (), log: ThrottledLog | None = None) -> None:
-        """Take the entries of ``sensor_mounts``; ``log`` is warned of transforms that are none.
+    def __init__(self, entries: Sequence[str] = (), transforms: TransformSource | None = None) -> None:
+        """Read the entries of ``sensor_mounts``.
 
         Raises:
             MountError: an entry cannot be read.
         """
-        self._log = log
         self._given = dict(parse_mount(entry) for entry in entries)
-        self._transforms = StaticTransforms()
-        self.hears_tf = tf_message_type() is not None
-
-    def add_transforms(self, msg: Any) -> None:
-        """Take a tf2_msgs/TFMessage of /tf_static, except what in it is no transform."""
-        for item in msg.transforms:
-            try:
-                T_parent_child = pose_of_transform(item.transform)
-            except PoseMessageError as error:
-                if self._log is not None:
-                    self._log.warn(
-                        f"/tf_static {item.child_frame_id}", f"/tf_static: {item.child_frame_id!r} is left out: {error}"
-                    )
-                continue
-            self._transforms.add(item.header.frame_id, item.child_frame_id, T_parent_child)
+        self._transforms = transforms or NoTransforms()
 
     def lookup(self, base_frame: str, sensor_frame: str) -> Pose:
-        """Return the pose of the sensor's frame in the base frame.
+        """Return the pose of a sensor frame in the base frame.
 
         Raises:
-            MountError: neither the parameter nor /tf_static tells it.
+            MountError: neither the parameter nor a transform gives it.
         """
         if sensor_frame in self._given:
             return self._given[sensor_frame]
         try:
             return self._transforms.lookup(base_frame, sensor_frame)
-        except DatasetError as error:
-            told = f"/tf_static has not told it (known frames: {', '.join(self._transforms.frames) or 'none'})"
-            if not self.hears_tf:
-                told = "tf2_msgs is not installed, so /tf_static cannot be heard"
+        except TransformError as error:
             raise MountError(
-                f"pose of {sensor_frame!r} in {base_frame!r} is not known: {told}; "
+                f"pose of {sensor_frame!r} in {base_frame!r} is not known: {error}; "
                 f"set the parameter sensor_mounts to ['{sensor_frame} x y z qx qy qz qw']"
             ) from error
 
@@ -72,7 +50,7 @@ def parse_mount(entry: str) -> tuple[str, Pose]:
     """Return frame and pose of an entry of ``sensor_mounts``.
 
     Raises:
-        MountError: it is not of that form.
+        MountError: it does not have the format of an entry.
     """
     frame, *words = entry.replace(",", " ").split() or [""]
     try:
@@ -80,10 +58,10 @@ def parse_mount(entry: str) -> tuple[str, Pose]:
         if len(numbers) not in (6, 7) or not np.all(np.isfinite(numbers)):
             raise ValueError(f"{len(numbers)} numbers")
         rotation = Rotation.from_euler("xyz", numbers[3:]).as_quat() if len(numbers) == 6 else numbers[3:]
-        if abs(np.linalg.norm(rotation) - 1) > 0.01:
-            raise ValueError("the quaternion is not of length 1")
+        if abs(np.linalg.norm(rotation) - 1) > MAX_NORM_ERROR:
+            raise ValueError("the quaternion does not have length 1")
     except ValueError as error:
-        raise MountError(f"sensor_mounts: {entry!r} cannot be read ({error}): write {FORM}") from error
+        raise MountError(f"sensor_mounts: {entry!r} cannot be read ({error}): write {MOUNT_FORMAT}") from error
     return frame.rstrip(":"), pose_from(numbers[:3], rotation)
 
 

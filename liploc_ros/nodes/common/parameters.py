@@ -1,140 +1,104 @@
-"""ROS parameters declared from one table: a pydantic model with descriptions, defaults and ranges."""
+"""Declaring, reading and checking the parameters of a node, all from one table."""
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
-from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
 from rclpy.node import Node
-from rclpy.parameter import Parameter
 
 from liploc_ros.errors import LiplocError
+from liploc_ros.nodes.common.parameter_table import nested, parameters_of
+from liploc_ros.schema import first_fault
 
-Model = TypeVar("Model", bound=BaseModel)
+Table = TypeVar("Table", bound=BaseModel)
 
-ROS_TYPES = {
-    bool: Parameter.Type.BOOL,
-    int: Parameter.Type.INTEGER,
-    float: Parameter.Type.DOUBLE,
-    str: Parameter.Type.STRING,
-}
-ROS_ARRAY_TYPES = {
-    int: Parameter.Type.INTEGER_ARRAY,
-    float: Parameter.Type.DOUBLE_ARRAY,
-    str: Parameter.Type.STRING_ARRAY,
-}
 EXAMPLES = {
-    "BOOL": "true",
-    "INTEGER": "5",
-    "INTEGER_ARRAY": "[1, 2]",
-    "DOUBLE": "5.0",
-    "DOUBLE_ARRAY": "[1.0, 2.0]",
-    "STRING": "'text'",
-    "STRING_ARRAY": "['text']",
+    "bool": "true",
+    "integer": "5",
+    "double": "5.0",
+    "string": "'text'",
+    "string array": "['text']",
 }
-OF_EVERY_NODE = ("use_sim_time", "start_type_description_service")
+NAMES_OF_EVERY_NODE = ("use_sim_time", "start_type_description_service")
 PREFIXES_OF_EVERY_NODE = ("qos_overrides.",)
-LARGEST_INTEGER = 2**31 - 1
 
 
 class ParameterError(LiplocError):
-    """A parameter that is not known, or a value that cannot be used."""
+    """An unknown parameter, or a value that cannot be used."""
 
 
-def declare(node: Node, table: type[Model]) -> Model:
-    """Declare every field of a table as a parameter of the node, and return the values.
-
-    A field without a default value (None or an empty tuple) is declared by its type and stays unset.
+def declare(node: Node, table: type[Table]) -> Table:
+    """Declare every parameter of a table on the node, and return the values.
 
     Raises:
-        ParameterError: a value of the wrong type or out of range, or a parameter that the table has not.
+        ParameterError: a value of the wrong type or out of range, or a parameter that is not in the table.
     """
-    refuse_unknown(node, table)
-    for name, field in table.model_fields.items():
+    reject_unknown(node, table)
+    for spec in parameters_of(table):
         try:
-            node.declare_parameter(name, _default(field), descriptor(field))
+            node.declare_parameter(spec.name, spec.default, spec.descriptor())
         except InvalidParameterTypeException as error:
-            given = node._parameter_overrides[name].value
-            kind = ros_type(field).name
+            given = node._parameter_overrides[spec.name].value
             raise ParameterError(
-                f"parameter {name} = {given!r}: expected {kind.lower().replace('_', ' ')}, such as {EXAMPLES[kind]}"
+                f"parameter {spec.name} = {given!r}: expected {spec.type_name}, such as {EXAMPLES[spec.type_name]}"
             ) from error
         except InvalidParameterValueException as error:
-            given = node._parameter_overrides[name].value
-            raise ParameterError(f"parameter {name} = {given!r}: expected {_range_in_words(field)}") from error
+            given = node._parameter_overrides[spec.name].value
+            raise ParameterError(f"parameter {spec.name} = {given!r}: expected {spec.range_text}") from error
     return read(node, table)
 
 
-def read(node: Node, table: type[Model]) -> Model:
+def read(node: Node, table: type[Table]) -> Table:
     """Return the values of the node's parameters.
 
     Raises:
-        ParameterError: values that the table does not allow.
+        ParameterError: the table does not allow a value.
     """
-    values = {}
-    for name in table.model_fields:
-        # A parameter that is declared by its type has no value until one is given, and get_parameter raises.
-        value = node.get_parameter_or(name).value
-        if value is not None:
-            values[name] = value if isinstance(value, str | bool | int | float) else list(value)
-    return check(table, values)
+    return check(table, _values(node, table))
 
 
-def check(table: type[Model], values: dict[str, Any]) -> Model:
-    """Return the table with these values.
+def check(table: type[Table], values: Mapping[str, Any]) -> Table:
+    """Return the table with these values by dotted name.
 
     Raises:
-        ParameterError: values that the table does not allow.
+        ParameterError: the table does not allow a value.
     """
     try:
-        return table.model_validate(values)
+        return table.model_validate(nested(values))
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"])) or "together"
-        raise ParameterError(f"parameter {name} = {first['input']!r}: {first['msg']}") from error
+        raise ParameterError(f"parameter {first_fault(error, show_input=True)}") from error
 
 
-def refuse_unknown(node: Node, table: type[BaseModel]) -> None:
-    """Raise ParameterError for a parameter that was given, in a YAML file or by -p, and that the table has not.
+def reject_unknown(node: Node, table: type[BaseModel]) -> None:
+    """Raise ParameterError if a parameter that is not in the table was given, by a YAML file or by -p.
 
-    ROS itself passes over them in silence, so that a misspelt parameter is one that has no effect.
+    ROS itself ignores unknown parameters, so a misspelt one would have no effect.
     """
-    known = [*table.model_fields, *OF_EVERY_NODE]
-    for name in node._parameter_overrides:  # rclpy has no public name for what was given
-        if name in known or name.startswith(PREFIXES_OF_EVERY_NODE):
-            continue
-        nearest = difflib.get_close_matches(name, known, 1, 0.5)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(table.model_fields)}"
-        raise ParameterError(f"parameter {name} of node {node.get_name()} is not known: {hint}")
+    known = [*(spec.name for spec in parameters_of(table)), *NAMES_OF_EVERY_NODE]
+    for name in node._parameter_overrides:  # rclpy has no public name for it
+        if name not in known and not name.startswith(PREFIXES_OF_EVERY_NODE):
+            raise ParameterError(f"parameter {name} of node {node.get_name()} is not known: {_hint(name, known)}")
 
 
-def guard(node: Node, table: type[BaseModel], refusal: Callable[[], str | None]) -> None:
-    """Check later changes of parameters against the table, and refuse them while ``refusal`` gives a reason."""
+def guard_changes(node: Node, table: type[BaseModel], refusal: Callable[[], str | None]) -> None:
+    """Check later changes of parameters against the table; refuse all of them while ``refusal`` returns a reason."""
+    names = {spec.name for spec in parameters_of(table)}
 
-    def on_set(changes: list[Any]) -> SetParametersResult:
-        changes = [p for p in changes if p.name in table.model_fields]
+    def on_set(parameters: list[Any]) -> SetParametersResult:
+        changes = {parameter.name: parameter.value for parameter in parameters if parameter.name in names}
         reason = refusal() if changes else None
         if reason is None and changes:
-            reason = _fault(node, table, {p.name: p.value for p in changes})
+            reason = _fault(node, table, changes)
         return SetParametersResult(successful=reason is None, reason=reason or "")
 
     node.add_on_set_parameters_callback(on_set)
 
 
-def _fault(node: Node, table: type[BaseModel], changes: dict[str, Any]) -> str | None:
-    try:
-        check(table, {**read(node, table).model_dump(exclude_unset=True), **changes})
-    except ParameterError as error:
-        return str(error)
-    return None
-
-
 def check_topic(node: Node, name: str, topic: str) -> None:
-    """Raise ParameterError if the parameter of this name gives a topic that ROS does not allow."""
+    """Raise ParameterError if the parameter of this name holds a topic that ROS does not allow."""
     try:
         node.resolve_topic_name(topic)
     except RuntimeError as error:  # rclpy's own class for it is private
@@ -142,90 +106,25 @@ def check_topic(node: Node, name: str, topic: str) -> None:
         raise ParameterError(f"parameter {name} = {topic!r}: {' '.join(reason.split())}") from error
 
 
-def ros_type(field: FieldInfo) -> Parameter.Type:
-    """Return the type of the parameter that a field is declared as."""
-    kind: Any = field.annotation
-    if get_origin(kind) in (Union, UnionType):
-        kind = next(k for k in get_args(kind) if k is not NoneType)
-    if get_origin(kind) is tuple:
-        return ROS_ARRAY_TYPES[get_args(kind)[0]]
-    if kind in ROS_TYPES:
-        return ROS_TYPES[kind]
-    return ROS_TYPES[type(get_args(kind)[0])]  # a Literal
+def _values(node: Node, table: type[BaseModel]) -> dict[str, Any]:
+    values = {spec.name: node.get_parameter(spec.name).value for spec in parameters_of(table)}
+    return {
+        name: value if isinstance(value, str | bool | int | float) else list(value) for name, value in values.items()
+    }
 
 
-def descriptor(field: FieldInfo) -> ParameterDescriptor:
-    """Return description, range and whether the parameter can only be given at the start."""
-    result = ParameterDescriptor(description=field.description or "", read_only=is_read_only(field))
-    low, high = bounds(field)
-    choices = choices_of(field)
-    if choices:
-        result.additional_constraints = f"one of {', '.join(choices)}"
-    if low is None and high is None:
-        return result
-    if ros_type(field) is Parameter.Type.INTEGER:
-        span = IntegerRange(from_value=int(low or 0), to_value=int(LARGEST_INTEGER if high is None else high), step=1)
-        result.integer_range = [span]
-    elif ros_type(field) is Parameter.Type.DOUBLE:
-        least, most = (-1e9 if low is None else float(low)), (1e9 if high is None else float(high))
-        result.floating_point_range = [FloatingPointRange(from_value=least, to_value=most, step=0.0)]
-    return result
+def _fault(node: Node, table: type[BaseModel], changes: Mapping[str, Any]) -> str | None:
+    try:
+        check(table, {**_values(node, table), **changes})
+    except ParameterError as error:
+        return str(error)
+    return None
 
 
-def bounds(field: FieldInfo) -> tuple[float | None, float | None]:
-    """Return the least and the largest value, None where there is none; exclusive bounds are checked by the table."""
-    low = _constraint(field.metadata, ("ge", "gt"))
-    high = _constraint(field.metadata, ("le", "lt"))
-    return low, high
-
-
-def choices_of(field: FieldInfo) -> tuple[str, ...]:
-    """Return the values that a field with a Literal type can have."""
-    return tuple(a for a in get_args(field.annotation) if isinstance(a, str))
-
-
-def is_read_only(field: FieldInfo) -> bool:
-    """Say whether the parameter can only be given at the start."""
-    extra = field.json_schema_extra
-    return isinstance(extra, dict) and bool(extra.get("read_only"))
-
-
-def markdown_table(table: type[BaseModel]) -> str:
-    """Return the table for the documentation; a test compares the two."""
-    rows = ["| parameter | type | default | range | meaning |", "|---|---|---|---|---|"]
-    for name, field in table.model_fields.items():
-        default = _default(field)
-        shown = "unset" if isinstance(default, Parameter.Type) else f"`{_yaml(default)}`"
-        rows.append(
-            f"| `{name}` | {ros_type(field).name.lower().replace('_', ' ')} | {shown} | {_range_in_words(field)} "
-            f"| {field.description} |"
-        )
-    return "\n".join(rows) + "\n"
-
-
-def _range_in_words(field: FieldInfo) -> str:
-    low, high = bounds(field)
-    parts = [", ".join(choices_of(field))]
-    if low is not None:
-        parts.append(f"{'above' if _constraint(field.metadata, ('gt',)) is not None else 'from'} {low:g}")
-    if high is not None:
-        parts.append(f"{'below' if _constraint(field.metadata, ('lt',)) is not None else 'to'} {high:g}")
-    return " ".join(part for part in parts if part)
-
-
-def _constraint(metadata: Iterable[Any], names: Sequence[str]) -> float | None:
-    found = [getattr(item, name) for item in metadata for name in names if hasattr(item, name)]
-    return float(found[0]) if found else None
-
-
-def _default(field: FieldInfo) -> Any:
-    value = field.get_default()
-    if value is None or value == ():
-        return ros_type(field)
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _yaml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)
+def _hint(name: str, known: list[str]) -> str:
+    """Return what an unknown name probably means: one in another group, a whole group, or the nearest name."""
+    last = name.rpartition(".")[2]
+    meant = [other for other in known if other.rpartition(".")[2] == last]
+    meant = meant or [other for other in known if other == f"{name}.enabled"]
+    meant = meant or difflib.get_close_matches(name, known, 1, 0.5)
+    return f"did you mean {' or '.join(meant)}?" if meant else "the parameters are listed in docs/nodes.md"

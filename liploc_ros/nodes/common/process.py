@@ -1,4 +1,4 @@
-"""Run a node as a process: one line for an error, an orderly end for Ctrl-C and SIGTERM."""
+"""Running a node as a process: errors as one line, a clean end after Ctrl-C and SIGTERM."""
 
 import signal
 import threading
@@ -13,21 +13,22 @@ from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 
 from liploc_ros.errors import LiplocError
+from liploc_ros.threads import limit_threads
 
-SAME_KEYSTROKE = 1.0  # s; `ros2 launch` can pass on a Ctrl-C that the terminal already sent
+DUPLICATE_SIGNAL_TIME = 1.0  # s; `ros2 launch` may forward a Ctrl-C that the terminal has sent already
 
 
 class RunnableNode(Protocol):
-    """A node that does something when it starts and when it ends."""
+    """A node with work at its start and at its end."""
 
     def start(self) -> None:
-        """Begin the work; raises LiplocError where it cannot."""
+        """Start the work; raises LiplocError if it cannot."""
 
     def close(self) -> None:
-        """Finish the work while the node can still talk; raises LiplocError where it cannot."""
+        """Finish the work while the node can still publish; raises LiplocError if it cannot."""
 
     def destroy_node(self) -> Any:
-        """Free what the node holds."""
+        """Free the resources of the node."""
 
 
 def run_node(
@@ -35,23 +36,26 @@ def run_node(
 ) -> int:
     """Run a node until it or the user stops it, and return the exit code of the process.
 
+    The threads of BLAS, FAISS and OpenCV are limited for the whole process.
+
     Args:
-        make_node: gets a function with which the node can end the process itself.
-        name: for the log.
-        args: of the command line, with ``--ros-args``; those of this process when left out.
+        make_node: gets a function with which the node can end the process.
+        name: of the logger.
+        args: command line with ``--ros-args``; that of this process if None.
     """
     logger = get_logger(name)
     try:
-        # rclpy's own handlers would take the node's voice away before it has finished.
+        # The signal handlers of rclpy would shut down the context before the node has finished.
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:  # rclpy's own class for it is private
         logger.fatal(
             f"{' '.join(str(error).split())}: check what follows --ros-args, and the YAML files of --params-file"
         )
         return 1
-    stop = _stop_at_signals()
+    stop = _stop_event()
     node: RunnableNode | None = None
     try:
+        limit_threads()
         node = make_node(stop.set)
         node.start()
         _spin(node, stop)
@@ -69,7 +73,7 @@ def run_node(
 
 
 def _spin(node: RunnableNode, stop: threading.Event) -> None:
-    """Spin in another thread: only the main thread hears signals, and only while it waits in Python."""
+    """Spin in another thread: Python runs signal handlers in the main thread only, which has to wait in Python code."""
     executor = MultiThreadedExecutor(num_threads=4)
     executor.add_node(node)
     failures: list[BaseException] = []
@@ -78,7 +82,7 @@ def _spin(node: RunnableNode, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 executor.spin()
-            except InvalidHandle:  # what went with a life cycle's step while the executor waited for it
+            except InvalidHandle:  # an entity was destroyed by a transition while the executor waited for it
                 continue
             except ExternalShutdownException:
                 break
@@ -100,17 +104,17 @@ def _spin(node: RunnableNode, stop: threading.Event) -> None:
         raise failures[0]
 
 
-def _stop_at_signals() -> threading.Event:
-    """Return an event that SIGINT and SIGTERM set. A second Ctrl-C does not wait for the end; a second SIGTERM does."""
+def _stop_event() -> threading.Event:
+    """Return an event that SIGINT and SIGTERM set. Only a second Ctrl-C ends the process at once."""
     stop = threading.Event()
-    first = 0.0
+    first_at = 0.0
 
     def on_signal(number: int, frame: Any) -> None:
-        nonlocal first
+        nonlocal first_at
         if not stop.is_set():
-            first = time.monotonic()
+            first_at = time.monotonic()
             stop.set()
-        elif number == signal.SIGINT and time.monotonic() - first > SAME_KEYSTROKE:
+        elif number == signal.SIGINT and time.monotonic() - first_at > DUPLICATE_SIGNAL_TIME:
             raise KeyboardInterrupt
 
     if threading.current_thread() is threading.main_thread():

@@ -1,4 +1,4 @@
-"""Quality of service: which profiles are used, and what is said when they do not match."""
+"""Quality of service: the profiles in use, and publishers that do not match them."""
 
 from typing import Literal
 
@@ -9,27 +9,25 @@ from rclpy.qos import DurabilityPolicy, QoSCompatibility, QoSProfile, Reliabilit
 Reliability = Literal["best_effort", "reliable"]
 
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-"""For what is published once and kept for late subscribers."""
+"""For messages that are published once and kept for late subscribers."""
 
-LATCHED_INPUT = QoSProfile(
-    depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL
-)
-"""For /tf_static, with its many publishers."""
+TF_STATIC = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+"""For subscriptions to /tf_static, which has many publishers."""
 
-# rclpy's events of a subscription or publisher that is destroyed while an executor waits for them end the executor.
-# What goes up and down with the node's life cycle has none; mismatches are found by asking the graph.
-QUIET_SUBSCRIPTION = SubscriptionEventCallbacks(use_default_callbacks=False)
-QUIET_PUBLISHER = PublisherEventCallbacks(use_default_callbacks=False)
+# rclpy: destroying a subscription or publisher that has event callbacks, while an executor waits for it, ends the
+# executor. Those that a lifecycle transition destroys therefore have none; mismatches are found in the graph instead.
+NO_SUBSCRIPTION_EVENTS = SubscriptionEventCallbacks(use_default_callbacks=False)
+NO_PUBLISHER_EVENTS = PublisherEventCallbacks(use_default_callbacks=False)
 
 
 def sensor_profile(reliability: Reliability, depth: int = 5) -> QoSProfile:
-    """Return the profile of sensor data (REP-2003): best effort hears every publisher, reliable loses nothing."""
+    """Return a profile for sensor data (REP-2003). Best effort matches every publisher; reliable loses no message."""
     policy = ReliabilityPolicy.RELIABLE if reliability == "reliable" else ReliabilityPolicy.BEST_EFFORT
     return QoSProfile(depth=depth, reliability=policy, durability=DurabilityPolicy.VOLATILE)
 
 
-def mismatch(node: Node, topic: str, profile: QoSProfile) -> str:
-    """Return in a line which publisher of a topic cannot be heard, or nothing."""
+def qos_mismatch(node: Node, topic: str, profile: QoSProfile) -> str:
+    """Return one line about a publisher of the topic whose profile does not match, or an empty string."""
     for publisher in node.get_publishers_info_by_topic(topic):
         compatibility, reason = qos_check_compatible(publisher.qos_profile, profile)
         if compatibility == QoSCompatibility.ERROR:

@@ -1,4 +1,4 @@
-"""One camera of the localizer: its images, its calibration and its place in the vehicle."""
+"""One camera of the localizer: its images, calibration and mount."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from liploc_ros.geometry import MountedCamera
 from liploc_ros.nodes.common.diagnostics import Health, Level, RateMeter
 from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.common.mounts import Mounts
-from liploc_ros.nodes.common.qos import QUIET_SUBSCRIPTION, mismatch, sensor_profile
+from liploc_ros.nodes.common.qos import NO_SUBSCRIPTION_EVENTS, qos_mismatch, sensor_profile
 from liploc_ros.nodes.localizer.parameters import LocalizerParameters
 
 RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
@@ -23,27 +23,27 @@ MESSAGES = {RAW: Image, COMPRESSED: CompressedImage}
 
 
 class NotReadyError(LiplocError):
-    """An image came before what is needed to use it."""
+    """An input that is needed to use an image is missing."""
 
 
 class CameraInput:
-    """Subscribes to an image topic and its CameraInfo, and remembers the newest image and what is wrong."""
+    """Subscribes to an image topic and its CameraInfo. Keeps the latest image and the last fault."""
 
     def __init__(
         self,
         node: Node,
         topic: str,
-        info_topic: str | None,
+        info_topic: str,
         parameters: LocalizerParameters,
         mounts: Mounts,
         on_image: Callable[["CameraInput", Any], None],
         log: ThrottledLog,
         group: CallbackGroup,
     ) -> None:
-        """Subscribe, to the images as soon as it is known whether they are compressed."""
+        """Subscribe; to the images as soon as their type is known. ``info_topic`` is empty for the default."""
         self.topic = node.resolve_topic_name(topic)
         self.info_topic = node.resolve_topic_name(info_topic) if info_topic else camera_info_topic(self.topic)
-        self.newest: Any | None = None
+        self.latest: Any | None = None
         self.received = 0
         self.replaced = 0
         self.last_fault = ""
@@ -52,7 +52,7 @@ class CameraInput:
         self._profile = sensor_profile(parameters.reliability)
         self._rate = RateMeter()
         self._received_at = 0.0
-        self._waiting_since = 0.0
+        self._missing_since = 0.0
         self._info: Any | None = None
         self._mounted: MountedCamera | None = None
         self._mounted_for = ("", "")
@@ -63,26 +63,26 @@ class CameraInput:
                 self._on_info,
                 self._profile,
                 callback_group=group,
-                event_callbacks=QUIET_SUBSCRIPTION,
+                event_callbacks=NO_SUBSCRIPTION_EVENTS,
             )
         ]
         self.is_subscribed = False
-        self.subscribe_when_known()
+        self.subscribe_to_images()
 
-    def subscribe_when_known(self) -> None:
-        """Subscribe to the images if it is known by now whether they are compressed."""
-        found = choose_transport(self.topic, self._parameters.transport, dict(self._node.get_topic_names_and_types()))
-        if self.is_subscribed or found is None:
+    def subscribe_to_images(self) -> None:
+        """Subscribe to the images if their type is known by now."""
+        chosen = choose_transport(self.topic, self._parameters.transport, dict(self._node.get_topic_names_and_types()))
+        if self.is_subscribed or chosen is None:
             return
-        self.topic, kind = found
+        self.topic, message_type = chosen
         self._subscriptions.append(
             self._node.create_subscription(
-                MESSAGES[kind],
+                MESSAGES[message_type],
                 self.topic,
                 self._on_message,
                 self._profile,
                 callback_group=self._group,
-                event_callbacks=QUIET_SUBSCRIPTION,
+                event_callbacks=NO_SUBSCRIPTION_EVENTS,
             )
         )
         self.is_subscribed = True
@@ -93,22 +93,22 @@ class CameraInput:
             self._node.destroy_subscription(subscription)
         self._subscriptions.clear()
 
-    def forget(self) -> None:
-        """Drop the newest image, after time jumped back. The calibration stays."""
-        self.newest = None
+    def reset(self) -> None:
+        """Drop the latest image, after time jumped back. The calibration stays."""
+        self.latest = None
 
     @property
     def is_rectified(self) -> bool:
-        """Say whether the images are, by the naming rule of image_proc."""
+        """Whether the images are rectified, by the naming convention of image_proc."""
         return "rect" in self.topic.removesuffix("/compressed").rpartition("/")[2]
 
     def mounted(self, frame_id: str, base_frame: str) -> MountedCamera:
-        """Return the camera of an image with this frame, at its place in the base frame.
+        """Return the camera of an image with this frame, with its mount in the base frame.
 
         Raises:
-            NotReadyError: no CameraInfo yet, or no frame.
-            MountError: it is not known where the camera sits.
-            CameraError: the CameraInfo is no calibration.
+            NotReadyError: no CameraInfo was received yet, or the image has no frame_id.
+            MountError: the mount of the camera is not known.
+            CameraError: the CameraInfo is not a valid calibration.
         """
         frame_id = frame_id.lstrip("/")
         if self._info is None:
@@ -117,7 +117,9 @@ class CameraInput:
                 "camera_info_topics"
             )
         if not frame_id:
-            raise NotReadyError(f"{self.topic}: images have no frame_id: set it in the driver, REP-103 asks for one")
+            raise NotReadyError(
+                f"{self.topic}: images have no frame_id: set it in the driver to the optical frame (REP-103)"
+            )
         if self._mounted is None or self._mounted_for != (frame_id, base_frame):
             T_base_camera = self._mounts.lookup(base_frame, frame_id)
             self._mounted = mounted_camera_from_info(
@@ -127,32 +129,32 @@ class CameraInput:
         return self._mounted
 
     def is_overdue(self) -> bool:
-        """Say whether images have waited longer than allowed for a CameraInfo or a mount."""
+        """Return whether CameraInfo or mount have been missing for longer than ``camera_info_timeout``."""
         limit = self._parameters.camera_info_timeout
-        return bool(self._waiting_since) and time.monotonic() - self._waiting_since > limit
+        return bool(self._missing_since) and time.monotonic() - self._missing_since > limit
 
-    def fault(self, error: LiplocError) -> None:
-        """Note that an image could not be used: warn, not too often."""
+    def report_fault(self, error: LiplocError) -> None:
+        """Record that an image could not be used, and log it."""
         self.last_fault = str(error)
         self._log.warn(f"{self.topic} {type(error).__name__}", str(error))
 
-    def wait_for(self, error: LiplocError) -> None:
-        """Note that what is needed to use images is not there; an error only after a while."""
-        self._waiting_since = self._waiting_since or time.monotonic()
+    def report_missing(self, error: LiplocError) -> None:
+        """Record that CameraInfo or mount are missing; a fault only after ``camera_info_timeout``."""
+        self._missing_since = self._missing_since or time.monotonic()
         if self.is_overdue():
-            self.fault(error)
+            self.report_fault(error)
 
-    def succeeded(self) -> None:
-        """Note that an image could be used."""
-        self._waiting_since = 0.0
+    def report_success(self) -> None:
+        """Record that an image was used."""
+        self._missing_since = 0.0
         self.last_fault = ""
 
     def health(self) -> Health:
-        """Return the state for /diagnostics; the conditions are in docs/nodes.md."""
+        """Return the diagnostic status; its conditions are in docs/nodes.md."""
         now = time.monotonic()
         health = Health("images arrive")
         age = now - self._received_at
-        mismatched = self._mismatch()
+        mismatch = self._mismatch()
         health.values = {
             "topic": self.topic,
             "camera_info topic": self.info_topic,
@@ -162,17 +164,17 @@ class CameraInput:
             "images replaced by newer ones": str(self.replaced),
             "CameraInfo": "received" if self._info else "missing",
             "mount": "known" if self._mounted else "not known yet",
-            "quality of service": mismatched or "matches",
+            "quality of service": mismatch or "matches",
             "last fault": self.last_fault or "none",
         }
-        if mismatched:
-            health.find(Level.ERROR, mismatched)
+        if mismatch:
+            health.add(Level.ERROR, mismatch)
         if self.last_fault:
-            health.find(Level.ERROR if self.is_overdue() else Level.WARN, self.last_fault)
+            health.add(Level.ERROR if self.is_overdue() else Level.WARN, self.last_fault)
         if not self.received:
-            health.find(Level.WARN, f"no image on {self.topic} yet: start the camera, or set image_topics")
+            health.add(Level.WARN, f"no image on {self.topic} yet: start the camera, or set image_topics")
         elif age > max(self._parameters.max_image_age, 1.0):
-            health.find(Level.WARN, f"no image on {self.topic} for {age:.1f} s")
+            health.add(Level.WARN, f"no image on {self.topic} for {age:.1f} s")
         return health
 
     def _on_message(self, msg: Any) -> None:
@@ -180,24 +182,24 @@ class CameraInput:
         self.received += 1
         self._received_at = now
         self._rate.tick(now)
-        self.newest = msg
+        self.latest = msg
         self._on_image(self, msg)
 
     def _on_info(self, msg: Any) -> None:
-        # The camera is made anew only when its numbers change: the localizer keeps look-up tables for it.
+        # The camera is replaced only if its numbers change: the localizer keeps lookup tables for it.
         if self._info is None or not _same_calibration(msg, self._info):
             self._info, self._mounted = msg, None
 
     def _mismatch(self) -> str:
         for topic in (self.topic, self.info_topic):
-            if found := mismatch(self._node, topic, self._profile):
-                self._log.warn(f"{topic} qos", found)
-                return found
+            if mismatch := qos_mismatch(self._node, topic, self._profile):
+                self._log.warn(f"{topic} qos", mismatch)
+                return mismatch
         return ""
 
 
 def choose_transport(topic: str, transport: str, graph: dict[str, list[str]]) -> tuple[str, str] | None:
-    """Return which topic to hear and its type, or None while neither the parameter nor the graph tells it."""
+    """Return the topic to subscribe to and its type, or None while neither parameter nor graph determine it."""
     if transport == "compressed" or topic.endswith("/compressed"):
         return topic if topic.endswith("/compressed") else f"{topic}/compressed", COMPRESSED
     if transport == "raw" or RAW in graph.get(topic, ()):

@@ -1,4 +1,4 @@
-"""Model, map and localizer of the node, exchanged as one."""
+"""Localizer, map and encoders of the node, replaced together."""
 
 import threading
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ from liploc_ros.nodes.localizer.parameters import LocalizerParameters
 
 @dataclass(frozen=True)
 class LocalizerEngine:
-    """A localizer that is ready, and a lock, for it is not for two threads at once.
+    """A localizer that is ready, with a lock: the localizer itself is not thread-safe.
 
     Attributes:
-        localizer: it.
-        runtime: what runs its encoder.
-        reason: why it is this one.
+        localizer: of the library.
+        runtime: of its camera encoder.
+        reason: why this runtime was chosen.
     """
 
     localizer: Localizer
@@ -32,15 +32,15 @@ class LocalizerEngine:
 
     @classmethod
     def load(cls, parameters: LocalizerParameters) -> "LocalizerEngine":
-        """Read model and map, and warm up.
+        """Load model and map, and warm up.
 
         Raises:
-            LiplocError: one of them cannot be used.
+            LiplocError: the model or the map cannot be used.
         """
         return cls._with_map(ModelBundle.load(Path(parameters.model) if parameters.model else None), parameters)
 
     def with_map(self, path: str, parameters: LocalizerParameters) -> "LocalizerEngine":
-        """Return an engine for another map, with the same encoders; this one is not touched.
+        """Return an engine for another map, with the same encoders. This engine stays usable.
 
         Raises:
             MapError: the map cannot be used.
@@ -50,7 +50,7 @@ class LocalizerEngine:
 
     @property
     def lidar_map(self) -> LidarMap:
-        """The map in use."""
+        """The map."""
         return self.localizer.lidar_map
 
     def localize(self, image: NDArray[np.uint8], mounted: MountedCamera, stamp_ns: int) -> Localization:
@@ -68,16 +68,16 @@ class LocalizerEngine:
             except LiplocError:
                 raise
             except Exception:
-                self.localizer.tracker.forget()  # a belief that was left half changed would fail with each image
+                self.localizer.tracker.reset()  # an update that was left incomplete would fail with every image
                 raise
 
-    def forget(self) -> None:
-        """Begin lost."""
+    def reset_tracking(self) -> None:
+        """Restart tracking in the state LOST."""
         with self._lock:
-            self.localizer.tracker.forget()
+            self.localizer.tracker.reset()
 
     def close(self) -> None:
-        """Free what the encoders hold; of engines for several maps, which share them, the last one does it."""
+        """Free the encoders, which the engines of all maps share."""
         with self._lock:
             self.localizer.encoders.close()
 
@@ -86,15 +86,16 @@ class LocalizerEngine:
         cls, bundle: ModelBundle, parameters: LocalizerParameters, encoders: Encoders | None = None
     ) -> "LocalizerEngine":
         if not parameters.map:
-            raise MapError("no map given: set the parameter map to the folder of one (`liploc map build` makes it)")
+            raise MapError("no map given: set the parameter map to the folder of a map (`liploc map build` builds one)")
         lidar_map = LidarMap.load(Path(parameters.map).expanduser().absolute(), bundle)
         config = parameters.config()
-        ready = encoders or bundle.encoders(config.threads, config.backend, config.precision)
+        encoder = config.encoder
+        used = encoders or bundle.encoders(encoder.threads, encoder.backend, encoder.precision)
         try:
-            localizer = Localizer(lidar_map, bundle, config, parameters.tracking_config(), ready)
+            localizer = Localizer(lidar_map, bundle, config, used)
             localizer.warm_up()
         except Exception:
             if encoders is None:
-                ready.close()
+                used.close()
             raise
-        return cls(localizer, localizer.runtime, ready.camera_choice.reason)
+        return cls(localizer, localizer.runtime, used.camera_choice.reason)

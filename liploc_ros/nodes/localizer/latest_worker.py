@@ -1,14 +1,14 @@
-"""A thread that works on the newest message of each topic, so that callbacks return at once and nothing queues up."""
+"""A worker thread that processes the latest item of each key, so that callbacks return at once and no queue grows."""
 
 import threading
 from collections.abc import Callable
 from typing import Any
 
 
-class NewestWorker:
-    """Calls ``work(key, item)`` in its own thread. An item that was not begun is replaced by the next of its key.
+class LatestWorker:
+    """Calls ``work(key, item)`` in its own thread. A waiting item is replaced by a newer one with the same key.
 
-    Keys take turns, in the order in which they have been waiting.
+    Keys are served in the order in which their items started to wait.
     """
 
     def __init__(self, work: Callable[[str, Any], None]) -> None:
@@ -16,11 +16,11 @@ class NewestWorker:
         self._waiting: dict[str, Any] = {}
         self._condition = threading.Condition()
         self._is_open = True
-        self._thread = threading.Thread(target=self._run, name="newest", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="latest_worker", daemon=True)
         self._thread.start()
 
     def put(self, key: str, item: Any) -> bool:
-        """Hand over an item; returns whether it replaced one that was not begun."""
+        """Add an item; returns whether it replaced a waiting one."""
         with self._condition:
             is_replacing = key in self._waiting
             self._waiting[key] = item
@@ -28,12 +28,12 @@ class NewestWorker:
         return is_replacing
 
     def clear(self) -> None:
-        """Forget what is waiting."""
+        """Remove the waiting items."""
         with self._condition:
             self._waiting.clear()
 
     def close(self) -> None:
-        """End the thread after the item that it works on."""
+        """End the thread after its current item."""
         with self._condition:
             self._is_open = False
             self._condition.notify()

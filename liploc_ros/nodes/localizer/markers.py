@@ -1,4 +1,4 @@
-"""What RViz shows beyond poses: hypotheses coloured by score, the belief, and the map."""
+"""Markers for RViz: hypotheses colored by score, the belief of tracking, and the map."""
 
 import numpy as np
 from geometry_msgs.msg import Vector3
@@ -10,24 +10,24 @@ from liploc_ros.geometry import pose_from_yaw, transform_points
 from liploc_ros.localization import Hypothesis, Localization, Status, TrackingResult
 from liploc_ros.mapping import LidarMap
 from liploc_ros.nodes.common.conversions import header_at, point_to_message, pose_to_message
-from liploc_ros.nodes.localizer.outcome import Attempt
+from liploc_ros.nodes.localizer.outcome import ImageOutcome
 
-PLACE_COLOUR = ColorRGBA(r=0.25, g=0.55, b=0.95, a=0.9)
-POINT_COLOUR = ColorRGBA(r=0.55, g=0.55, b=0.55, a=0.6)
-MOST_POINTS = 30_000  # a marker is one message; RViz and the network stay quick
-HIGHEST_SHOWN = 4.0  # m above the vehicle; seen from above, leaves would hide the road
+PLACE_COLOR = ColorRGBA(r=0.25, g=0.55, b=0.95, a=0.9)
+POINT_COLOR = ColorRGBA(r=0.55, g=0.55, b=0.55, a=0.6)
+MAX_POINTS = 30_000  # a marker is one message; more points slow down RViz and the network
+MAX_HEIGHT = 4.0  # m above the LiDAR; in a view from above, trees would hide the road
 
 
-def attempt_markers(attempt: Attempt, header: Header) -> MarkerArray:
-    """Return what replaces the markers of the image before."""
-    markers = [Marker(header=header, action=Marker.DELETEALL), *hypothesis_markers(attempt.localization, header)]
-    if attempt.tracking is not None:
-        markers += belief_markers(attempt.tracking, header)
+def outcome_markers(outcome: ImageOutcome, header: Header) -> MarkerArray:
+    """Return the markers of an image, which replace those of the previous one."""
+    markers = [Marker(header=header, action=Marker.DELETEALL), *hypothesis_markers(outcome.localization, header)]
+    if outcome.tracking is not None:
+        markers += belief_markers(outcome.tracking, header)
     return MarkerArray(markers=markers)
 
 
 def hypothesis_markers(result: Localization, header: Header) -> list[Marker]:
-    """Return an arrow for each hypothesis, red (score 0) to green (1), the accepted one larger, each with its score."""
+    """Return an arrow and a score per hypothesis, red (score 0) to green (1); the accepted one is larger."""
     markers = []
     for rank, hypothesis in enumerate(result.hypotheses):
         is_accepted = rank == 0 and result.status is Status.SUCCESS
@@ -40,7 +40,7 @@ def hypothesis_markers(result: Localization, header: Header) -> list[Marker]:
                 type=Marker.ARROW,
                 pose=pose_to_message(hypothesis.T_map_base),
                 scale=Vector3(x=length, y=length / 6, z=length / 6),
-                color=score_colour(hypothesis.score, 1.0 if is_accepted else 0.6),
+                color=score_color(hypothesis.score, 1.0 if is_accepted else 0.6),
             )
         )
         label = pose_to_message(hypothesis.T_map_base)
@@ -61,7 +61,7 @@ def hypothesis_markers(result: Localization, header: Header) -> list[Marker]:
 
 
 def belief_markers(tracking: TrackingResult, header: Header) -> list[Marker]:
-    """Return a blue arrow for each tracked hypothesis, the fainter the less probable, on its ellipse of 2 sigma."""
+    """Return a blue arrow and a 2 sigma ellipse per tracked hypothesis; its opacity grows with its probability."""
     markers = []
     for rank, hypothesis in enumerate(tracking.hypotheses):
         alpha = 0.2 + 0.8 * hypothesis.probability
@@ -79,25 +79,25 @@ def belief_markers(tracking: TrackingResult, header: Header) -> list[Marker]:
 
 
 def map_markers(lidar_map: LidarMap) -> MarkerArray:
-    """Return the map's places and thinned points, to be published once."""
+    """Return the places and some of the points of a map."""
     header = header_at(0, lidar_map.manifest.map_frame)
-    places = Marker(header=header, ns="places", type=Marker.POINTS, scale=Vector3(x=0.5, y=0.5), color=PLACE_COLOUR)
+    places = Marker(header=header, ns="places", type=Marker.POINTS, scale=Vector3(x=0.5, y=0.5), color=PLACE_COLOR)
     places.points = [point_to_message(T[:3, 3]) for T in lidar_map.T_map_base]
-    points = Marker(header=header, ns="points", type=Marker.POINTS, scale=Vector3(x=0.15, y=0.15), color=POINT_COLOUR)
+    points = Marker(header=header, ns="points", type=Marker.POINTS, scale=Vector3(x=0.15, y=0.15), color=POINT_COLOR)
     points.points = [point_to_message(p) for p in _shown_points(lidar_map)]
     for marker in (places, points):
         marker.pose.orientation.w = 1.0
     return MarkerArray(markers=[Marker(header=header, action=Marker.DELETEALL), places, points])
 
 
-def score_colour(score: float, alpha: float) -> ColorRGBA:
-    """Return red for a score of 0 or less, over yellow, to green for 1."""
-    share = float(np.clip(score, 0, 1))
-    return ColorRGBA(r=min(1.0, 2 - 2 * share), g=min(1.0, 2 * share), b=0.1, a=alpha)
+def score_color(score: float, alpha: float) -> ColorRGBA:
+    """Return red for a score of 0 or less, yellow for 0.5, green for 1."""
+    green = float(np.clip(score, 0, 1))
+    return ColorRGBA(r=min(1.0, 2 - 2 * green), g=min(1.0, 2 * green), b=0.1, a=alpha)
 
 
 def _ellipse(hypothesis: Hypothesis, header: Header, number: int, alpha: float) -> Marker:
-    """Return the flat ellipse of 2 standard deviations around a position."""
+    """Return the flat 2 sigma ellipse of a position."""
     variances, axes = np.linalg.eigh(hypothesis.covariance[:2, :2])
     across, along = map(float, 4 * np.sqrt(variances))  # diameters
     x, y, z = hypothesis.T_map_base[:3, 3]
@@ -113,10 +113,10 @@ def _ellipse(hypothesis: Hypothesis, header: Header, number: int, alpha: float) 
 
 
 def _shown_points(lidar_map: LidarMap) -> NDArray[np.float32]:
-    """Return (N, 3) points in the map frame, evenly thinned to what is shown."""
-    step = max(1, len(lidar_map.points) // MOST_POINTS)
+    """Return (N, 3) points in the map frame, thinned evenly, at most about MAX_POINTS."""
+    step = max(1, len(lidar_map.points) // MAX_POINTS)
     clouds = []
     for number, row in enumerate(lidar_map.keyframes):
         points = lidar_map.keyframe_points(number)[::step, :3]
-        clouds.append(transform_points(row["T_map_lidar"], points[points[:, 2] < HIGHEST_SHOWN]))
+        clouds.append(transform_points(row["T_map_lidar"], points[points[:, 2] < MAX_HEIGHT]))
     return np.concatenate(clouds) if clouds else np.zeros((0, 3), np.float32)

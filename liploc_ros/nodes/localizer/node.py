@@ -10,62 +10,124 @@ from rclpy.clock import JumpThreshold
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
-from liploc_ros.datasets.image_message import image_from_message
 from liploc_ros.errors import LiplocError
-from liploc_ros.localization.timer import StepClock
+from liploc_ros.localization.timer import Timer
+from liploc_ros.nodes.common import ros_libraries
 from liploc_ros.nodes.common.conversions import stamp_ns_of
 from liploc_ros.nodes.common.diagnostics import Diagnostics, Health
-from liploc_ros.nodes.common.lifecycle import FAILURE, SUCCESS, SelfStartingNode
+from liploc_ros.nodes.common.lifecycle import FAILURE, SUCCESS, AutostartNode
 from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.common.mounts import MountError
-from liploc_ros.nodes.common.parameters import declare, guard, read
+from liploc_ros.nodes.common.parameters import declare, guard_changes, read
 from liploc_ros.nodes.common.process import run_node
 from liploc_ros.nodes.localizer.camera import CameraInput, NotReadyError
 from liploc_ros.nodes.localizer.engine import LocalizerEngine
-from liploc_ros.nodes.localizer.health import AttemptLog, map_health
+from liploc_ros.nodes.localizer.health import OutcomeLog, map_health
 from liploc_ros.nodes.localizer.inputs import CameraInputs
-from liploc_ros.nodes.localizer.latest_worker import NewestWorker
-from liploc_ros.nodes.localizer.outcome import Attempt, result_after
+from liploc_ros.nodes.localizer.latest_worker import LatestWorker
+from liploc_ros.nodes.localizer.outcome import ImageOutcome, with_earlier_steps
 from liploc_ros.nodes.localizer.parameters import LocalizerParameters
-from liploc_ros.nodes.localizer.resources import LocalizerParts
+from liploc_ros.nodes.localizer.resources import LocalizerResources
 from liploc_ros.nodes.localizer.services import LocalizerServices
 
 
-class LocalizerNode(SelfStartingNode):
+class LocalizerNode(AutostartNode):
     """Configured: model and map are loaded. Active: images are localized.
 
-    A thread of its own decodes and localizes, always the newest image of each camera; services answer meanwhile.
+    A worker thread decodes and localizes the latest image of each camera. Callbacks and services run meanwhile.
     """
 
     def __init__(self, **arguments: Any) -> None:
         """Declare the parameters; ``arguments`` are those of rclpy's Node.
 
         Raises:
-            ParameterError: a parameter that is not known, or a value that cannot be used.
+            ParameterError: an unknown parameter, or a value that cannot be used.
         """
         super().__init__("localizer", **arguments)
         self.settings = declare(self, LocalizerParameters)
-        guard(self, LocalizerParameters, self._refuse_changes)
-        self.attempts = AttemptLog()
-        self.load_refusal = ""
+        guard_changes(self, LocalizerParameters, self._refuse_changes)
+        self.outcomes = OutcomeLog()
+        self.load_error = ""
         self._log = ThrottledLog(self.get_logger())
-        self._parts: LocalizerParts | None = None
-        self._services_offered: LocalizerServices | None = None
-        self._worker: NewestWorker | None = None
+        self._transforms = ros_libraries.transform_source(self, self._log, MutuallyExclusiveCallbackGroup())
+        self._resources: LocalizerResources | None = None
+        self._offered_services: LocalizerServices | None = None
+        self._worker: LatestWorker | None = None
         self._inputs: CameraInputs | None = None
-        self._exchange = threading.Lock()  # held while the map is exchanged, and while what came of one is published
+        self._map_lock = threading.Lock()  # held while the map is replaced, and while results on it are published
         self._diagnostics = Diagnostics(self, self._health, MutuallyExclusiveCallbackGroup())
         threshold = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=False)
-        self._jumps = self.get_clock().create_jump_callback(threshold, post_callback=self._on_time_jump)
+        self._jump_handle = self.get_clock().create_jump_callback(threshold, post_callback=self._on_time_jump)
+
+    # One image: the steps --------------------------------------------------------------------------------------------
+
+    def localize_image(self, camera: CameraInput, msg: Any) -> ImageOutcome:
+        """Localize an image alone and by tracking, and publish and return the outcome.
+
+        Raises:
+            NotReadyError, MountError: calibration or mount are not known yet, or the map was replaced.
+            LiplocError: the image cannot be used.
+        """
+        resources = self._resources
+        if resources is None:
+            raise NotReadyError("the node is not configured: configure it")
+        engine, stamp_ns, timer = resources.engine, stamp_ns_of(msg), Timer()
+        mounted = camera.mounted(msg.header.frame_id, engine.lidar_map.manifest.base_frame)
+        with timer.step("decode"):
+            image = resources.read_image(msg, camera.topic)
+        tracking = None
+        if self.settings.tracking.enabled:
+            with timer.step("odometry"):
+                T_odom_base = resources.odometry_at(stamp_ns)
+            tracking = engine.track(image, mounted, stamp_ns, T_odom_base)
+        localization = tracking.localization if tracking is not None else None
+        if localization is None:  # without tracking, or because tracking skipped the image
+            localization = engine.localize(image, mounted, stamp_ns)
+        outcome = ImageOutcome(with_earlier_steps(localization, timer), tracking, engine)
+        self._publish(outcome, camera, resources)
+        return outcome
+
+    def _publish(self, outcome: ImageOutcome, camera: CameraInput, resources: LocalizerResources) -> None:
+        with self._map_lock:
+            if outcome.engine is not self.engine:
+                raise NotReadyError(f"{camera.topic}: the map was replaced while an image was localized: try the next")
+            camera.report_success()
+            self.outcomes.add(outcome)
+            resources.publish(outcome)
+
+    def _on_image(self, camera: CameraInput, msg: Any) -> None:
+        if self._offered_services is not None:
+            self._offered_services.notify_image()
+        if self.settings.continuous and self._worker is not None:
+            camera.replaced += self._worker.put(camera.topic, (camera, msg))
+
+    def _work(self, topic: str, item: tuple[CameraInput, Any]) -> None:
+        """Localize an image in the worker thread, where no exception may escape."""
+        camera, msg = item
+        try:
+            self.localize_image(camera, msg)
+            return
+        except (NotReadyError, MountError) as error:
+            camera.report_missing(error)
+            reason = str(error)
+        except LiplocError as error:
+            camera.report_fault(error)
+            reason = str(error)
+        except Exception:
+            reason = self.internal_error(topic)
+        with self._map_lock:
+            if self._resources is not None:
+                lidar_map = self._resources.engine.lidar_map
+                self._resources.outputs.publish_failure(stamp_ns_of(msg), reason, lidar_map)
 
     # Life cycle ------------------------------------------------------------------------------------------------------
 
-    def starts_itself(self) -> bool:
-        """Say whether no lifecycle manager is to start the node."""
+    def is_autostarted(self) -> bool:
+        """Return whether the node starts itself."""
         return self.settings.autostart
 
     def close(self) -> None:
-        """Stop and free everything."""
+        """Stop the node and free its resources."""
         self._stop()
         self._release()
 
@@ -73,13 +135,13 @@ class LocalizerNode(SelfStartingNode):
         """Load model and map."""
         try:
             self.settings = read(self, LocalizerParameters)
-            self._parts = LocalizerParts(self, self.settings, self._log)
-            self._services_offered = LocalizerServices(self)
-        except LiplocError as error:
-            return self._give_up(str(error))
-        except Exception:
-            return self._give_up(f"internal error: {traceback.format_exc()}")
-        engine = self._parts.engine
+            self._resources = LocalizerResources(self, self.settings, self._log)
+            self._offered_services = LocalizerServices(self)
+        except Exception as error:
+            reason = _reason(error)
+            self._release()
+            return self.fail(reason)
+        engine = self._resources.engine
         manifest = engine.lidar_map.manifest
         self.get_logger().info(
             f"map {engine.lidar_map.path}: {manifest.places} places, {manifest.path_length:.0f} m; "
@@ -88,18 +150,18 @@ class LocalizerNode(SelfStartingNode):
         return SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Subscribe and publish."""
-        if self._parts is None:
+        """Subscribe to the cameras and publish the map."""
+        if self._resources is None:
             return FAILURE
         super().on_activate(state)
-        self.attempts.clear()
-        self._parts.begin()
+        self.outcomes.clear()
+        self._resources.reset_tracking()
         try:
-            self._worker = NewestWorker(self._work)
-            self._inputs = CameraInputs(self, self.settings, self._on_image, self._log)
-            self._parts.outputs.publish_map(self._parts.engine.lidar_map)
+            self._worker = LatestWorker(self._work)
+            self._inputs = CameraInputs(self, self.settings, self._transforms, self._on_image, self._log)
+            self._resources.outputs.publish_map(self._resources.engine.lidar_map)
         except Exception as error:
-            reason = str(error) if isinstance(error, LiplocError) else f"internal error: {traceback.format_exc()}"
+            reason = _reason(error)
             self._stop()
             super().on_deactivate(state)
             return self.fail(reason)
@@ -107,7 +169,7 @@ class LocalizerNode(SelfStartingNode):
         return SUCCESS
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop listening."""
+        """Unsubscribe from the cameras."""
         self._stop()
         return super().on_deactivate(state)
 
@@ -115,119 +177,6 @@ class LocalizerNode(SelfStartingNode):
         """Free map and model."""
         self._release()
         return SUCCESS
-
-    # Images ----------------------------------------------------------------------------------------------------------
-
-    def attempt(self, camera: CameraInput, msg: Any) -> Attempt:
-        """Localize an image, by itself and after all before, publish what comes of it, and return it.
-
-        Raises:
-            NotReadyError, MountError: what is needed to use the image is not there yet, or the map was replaced.
-            LiplocError: the image cannot be used.
-        """
-        parts = self._parts
-        if parts is None:
-            raise NotReadyError("the node is not configured")
-        engine, stamp_ns, clock = parts.engine, stamp_ns_of(msg), StepClock()
-        mounted = camera.mounted(msg.header.frame_id, engine.lidar_map.manifest.base_frame)
-        image = image_from_message(msg, camera.topic)
-        clock.finish("decode")
-        tracking = None
-        if self.settings.tracking:
-            T_odom_base = parts.odometry_at(stamp_ns)
-            clock.finish("odometry")
-            tracking = engine.track(image, mounted, stamp_ns, T_odom_base)
-        result = tracking.localization if tracking is not None else None
-        if result is None:  # not tracked, or passed over
-            result = engine.localize(image, mounted, stamp_ns)
-        attempt = Attempt(result_after(clock, result), tracking, engine)
-        with self._exchange:
-            if engine is not self.engine:
-                raise NotReadyError(f"{camera.topic}: the map was replaced while an image was localized: try the next")
-            camera.succeeded()
-            self.attempts.add(attempt)
-            parts.publish(attempt)
-        return attempt
-
-    @property
-    def engine(self) -> LocalizerEngine | None:
-        """Model and map in use; None while the node is not configured."""
-        return self._parts.engine if self._parts is not None else None
-
-    @property
-    def cameras(self) -> list[CameraInput]:
-        """The cameras that are listened to; none while the node is not active."""
-        return self._inputs.cameras if self._inputs is not None else []
-
-    def use_map(self, engine: LocalizerEngine) -> None:
-        """Go on with another map."""
-        with self._exchange:
-            if self._parts is not None:
-                self._parts.use_map(engine)
-
-    def internal_error(self, context: str) -> str:
-        """Report an exception that should not have been, and return it in a line. The node lives on."""
-        reason = traceback.format_exc().strip().splitlines()[-1]
-        self.attempts.add_internal_error(reason)
-        self.get_logger().error(f"{context}: internal error\n{traceback.format_exc()}", throttle_duration_sec=10.0)
-        return reason
-
-    def _on_image(self, camera: CameraInput, msg: Any) -> None:
-        if self._services_offered is not None:
-            self._services_offered.image_came()
-        if self.settings.continuous and self._worker is not None:
-            camera.replaced += self._worker.put(camera.topic, (camera, msg))
-
-    def _work(self, topic: str, item: tuple[CameraInput, Any]) -> None:
-        """Localize in the worker's thread, where nothing may be raised."""
-        camera, msg = item
-        try:
-            self.attempt(camera, msg)
-            return
-        except (NotReadyError, MountError) as error:
-            camera.wait_for(error)
-            reason = str(error)
-        except LiplocError as error:
-            camera.fault(error)
-            reason = str(error)
-        except Exception:
-            reason = self.internal_error(topic)
-        with self._exchange:
-            if self._parts is not None:
-                self._parts.outputs.publish_failure(stamp_ns_of(msg), reason, self._parts.engine.lidar_map)
-
-    # Parts -----------------------------------------------------------------------------------------------------------
-
-    def _health(self) -> dict[str, Health]:
-        parts = self._parts
-        if parts is None:
-            return {"map": Health("not configured")}
-        concerns = {f"camera {camera.topic}": camera.health() for camera in self.cameras}
-        concerns["localization"] = self.attempts.health(parts.engine.runtime)
-        concerns["localization"].values["backend"] = parts.engine.reason
-        if self.settings.tracking:
-            concerns["tracking"] = self.attempts.tracking_health(parts.odometry_topic)
-        concerns["map"] = map_health(parts.engine, self.load_refusal)
-        return {**concerns, **parts.health()}
-
-    def _on_time_jump(self, jump: Any) -> None:
-        self.get_logger().info("time jumped back: starting anew")
-        if self._worker is not None:
-            self._worker.clear()
-        for camera in self.cameras:
-            camera.forget()
-        if self._parts is not None:
-            self._parts.forget()
-
-    def _refuse_changes(self) -> str | None:
-        if self.engine is None:
-            return None
-        return "the node is configured: clean it up first, or for another map call ~/load_map"
-
-    def _give_up(self, reason: str) -> TransitionCallbackReturn:
-        """Leave no half state behind a failed configuration, and say why it failed once."""
-        self._release()
-        return self.fail(reason)
 
     def _stop(self) -> None:
         inputs, self._inputs = self._inputs, None
@@ -238,12 +187,68 @@ class LocalizerNode(SelfStartingNode):
             self._worker = None
 
     def _release(self) -> None:
-        with self._exchange:
-            parts = (self._services_offered, self._parts)
-            self._services_offered = self._parts = None
-        for part in parts:
-            if part is not None:
-                part.close()
+        with self._map_lock:
+            held = (self._offered_services, self._resources)
+            self._offered_services = self._resources = None
+        for item in held:
+            if item is not None:
+                item.close()
+
+    # State -----------------------------------------------------------------------------------------------------------
+
+    @property
+    def engine(self) -> LocalizerEngine | None:
+        """Model and map in use; None while the node is not configured."""
+        return self._resources.engine if self._resources is not None else None
+
+    @property
+    def cameras(self) -> list[CameraInput]:
+        """The camera inputs; empty while the node is not active."""
+        return self._inputs.cameras if self._inputs is not None else []
+
+    def use_map(self, engine: LocalizerEngine) -> None:
+        """Continue with another map."""
+        with self._map_lock:
+            if self._resources is not None:
+                self._resources.use_map(engine)
+
+    def internal_error(self, context: str) -> str:
+        """Log the current unexpected exception, and return it as one line. The node continues."""
+        reason = traceback.format_exc().strip().splitlines()[-1]
+        self.outcomes.add_internal_error(reason)
+        self.get_logger().error(f"{context}: internal error\n{traceback.format_exc()}", throttle_duration_sec=10.0)
+        return reason
+
+    def _health(self) -> dict[str, Health]:
+        resources = self._resources
+        if resources is None:
+            return {"map": Health("not configured")}
+        statuses = {f"camera {camera.topic}": camera.health() for camera in self.cameras}
+        statuses["localization"] = self.outcomes.health(resources.engine.runtime)
+        statuses["localization"].values["backend"] = resources.engine.reason
+        if self.settings.tracking.enabled:
+            statuses["tracking"] = self.outcomes.tracking_health(resources.odometry_topic)
+        statuses["map"] = map_health(resources.engine, self.load_error)
+        return {**statuses, **resources.health()}
+
+    def _on_time_jump(self, jump: Any) -> None:
+        self.get_logger().info("time jumped back: tracking restarts")
+        if self._worker is not None:
+            self._worker.clear()
+        for camera in self.cameras:
+            camera.reset()
+        if self._resources is not None:
+            self._resources.reset()
+
+    def _refuse_changes(self) -> str | None:
+        if self.engine is None:
+            return None
+        return "the node is configured: clean it up first, or call ~/load_map to replace the map"
+
+
+def _reason(error: Exception) -> str:
+    """Return why a transition failed; called while the exception is handled."""
+    return str(error) if isinstance(error, LiplocError) else f"internal error: {traceback.format_exc()}"
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The odometry of the localizer: where the vehicle was, in a frame of its own, when an image was taken."""
+"""Odometry of the localizer: poses of the vehicle in the odometry frame at the times of the images."""
 
 import threading
 import time
@@ -15,37 +15,37 @@ from liploc_ros.geometry import Pose
 from liploc_ros.nodes.common.conversions import PoseMessageError, pose_of, stamp_ns_of
 from liploc_ros.nodes.common.diagnostics import Health, Level, RateMeter
 from liploc_ros.nodes.common.logging import ThrottledLog
-from liploc_ros.nodes.common.qos import QUIET_SUBSCRIPTION, mismatch, sensor_profile
+from liploc_ros.nodes.common.qos import NO_SUBSCRIPTION_EVENTS, qos_mismatch, sensor_profile
 
-MEMORY_NS = 30_000_000_000
-BACKWARD_NS = 1_000_000_000
-MOST_AHEAD_NS = 1_000_000_000  # odometry that is behind the images by more does not come for being waited for
-STEADY = 1.0  # s without a message after which odometry is no longer coming
+HISTORY_NS = 30_000_000_000
+CLOCK_RESET_NS = 1_000_000_000  # a stamp that is older by more means that the clock was reset
+MAX_LAG_NS = 1_000_000_000  # waiting is useless if odometry is older than the image by more than this
+MAX_SILENCE = 1.0  # s without a message after which odometry has stopped
 
 
 @dataclass(frozen=True)
-class OdometryStep:
-    """What a listener is told of a message: its stamp, its frame, and whether time went back with it."""
+class OdometryUpdate:
+    """An odometry message: its stamp, its frame, and whether time jumped back with it."""
 
     stamp_ns: int
     frame_id: str
-    is_anew: bool
+    is_reset: bool
 
 
 class OdometryInput:
-    """Subscribes to the odometry, checks it and remembers half a minute of it. Any thread may ask."""
+    """Subscribes to odometry, checks it and keeps the last 30 s. Thread-safe."""
 
     def __init__(self, node: Node, topic: str, base_frame: str, log: ThrottledLog, group: CallbackGroup) -> None:
-        """Subscribe; ``base_frame`` is the one whose poses the map holds."""
+        """Subscribe; ``base_frame`` is the vehicle frame of the map."""
         self._node, self._log = node, log
         self.topic = node.resolve_topic_name(topic)
-        self.frame_id = ""  # of the odometry; empty until it is known
+        self.frame_id = ""  # of the odometry; empty until the first message
         self._base_frame = base_frame
-        self._listeners: list[Callable[[OdometryStep], None]] = []
-        self._came = threading.Condition()
+        self._listeners: list[Callable[[OdometryUpdate], None]] = []
+        self._changed = threading.Condition()
         self._rate = RateMeter()
         self._is_open = True
-        self._forget()
+        self._clear()
         self._profile = sensor_profile("best_effort", 50)
         self._subscription = node.create_subscription(
             Odometry,
@@ -53,49 +53,49 @@ class OdometryInput:
             self._on_odometry,
             self._profile,
             callback_group=group,
-            event_callbacks=QUIET_SUBSCRIPTION,
+            event_callbacks=NO_SUBSCRIPTION_EVENTS,
         )
 
-    def listen(self, listener: Callable[[OdometryStep], None]) -> None:
-        """Have a function called after each message that can be used."""
+    def add_listener(self, listener: Callable[[OdometryUpdate], None]) -> None:
+        """Call a function after each valid message."""
         self._listeners.append(listener)
 
-    def use_base_frame(self, base_frame: str) -> None:
-        """Go on with another map; what is remembered is of use if its base frame is the same."""
-        with self._came:
+    def set_base_frame(self, base_frame: str) -> None:
+        """Continue with another map. The history is kept if the base frame is the same."""
+        with self._changed:
             if base_frame != self._base_frame:
                 self._base_frame = base_frame
-                self._forget()
+                self._clear()
 
-    def forget(self) -> None:
-        """Forget everything, after time jumped back."""
-        with self._came:
-            self._forget()
+    def reset(self) -> None:
+        """Clear the history, after time jumped back."""
+        with self._changed:
+            self._clear()
 
     def close(self) -> None:
-        """Unsubscribe; whoever waits goes on without."""
-        with self._came:
+        """Unsubscribe, and end all waiting."""
+        with self._changed:
             self._is_open = False
-            self._came.notify_all()
+            self._changed.notify_all()
         self._node.destroy_subscription(self._subscription)
 
-    def at(self, stamp_ns: int, timeout: float = 0.0) -> Pose | None:
-        """Return the pose of the base in the odometry's frame at a time, or None where odometry does not tell it.
+    def pose_at(self, stamp_ns: int, timeout: float = 0.0) -> Pose | None:
+        """Return the pose of the base in the odometry frame at a time, or None if odometry does not cover it.
 
         Args:
             stamp_ns: the time.
-            timeout: seconds to wait for a message that is newer, if odometry has been coming.
+            timeout: time to wait for a newer message, if odometry is being received [s].
         """
-        with self._came:
+        with self._changed:
             if self._is_worth_waiting(stamp_ns):
-                self._came.wait_for(lambda: self._trajectory.covers(stamp_ns) or not self._is_open, timeout)
+                self._changed.wait_for(lambda: self._trajectory.covers(stamp_ns) or not self._is_open, timeout)
             T_odom_base = self._trajectory.at(stamp_ns)
             self._gap = "" if T_odom_base is not None or not self._newest_ns else self._gap_at(stamp_ns)
             return T_odom_base
 
     def health(self) -> Health:
-        """Return the state for /diagnostics; the conditions are in docs/nodes.md."""
-        with self._came:
+        """Return the diagnostic status; its conditions are in docs/nodes.md."""
+        with self._changed:
             health = Health("odometry arrives")
             health.values = {
                 "topic": self.topic,
@@ -104,16 +104,16 @@ class OdometryInput:
                 "base frame": self._base_frame,
                 "last fault": self._fault or self._gap or "none",
             }
-            fault, gap, has_come = self._fault, self._gap, bool(self._newest_ns)
-        if fault := fault or mismatch(self._node, self.topic, self._profile):
-            health.find(Level.ERROR, fault)
-        elif not has_come:
-            health.find(Level.WARN, f"no odometry on {self.topic} yet")
+            fault, gap, is_received = self._fault, self._gap, bool(self._newest_ns)
+        if fault := fault or qos_mismatch(self._node, self.topic, self._profile):
+            health.add(Level.ERROR, fault)
+        elif not is_received:
+            health.add(Level.WARN, f"no odometry on {self.topic} yet")
         elif gap:
-            health.find(Level.WARN, gap)
+            health.add(Level.WARN, gap)
         return health
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         self._trajectory = Trajectory()
         self._newest_ns = 0
         self._received_at = 0.0
@@ -121,37 +121,38 @@ class OdometryInput:
         self.frame_id = ""
 
     def _is_worth_waiting(self, stamp_ns: int) -> bool:
-        is_coming = bool(self._newest_ns) and time.monotonic() - self._received_at < STEADY
-        return is_coming and self._newest_ns < stamp_ns <= self._newest_ns + MOST_AHEAD_NS
+        is_active = bool(self._newest_ns) and time.monotonic() - self._received_at < MAX_SILENCE
+        return is_active and self._newest_ns < stamp_ns <= self._newest_ns + MAX_LAG_NS
 
     def _gap_at(self, stamp_ns: int) -> str:
         seconds = 1e-9 * (stamp_ns - self._newest_ns)
         return (
             f"no odometry on {self.topic} at the time of the image, the newest is {abs(seconds):.2f} s "
-            f"{'older' if seconds > 0 else 'newer'}: check that it comes, and that both carry the same clock's stamps"
+            f"{'older' if seconds > 0 else 'newer'}: check that it is published, and that both use the same clock"
         )
 
     def _on_odometry(self, msg: Any) -> None:
-        with self._came:
-            step = self._take(msg)
+        with self._changed:
+            update = self._add(msg)
             fault = self._fault
-            self._came.notify_all()
-        if step is None:
+            self._changed.notify_all()
+        if update is None:
             self._log.warn("odometry", fault)
             return
         for listener in self._listeners:
-            listener(step)
+            listener(update)
 
-    def _take(self, msg: Any) -> OdometryStep | None:
-        """Remember a pose, or note why it cannot be used and return None."""
+    def _add(self, msg: Any) -> OdometryUpdate | None:
+        """Add a pose to the history, or record why it cannot be used and return None."""
         stamp_ns = stamp_ns_of(msg)
-        is_anew = stamp_ns < self._newest_ns - BACKWARD_NS
-        if is_anew:
-            self._forget()
+        is_reset = stamp_ns < self._newest_ns - CLOCK_RESET_NS
+        if is_reset:
+            self._clear()
         child = str(msg.child_frame_id).lstrip("/")
         if child != self._base_frame:
             self._fault = (
-                f"{self.topic} moves {child!r}, but the map's base frame is {self._base_frame!r}: choose another"
+                f"{self.topic}: odometry of the frame {child!r}, but the map has the base frame {self._base_frame!r}: "
+                "set the parameter odometry_topic to another topic"
             )
             return None
         try:
@@ -160,10 +161,10 @@ class OdometryInput:
             self._fault = f"{self.topic}: {error}"
             return None
         self._trajectory.append(stamp_ns, T_odom_base)
-        self._trajectory.forget_before(stamp_ns - MEMORY_NS)
+        self._trajectory.forget_before(stamp_ns - HISTORY_NS)
         self._newest_ns = max(self._newest_ns, stamp_ns)
         self._received_at = time.monotonic()
         self._rate.tick(self._received_at)
         self._fault = ""
         self.frame_id = str(msg.header.frame_id).lstrip("/")
-        return OdometryStep(stamp_ns, self.frame_id, is_anew)
+        return OdometryUpdate(stamp_ns, self.frame_id, is_reset)

@@ -1,29 +1,29 @@
-"""What came of an image, and which pose it gives."""
+"""The outcome of one image, and the pose that follows from it."""
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from liploc_ros.localization import Hypothesis, Localization, Status, TrackingResult, TrackingState
 from liploc_ros.localization.hypotheses import contradict
-from liploc_ros.localization.timer import StepClock
+from liploc_ros.localization.timer import Timer
 from liploc_ros.nodes.localizer.engine import LocalizerEngine
 
 
-class Certainty(IntEnum):
-    """What the pose that is published rests on, surest last."""
+class PoseSource(IntEnum):
+    """Where the published pose comes from, most reliable last."""
 
-    NO_POSE = 0
-    ACCEPTED = 1  # an image by itself
-    TRACKED = 2  # all images and all motion
+    NONE = 0
+    IMAGE = 1  # the image alone
+    TRACKING = 2  # all images and odometry
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """What came of an image.
+class ImageOutcome:
+    """What an image and tracking give.
 
     Attributes:
-        localization: what it tells by itself.
-        tracking: what is held true after it and all before; None without tracking.
+        localization: of the image alone.
+        tracking: state of tracking after the image; None without tracking.
         engine: whose map the poses are on.
     """
 
@@ -33,39 +33,39 @@ class Attempt:
 
     @property
     def belief(self) -> TrackingResult | None:
-        """What is held true, if tracking used the image and did not pass it over."""
+        """State of tracking, if tracking used the image; None if it skipped the image, or without tracking."""
         return self.tracking if self.tracking is not None and self.tracking.localization is not None else None
 
     @property
-    def certainty(self) -> Certainty:
-        """What :attr:`pose` rests on."""
+    def pose_source(self) -> PoseSource:
+        """Where :attr:`pose` comes from."""
         if self.tracking is not None and self.tracking.state is TrackingState.LOCALIZED:
-            # Of the time of an image that was passed over no pose is held true, and what it says alone is not needed.
-            return Certainty.NO_POSE if self.belief is None else Certainty.TRACKED
-        if self.localization.status is not Status.SUCCESS or not self._is_believed(self.localization.best):
-            return Certainty.NO_POSE
-        return Certainty.ACCEPTED
+            # Tracking has no pose at the time of an image that it skipped, and the image alone is less reliable.
+            return PoseSource.NONE if self.belief is None else PoseSource.TRACKING
+        if self.localization.status is not Status.SUCCESS or not self._agrees_with_tracking(self.localization.best):
+            return PoseSource.NONE
+        return PoseSource.IMAGE
 
-    def _is_believed(self, best: Hypothesis | None) -> bool:
-        """Say whether nothing that was seen before speaks for another place."""
+    def _agrees_with_tracking(self, best: Hypothesis | None) -> bool:
+        """Return whether a hypothesis of the image does not contradict the first hypothesis of tracking."""
         if best is None or self.tracking is None or self.tracking.best is None:
             return best is not None
         return not contradict(best, self.tracking.best)
 
     @property
     def pose(self) -> Hypothesis | None:
-        """The pose for ~/pose, initialpose and the transform to the odometry's frame, or None.
+        """The pose for ~/pose, initialpose and the transform to the odometry frame, or None.
 
-        It is the tracked one while tracking is sure; otherwise that of an image that was accepted by itself where
-        tracking believes the vehicle most. Without it a vehicle that stands still would have none: tracking learns
-        nothing from what it has seen already.
+        It is that of tracking if its state is LOCALIZED. Otherwise it is that of the image, if it was accepted and
+        does not contradict tracking: a vehicle that has not moved yet needs a pose, and tracking cannot become
+        LOCALIZED from images of the same view.
         """
-        if self.certainty is Certainty.TRACKED and self.tracking is not None:
+        if self.pose_source is PoseSource.TRACKING and self.tracking is not None:
             return self.tracking.best
-        return self.localization.best if self.certainty is Certainty.ACCEPTED else None
+        return self.localization.best if self.pose_source is PoseSource.IMAGE else None
 
 
-def result_after(clock: StepClock, result: Localization) -> Localization:
-    """Return a result whose time begins with the steps before it."""
-    timings = {**clock.steps, **result.timings}
-    return replace(result, latency_ms=clock.total + result.latency_ms, timings=timings)
+def with_earlier_steps(localization: Localization, timer: Timer) -> Localization:
+    """Return a localization whose timings and latency include the steps of ``timer``, which came before it."""
+    timings = {**timer.steps, **localization.timings}
+    return replace(localization, latency_ms=timer.total + localization.latency_ms, timings=timings)

@@ -1,4 +1,4 @@
-"""What the localizer publishes."""
+"""Publishers of the localizer."""
 
 from typing import Any
 
@@ -11,22 +11,22 @@ from liploc_ros.mapping import LidarMap
 from liploc_ros.msg import Belief, MapInfo, PoseHypothesisArray
 from liploc_ros.nodes.common.conversions import (
     belief_to_message,
-    best_to_message,
     header_at,
     hypotheses_to_message,
+    hypothesis_to_pose_message,
     map_to_message,
     poses_to_message,
 )
-from liploc_ros.nodes.common.qos import LATCHED, QUIET_PUBLISHER
-from liploc_ros.nodes.localizer.markers import attempt_markers, map_markers
-from liploc_ros.nodes.localizer.outcome import Attempt, Certainty
+from liploc_ros.nodes.common.qos import LATCHED, NO_PUBLISHER_EVENTS
+from liploc_ros.nodes.localizer.markers import map_markers, outcome_markers
+from liploc_ros.nodes.localizer.outcome import ImageOutcome, PoseSource
 
 
 class LocalizerOutputs:
-    """The publishers of the localizer. They are silent while the node is not active."""
+    """Lifecycle publishers: they publish only while the node is active."""
 
     def __init__(self, node: LifecycleNode, *, with_belief: bool, with_initialpose: bool) -> None:
-        """Create them."""
+        """Create the publishers."""
         self._node = node
         self._publishers: list[Any] = []
         self._hypotheses = self._create(PoseHypothesisArray, "~/hypotheses")
@@ -37,59 +37,61 @@ class LocalizerOutputs:
         self._map_info = self._create(MapInfo, "~/map_info", LATCHED)
         self._map_markers = self._create(MarkerArray, "~/map_markers", LATCHED)
         self._initialpose = self._create(PoseWithCovarianceStamped, "initialpose") if with_initialpose else None
-        self._certainty = Certainty.NO_POSE
+        self._last_source = PoseSource.NONE
 
-    def publish(self, attempt: Attempt) -> None:
-        """Publish what came of an image, and the pose if there is one."""
-        manifest = attempt.engine.lidar_map.manifest
-        result, belief, best = attempt.localization, attempt.belief, attempt.pose
-        header = header_at(result.stamp_ns, manifest.map_frame)
-        is_news = self._is_news(attempt)
+    def publish(self, outcome: ImageOutcome) -> None:
+        """Publish the outcome of an image."""
+        manifest = outcome.engine.lidar_map.manifest
+        localization, belief, best = outcome.localization, outcome.belief, outcome.pose
+        header = header_at(localization.stamp_ns, manifest.map_frame)
+        is_initial = self._is_initial_pose(outcome)
         if best is not None:
-            pose = best_to_message(best, header)
+            pose = hypothesis_to_pose_message(best, header)
             self._pose.publish(pose)
-            if self._initialpose is not None and is_news:
+            if self._initialpose is not None and is_initial:
                 self._initialpose.publish(pose)
         if self._belief is not None and belief is not None:
             self._belief.publish(belief_to_message(belief, manifest.map_frame, manifest.base_frame))
-        self._hypotheses.publish(hypotheses_to_message(result, manifest.map_frame, manifest.base_frame))
-        self._poses.publish(poses_to_message(result, header))
+        self._hypotheses.publish(hypotheses_to_message(localization, manifest.map_frame, manifest.base_frame))
+        self._poses.publish(poses_to_message(localization, header))
         if self._markers.get_subscription_count():
-            self._markers.publish(attempt_markers(attempt, header))
+            self._markers.publish(outcome_markers(outcome, header))
 
     def publish_failure(self, stamp_ns: int, reason: str, lidar_map: LidarMap) -> None:
-        """Publish why nothing came of an image."""
+        """Publish an image that could not be used: no hypotheses, and the reason."""
         manifest = lidar_map.manifest
-        result = Localization(Status.INTERNAL_ERROR, reason, (), stamp_ns, 0.0)
-        self._hypotheses.publish(hypotheses_to_message(result, manifest.map_frame, manifest.base_frame))
+        failure = Localization(Status.INTERNAL_ERROR, reason, (), stamp_ns, 0.0)
+        self._hypotheses.publish(hypotheses_to_message(failure, manifest.map_frame, manifest.base_frame))
 
     def publish_map(self, lidar_map: LidarMap) -> None:
-        """Publish, for late subscribers too, which map is in use and what it looks like."""
+        """Publish the description and the markers of the map, also for late subscribers."""
         self._map_info.publish(map_to_message(lidar_map, self._node.get_clock().now().nanoseconds))
         self._map_markers.publish(map_markers(lidar_map))
 
-    def forget(self) -> None:
-        """Take the pose for unknown: the next one is news."""
-        self._certainty = Certainty.NO_POSE
+    def reset(self) -> None:
+        """Treat the pose as unknown: the next one is an initial pose."""
+        self._last_source = PoseSource.NONE
 
     def close(self) -> None:
-        """Free the publishers."""
+        """Destroy the publishers."""
         for publisher in self._publishers:
             self._node.destroy_lifecycle_publisher(publisher)
 
-    def _create(self, kind: Any, topic: str, profile: Any = 10) -> Any:
-        publisher = self._node.create_lifecycle_publisher(kind, topic, profile, event_callbacks=QUIET_PUBLISHER)
+    def _create(self, message_type: Any, topic: str, profile: Any = 10) -> Any:
+        publisher = self._node.create_lifecycle_publisher(
+            message_type, topic, profile, event_callbacks=NO_PUBLISHER_EVENTS
+        )
         self._publishers.append(publisher)
         return publisher
 
-    def _is_news(self, attempt: Attempt) -> bool:
-        """Say whether a pose is known better than after the image before; without tracking each accepted one is news.
+    def _is_initial_pose(self, outcome: ImageOutcome) -> bool:
+        """Return whether the pose is known better than after the previous image, or is not tracked at all.
 
-        Who takes an initial pose starts anew with it: one a second would keep AMCL from converging.
+        A particle filter restarts with each initial pose: one per image would keep AMCL from converging.
         """
-        if attempt.tracking is None:
+        if outcome.tracking is None:
             return True
-        if attempt.belief is None:
+        if outcome.belief is None:
             return False
-        before, self._certainty = self._certainty, attempt.certainty
-        return attempt.certainty > before
+        last, self._last_source = self._last_source, outcome.pose_source
+        return outcome.pose_source > last

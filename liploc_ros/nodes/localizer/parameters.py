@@ -6,76 +6,93 @@ from pydantic import Field
 from pydantic.config import JsonDict
 
 from liploc_ros.localization import LocalizerConfig, TrackingConfig
+from liploc_ros.localization.config import AcceptanceConfig, CovarianceConfig, EncoderConfig, MatchingConfig
+from liploc_ros.nodes.common.parameter_table import StringArray
 from liploc_ros.nodes.common.qos import Reliability
+from liploc_ros.schema import FrozenModel
 
 READ_ONLY: JsonDict = {"read_only": True}
 
 
-class LocalizerParameters(TrackingConfig, LocalizerConfig):
-    """All parameters of the localizer: its own, and the settings of the library's localizer and of its tracking."""
+class TrackingSwitch(FrozenModel):
+    """Whether to track at all."""
 
-    # Localizer and tracking have these in common.
-    merge_distance: float = Field(
-        LocalizerConfig().merge_distance,
-        gt=0,
-        description="candidates closer than this are one hypothesis, and so are tracked hypotheses [m]",
-    )
-    merge_angle: float = Field(
-        LocalizerConfig().merge_angle, gt=0, description="and turned less than this against each other [rad]"
-    )
-    map: str = Field("", description="folder of the map, as `liploc map build` or the map builder wrote it")
-    model: str = Field("", description="folder of the model bundle; empty: the one that comes with the package")
+    enabled: bool = Field(True, description="estimate the pose from all images; false: from each image alone")
+
+
+class TrackingParameters(TrackingConfig, TrackingSwitch):
+    """The switch, then the settings of tracking."""
+
+
+class LocalizerParameters(FrozenModel):
+    """All parameters of the localizer: those of the node, and the settings of the library in their groups."""
+
+    map: str = Field("", description="folder of the map, written by `liploc map build` or by the map builder")
+    model: str = Field("", description="folder of the model bundle; empty: the default model of the package")
     autostart: bool = Field(
         True,
-        description="configure and activate at once; false: wait for a lifecycle manager",
+        description="configure and activate at the start; false: wait for a lifecycle manager",
         json_schema_extra=READ_ONLY,
     )
-    image_topics: tuple[str, ...] = Field(("image",), description="images, one topic a camera", min_length=1)
+    image_topics: StringArray = Field(("image",), description="topics of the images, one per camera")
     camera_info_topics: tuple[str, ...] = Field(
-        (), description="calibrations in the order of image_topics; unset: camera_info beside each image topic"
+        (),
+        description="topics of the calibrations, in the order of image_topics; an empty entry: camera_info in the "
+        "namespace of the image topic",
     )
     transport: Literal["auto", "raw", "compressed"] = Field(
         "auto",
-        description="what the image topics carry; auto: compressed where the name ends in /compressed, "
-        "else as the topic is published, raw if both are",
+        description="type of the images; auto: compressed if the topic ends in /compressed, otherwise as it is "
+        "published, and raw if both are",
     )
     reliability: Reliability = Field(
-        "best_effort", description="of the image subscriptions; best_effort hears every publisher"
+        "best_effort", description="of the image subscriptions; best_effort receives from every publisher"
     )
-    sensor_mounts: tuple[str, ...] = Field(
+    sensor_mounts: StringArray = Field(
         (),
         description="pose of each camera's optical frame in the map's base frame, "
-        "'FRAME x y z qx qy qz qw' or 'FRAME x y z roll pitch yaw'; unset: from /tf_static",
+        "'FRAME x y z qx qy qz qw' or 'FRAME x y z roll pitch yaw'; an empty entry is ignored; without one the "
+        "transforms on /tf_static are used",
     )
     camera_info_timeout: float = Field(
-        5.0, gt=0, description="seconds after the first image without CameraInfo (or mount) until it is an error"
+        5.0, gt=0, description="time without CameraInfo or mount after the first image, until it is an error [s]"
     )
     continuous: bool = Field(
-        True, description="localize every image that can be kept up with; false: only on ~/localize"
+        True, description="localize every image that is not replaced by a newer one; false: only on ~/localize"
     )
     max_image_age: float = Field(
         2.0,
         ge=0,
-        description="seconds; ~/localize does not use older images (0: any age), and without images for "
-        "longer the diagnostics warn",
+        description="age above which ~/localize refuses an image (0: no limit), and time without images after which "
+        "diagnostics warn [s]",
     )
-    localize_timeout: float = Field(2.0, ge=0, description="seconds that ~/localize waits for an image by default")
-    tracking: bool = Field(True, description="carry a belief from image to image; false: every image by itself")
+    localize_timeout: float = Field(2.0, ge=0, description="default time that ~/localize waits for an image [s]")
     odometry_topic: str = Field(
-        "", description="nav_msgs/Odometry of the vehicle; optional for tracking, needed for publish_tf"
+        "", description="nav_msgs/Odometry of the vehicle; optional for tracking, required by publish_tf"
     )
-    odometry_timeout: float = Field(0.05, ge=0, description="seconds that an image waits for odometry of its time")
+    odometry_timeout: float = Field(
+        0.05, ge=0, description="time that an image waits for odometry that is newer than itself [s]"
+    )
     publish_initialpose: bool = Field(
-        False, description="publish on initialpose too when a pose becomes known, for Nav2 or AMCL"
+        False, description="also publish on initialpose when the pose becomes known, for Nav2 or AMCL"
     )
     publish_tf: bool = Field(
-        False, description="broadcast map -> odometry frame (REP-105) from the poses of ~/pose; needs odometry_topic"
+        False,
+        description="broadcast the transform from map to odometry frame (REP-105) for the poses on ~/pose; requires "
+        "odometry_topic",
     )
+    matching: MatchingConfig = MatchingConfig()
+    acceptance: AcceptanceConfig = AcceptanceConfig()
+    covariance: CovarianceConfig = CovarianceConfig()
+    tracking: TrackingParameters = TrackingParameters()
+    encoder: EncoderConfig = EncoderConfig()
 
     def config(self) -> LocalizerConfig:
         """Return the settings of the library's localizer."""
-        return LocalizerConfig(**self.model_dump(include=set(LocalizerConfig.model_fields)))
-
-    def tracking_config(self) -> TrackingConfig:
-        """Return the settings of its tracking."""
-        return TrackingConfig(**self.model_dump(include=set(TrackingConfig.model_fields)))
+        return LocalizerConfig(
+            matching=self.matching,
+            acceptance=self.acceptance,
+            covariance=self.covariance,
+            tracking=TrackingConfig(**self.tracking.model_dump(exclude={"enabled"})),
+            encoder=self.encoder,
+        )

@@ -1,4 +1,4 @@
-"""How the map builder's inputs do, for /diagnostics."""
+"""Diagnostic status of the map builder."""
 
 import time
 
@@ -7,81 +7,77 @@ from rclpy.qos import QoSProfile
 
 from liploc_ros.nodes.common.diagnostics import Health, Level, RateMeter
 from liploc_ros.nodes.common.logging import ThrottledLog
-from liploc_ros.nodes.common.qos import mismatch
+from liploc_ros.nodes.common.qos import qos_mismatch
 
-SILENCE = 5.0
-"""Seconds without scans or odometry after which the diagnostics warn."""
+MAX_SILENCE = 5.0
+"""Time without scans or odometry after which diagnostics warn [s]."""
 
 
-class InputWatch:
-    """Remembers when a topic was heard last, how often it comes, and whether its publishers can be heard at all."""
+class InputMonitor:
+    """Age and rate of the messages of a topic, and whether its publishers match."""
 
     def __init__(self, node: Node, topic: str, profile: QoSProfile) -> None:
         self.topic = topic
         self._node, self._profile = node, profile
         self._rate = RateMeter()
-        self._heard_at = 0.0
+        self._received_at = 0.0
 
-    def heard(self) -> None:
-        """Note a message."""
-        self._heard_at = time.monotonic()
-        self._rate.tick(self._heard_at)
+    def count(self) -> None:
+        """Record a message."""
+        self._received_at = time.monotonic()
+        self._rate.tick(self._received_at)
 
-    def rate(self) -> str:
-        """Return messages a second, in words."""
-        return f"{self._rate.rate(time.monotonic()):.1f}"
+    def rate(self) -> float:
+        """Return the rate of messages [Hz]."""
+        return self._rate.rate(time.monotonic())
 
     def mismatch(self) -> str:
-        """Return which publisher cannot be heard, or nothing."""
-        return mismatch(self._node, self.topic, self._profile)
-
-    def is_silent(self) -> bool:
-        """Say whether nothing has come for a while."""
-        return self.age() > SILENCE
+        """Return one line about a publisher that does not match, or an empty string."""
+        return qos_mismatch(self._node, self.topic, self._profile)
 
     def age(self) -> float:
-        """Return how long ago the last message came [s]."""
-        return time.monotonic() - self._heard_at
+        """Return the time since the last message [s]."""
+        return time.monotonic() - self._received_at
 
 
 class BuilderFaults:
-    """What went wrong since the last scan that was kept; each kind is logged, but not too often."""
+    """Faults since the last scan that was used. Each kind is logged, at a limited rate."""
 
     def __init__(self, log: ThrottledLog) -> None:
         self._log = log
         self._lines: dict[str, str] = {}
 
     def add(self, kind: str, line: str) -> None:
-        """Note a fault."""
+        """Record a fault."""
         self._lines[kind] = line
         self._log.warn(kind, line)
 
     def clear(self) -> None:
-        """Note that scans can be used."""
+        """Remove all faults, because a scan was used."""
         self._lines.clear()
 
     def lines(self) -> list[str]:
-        """Return the faults, one a kind."""
+        """Return the last fault of each kind."""
         return list(self._lines.values())
 
 
-def building_health(message: str, points: InputWatch, odometry: InputWatch, faults: BuilderFaults) -> Health:
-    """Return the state of the inputs for /diagnostics; the conditions are in docs/nodes.md."""
-    mismatched = points.mismatch() or odometry.mismatch()
+def building_health(message: str, points: InputMonitor, odometry: InputMonitor, faults: BuilderFaults) -> Health:
+    """Return the diagnostic status of the inputs; its conditions are in docs/nodes.md."""
+    mismatch = points.mismatch() or odometry.mismatch()
     lines = faults.lines()
     health = Health(message)
     health.values = {
         "points topic": points.topic,
         "odometry topic": odometry.topic,
-        "scans/s": points.rate(),
-        "odometry/s": odometry.rate(),
-        "quality of service": mismatched or "matches",
+        "scans/s": f"{points.rate():.1f}",
+        "odometry/s": f"{odometry.rate():.1f}",
+        "quality of service": mismatch or "matches",
         "last fault": lines[-1] if lines else "none",
     }
-    for line in [mismatched, *lines]:
+    for line in [mismatch, *lines]:
         if line:
-            health.find(Level.ERROR, line)
-    for what, watch in (("scan", points), ("odometry", odometry)):
-        if watch.is_silent():
-            health.find(Level.WARN, f"no {what} on {watch.topic} for more than {SILENCE:.0f} s")
+            health.add(Level.ERROR, line)
+    for name, monitor in (("scan", points), ("odometry", odometry)):
+        if monitor.age() > MAX_SILENCE:
+            health.add(Level.WARN, f"no {name} on {monitor.topic} for more than {MAX_SILENCE:.0f} s")
     return health

@@ -13,28 +13,29 @@ from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from sensor_msgs.msg import PointCloud2
 
-from liploc_ros.datasets.point_cloud import points_from_cloud2
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.errors import LiplocError
 from liploc_ros.files import check_replaceable
 from liploc_ros.mapping import LidarMap, MapError, build_map_from_keyframes
 from liploc_ros.mapping.manifest import MANIFEST, Source
 from liploc_ros.msg import MapProgress
+from liploc_ros.nodes.common import ros_libraries
 from liploc_ros.nodes.common.conversions import header_at, path_to_message, pose_of, stamp_ns_of
 from liploc_ros.nodes.common.diagnostics import STEADY_CLOCK, Diagnostics, Health
 from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.common.mounts import Mounts
-from liploc_ros.nodes.common.optional_messages import tf_message_type
-from liploc_ros.nodes.common.parameters import check_topic, declare, guard
+from liploc_ros.nodes.common.parameters import check_topic, declare, guard_changes
 from liploc_ros.nodes.common.process import run_node
-from liploc_ros.nodes.common.qos import LATCHED, LATCHED_INPUT, sensor_profile
-from liploc_ros.nodes.map_builder.health import BuilderFaults, InputWatch, building_health
+from liploc_ros.nodes.common.qos import LATCHED, sensor_profile
+from liploc_ros.nodes.map_builder.health import BuilderFaults, InputMonitor, building_health
 from liploc_ros.nodes.map_builder.parameters import MapBuilderParameters
 from liploc_ros.nodes.map_builder.scan_collector import ScanCollector
 from liploc_ros.srv import SaveMap
 
-PATIENCE_AT_END, QUIET_AT_END = 2.0, 0.3  # s
-ODOMETRY_QUEUE = 1000  # small messages, of which none may be missed while a scan is read
+MAX_DRAIN_TIME = 2.0  # s that shutdown waits for messages
+DRAIN_SILENCE = 0.3  # s without messages after which none are expected any more
+ODOMETRY_QUEUE = 1000  # small messages, none of which may be lost while a scan is read
+PROGRESS_STEPS = 10
 
 
 class MapBuilderNode(Node):
@@ -48,20 +49,22 @@ class MapBuilderNode(Node):
         """
         super().__init__("map_builder", **arguments)
         self.settings = declare(self, MapBuilderParameters)
-        guard(self, MapBuilderParameters, lambda: "the map builder's parameters are fixed at its start: start it anew")
+        guard_changes(self, MapBuilderParameters, lambda: "the parameters of the map builder are fixed: restart it")
         if self.settings.map_path:
             check_replaceable(Path(self.settings.map_path), MANIFEST)
         self._bundle = ModelBundle.load(Path(self.settings.model) if self.settings.model else None)
         log = ThrottledLog(self.get_logger())
-        self._mounts = Mounts(self.settings.sensor_mounts, log)
+        group = MutuallyExclusiveCallbackGroup()
+        self._read_points = ros_libraries.points_reader(self.get_logger())
+        self.mounts = Mounts(self.settings.sensor_mounts, ros_libraries.transform_source(self, log, group))
         self._faults = BuilderFaults(log)
         self.collector = ScanCollector(self.settings.keyframe_spacing, self.settings.odometry_timeout, self._on_drop)
-        self._saving = threading.Lock()
+        self._save_lock = threading.Lock()
         self._saved_keyframes = self._shown_keyframes = 0
         self._places = 0
         self._message = "waiting for scans"
         self._odometry_frame = self._base_frame = ""
-        self._subscribe()
+        self._subscribe(group)
         self._path_publisher = self.create_publisher(PathMsg, "~/path", LATCHED)
         self._progress_publisher = self.create_publisher(MapProgress, "~/progress", 10)
         self._save_service = self.create_service(
@@ -71,74 +74,75 @@ class MapBuilderNode(Node):
         self._diagnostics = Diagnostics(self, self._health, group)
         self._timer = self.create_timer(1.0, self._on_timer, callback_group=group, clock=STEADY_CLOCK)
 
-    # Life -------------------------------------------------------------------------------------------------------------
+    # Start and end ----------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Say what is waited for."""
-        where = f"map goes to {self.settings.map_path}" if self.settings.map_path else "no map_path is set yet"
-        self.get_logger().info(f"waiting for {self._points_topic} and {self._odometry_topic}; {where}")
+        """Log the topics and the folder of the map."""
+        path = self.settings.map_path
+        target = f"the map is written to {path}" if path else "the parameter map_path is not set"
+        self.get_logger().info(f"waiting for {self._points_topic} and {self._odometry_topic}; {target}")
 
     def close(self) -> None:
-        """Write what is not saved yet.
+        """Save the map if it has scans that are not saved yet.
 
         Raises:
-            MapError: it cannot be written.
+            LiplocError: it cannot be written.
         """
-        self._let_messages_come_in()
-        self.collector.settle()
-        unsaved = self.collector.keyframes > self._saved_keyframes
-        if unsaved and self.settings.save_at_shutdown:
-            self.get_logger().info("saving the map before the end")
+        self._drain_messages()
+        self.collector.flush()
+        has_unsaved = self.collector.keyframes > self._saved_keyframes
+        if has_unsaved and self.settings.save_at_shutdown:
+            self.get_logger().info("saving the map before shutdown")
             self.save()
 
     def save(self, path: str = "") -> LidarMap:
-        """Build the map from what was collected so far and write it; what was there stays until it is whole.
+        """Build the map from the scans collected so far, and write it. The previous map stays until it is complete.
 
         Raises:
-            LiplocError: nothing to write, nowhere to write it, or it cannot be written.
+            LiplocError: there is no scan or no path, or the map cannot be written.
         """
         path = path or self.settings.map_path
         if not path:
-            raise MapError("nowhere to write the map: set the parameter map_path, or give a path to ~/save_map")
+            raise MapError("no path to write the map to: set the parameter map_path, or give a path to ~/save_map")
         check_replaceable(Path(path), MANIFEST)
-        with self._saving:
-            self.collector.settle()
-            collected = self.collector.collected()
+        with self._save_lock:
+            self.collector.flush()
+            collected = self.collector.snapshot()
             if not collected.keyframes:
                 raise MapError(
                     f"no scan with a pose to build a map from: {self.collector.received} scans received on "
-                    f"{self._points_topic}, {self.collector.dropped} dropped; {self._reason_in_words()}"
+                    f"{self._points_topic}, {self.collector.dropped} dropped; {self._last_fault()}"
                 )
             lidar_map = build_map_from_keyframes(
                 collected.keyframes,
                 self._bundle,
-                self.settings.config(),
+                self.settings.map_config(),
                 path=collected.path,
                 map_frame=self.settings.map_frame,
                 base_frame=self._base_frame,
                 datum=self.settings.datum or f"origin of the frame {self._odometry_frame!r} of {self._odometry_topic}",
                 sources=(Source(name=self._points_topic, scans=collected.scans),),
-                on_place=self._on_places,
+                on_place=self._on_place,
             ).save(Path(path))
             self._saved_keyframes = len(collected.keyframes)
         self._places = lidar_map.manifest.places
-        self._tell(
+        self._publish_progress(
             f"wrote {path}: {self._places} places, {lidar_map.size_bytes / 1e6:.1f} MB, from "
             f"{len(collected.keyframes)} of {collected.scans} scans, {self.collector.dropped} dropped"
         )
         self.get_logger().info(self._message)
         return lidar_map
 
-    def _let_messages_come_in(self) -> None:
-        """Wait a moment for what was delivered and not looked at yet: a bag ends sooner than the work on it."""
-        deadline = time.monotonic() + PATIENCE_AT_END
-        watches = (self._points_watch, self._odometry_watch)
-        while time.monotonic() < deadline and any(watch.age() < QUIET_AT_END for watch in watches):
+    def _drain_messages(self) -> None:
+        """Wait until all delivered messages are handled: a bag ends before its last messages are."""
+        deadline = time.monotonic() + MAX_DRAIN_TIME
+        monitors = (self._points_monitor, self._odometry_monitor)
+        while time.monotonic() < deadline and any(monitor.age() < DRAIN_SILENCE for monitor in monitors):
             time.sleep(0.05)
 
     # Inputs -----------------------------------------------------------------------------------------------------------
 
-    def _subscribe(self) -> None:
+    def _subscribe(self, group: MutuallyExclusiveCallbackGroup) -> None:
         settings = self.settings
         check_topic(self, "points_topic", settings.points_topic)
         check_topic(self, "odometry_topic", settings.odometry_topic)
@@ -146,52 +150,46 @@ class MapBuilderNode(Node):
         self._odometry_topic = self.resolve_topic_name(settings.odometry_topic)
         profile = sensor_profile(settings.reliability, settings.queue)
         odometry_profile = sensor_profile(settings.reliability, ODOMETRY_QUEUE)
-        self._points_watch = InputWatch(self, self._points_topic, profile)
-        self._odometry_watch = InputWatch(self, self._odometry_topic, odometry_profile)
-        group = MutuallyExclusiveCallbackGroup()
+        self._points_monitor = InputMonitor(self, self._points_topic, profile)
+        self._odometry_monitor = InputMonitor(self, self._odometry_topic, odometry_profile)
         for message, topic, callback, qos in (
             (PointCloud2, self._points_topic, self._on_points, profile),
             (Odometry, self._odometry_topic, self._on_odometry, odometry_profile),
         ):
             self.create_subscription(message, topic, callback, qos, callback_group=group)
-        tf_message = tf_message_type()
-        if tf_message is not None:
-            self.create_subscription(
-                tf_message, "/tf_static", self._mounts.add_transforms, LATCHED_INPUT, callback_group=group
-            )
 
     def _on_odometry(self, msg: Any) -> None:
-        self._odometry_watch.heard()
+        self._odometry_monitor.count()
         self._odometry_frame = self._odometry_frame or str(msg.header.frame_id).lstrip("/")
         self._base_frame = self._base_frame or str(msg.child_frame_id).lstrip("/") or "base_link"
         try:
-            self._kept(self.collector.add_odometry(stamp_ns_of(msg), pose_of(msg.pose.pose)))
+            self._on_keyframes(self.collector.add_odometry(stamp_ns_of(msg), pose_of(msg.pose.pose)))
         except LiplocError as error:
             self._on_drop(type(error).__name__, str(error))
 
     def _on_points(self, msg: Any) -> None:
-        self._points_watch.heard()
+        self._points_monitor.count()
         try:
-            points = points_from_cloud2(msg, self._points_topic)
+            points = self._read_points(msg, self._points_topic)
         except LiplocError as error:
             self.collector.received += 1
             self.collector.drop(type(error).__name__, str(error))
             return
-        # The base frame is known, and /tf_static has been heard, when there is odometry for the scan.
+        # Once there is odometry for the scan, the base frame is known, and /tf_static has been received.
         frame_id = str(msg.header.frame_id).lstrip("/")
-        self._kept(
+        self._on_keyframes(
             self.collector.add_scan(
-                stamp_ns_of(msg), lambda: self._mounts.lookup(self._base_frame, frame_id), lambda: points
+                stamp_ns_of(msg), lambda: self.mounts.lookup(self._base_frame, frame_id), lambda: points
             )
         )
 
-    def _kept(self, new_keyframes: int) -> None:
+    def _on_keyframes(self, new_keyframes: int) -> None:
         if new_keyframes:
             self._faults.clear()
-            self._tell(f"{self.collector.keyframes} keyframes")
+            self._publish_progress(f"{self.collector.keyframes} keyframes")
 
-    def _on_drop(self, key: str, reason: str) -> None:
-        self._faults.add(key, reason if reason.startswith("/") else f"{self._points_topic}: {reason}")
+    def _on_drop(self, kind: str, reason: str) -> None:
+        self._faults.add(kind, reason if reason.startswith("/") else f"{self._points_topic}: {reason}")
 
     # Outputs ----------------------------------------------------------------------------------------------------------
 
@@ -211,23 +209,23 @@ class MapBuilderNode(Node):
         return response
 
     def _on_timer(self) -> None:
-        self._kept(self.collector.take_scans())
-        self._tell(self._message)
+        self._on_keyframes(self.collector.process_waiting())
+        self._publish_progress(self._message)
         if self.collector.keyframes > self._shown_keyframes:
             self._publish_path()
 
     def _publish_path(self) -> None:
-        poses = [(k.stamp_ns, k.T_map_base) for k in self.collector.collected().keyframes]
+        poses = [(k.stamp_ns, k.T_map_base) for k in self.collector.snapshot().keyframes]
         self._shown_keyframes = len(poses)
         self._path_publisher.publish(path_to_message(poses, header_at(poses[-1][0], self.settings.map_frame)))
 
-    def _on_places(self, done: int, total: int) -> None:
-        if done == total or done % max(1, total // 10) == 0:
-            self._tell(f"drawing places: {done} of {total}")
+    def _on_place(self, done: int, total: int) -> None:
+        if done == total or done % max(1, total // PROGRESS_STEPS) == 0:
+            self._publish_progress(f"drawing places: {done} of {total}")
             self.get_logger().info(self._message)
 
-    def _tell(self, message: str) -> None:
-        """Publish how far the work has come."""
+    def _publish_progress(self, message: str) -> None:
+        """Publish the progress."""
         self._message = message
         self._progress_publisher.publish(
             MapProgress(
@@ -242,7 +240,7 @@ class MapBuilderNode(Node):
         )
 
     def _health(self) -> dict[str, Health]:
-        health = building_health(self._message, self._points_watch, self._odometry_watch, self._faults)
+        health = building_health(self._message, self._points_monitor, self._odometry_monitor, self._faults)
         health.values |= {
             "scans received": str(self.collector.received),
             "scans dropped": str(self.collector.dropped),
@@ -252,7 +250,7 @@ class MapBuilderNode(Node):
         }
         return {"map building": health}
 
-    def _reason_in_words(self) -> str:
+    def _last_fault(self) -> str:
         faults = self._faults.lines()
         return faults[-1] if faults else f"check that {self._points_topic} and {self._odometry_topic} are published"
 

@@ -1,37 +1,67 @@
 """Parameters of the map builder node."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from liploc_ros.mapping import MapConfig
+from liploc_ros.nodes.common.parameter_table import StringArray
 from liploc_ros.nodes.common.qos import Reliability
+
+LIDAR = "lidar"
 
 
 class MapBuilderParameters(MapConfig):
-    """All parameters of the map builder: its own, and the settings of the map."""
+    """All parameters of the map builder: the settings of the map, and those of the node."""
 
-    map_path: str = Field("", description="folder to write the map to, on ~/save_map and at shutdown")
-    model: str = Field("", description="folder of the model bundle; empty: the one that comes with the package")
+    # A ROS parameter has one type, and a value.
+    view_origin: str = Field(  # type: ignore[assignment]
+        LIDAR, description="origin of the views in the base frame: lidar (its position), or 'x y z' [m]"
+    )
+    map_path: str = Field("", description="folder that the map is written to, on ~/save_map and at shutdown")
+    model: str = Field("", description="folder of the model bundle; empty: the default model of the package")
     points_topic: str = Field("points", description="sensor_msgs/PointCloud2 of the LiDAR")
-    odometry_topic: str = Field("odom", description="nav_msgs/Odometry of the vehicle, in a frame that does not drift")
+    odometry_topic: str = Field("odom", description="nav_msgs/Odometry of the vehicle, in a frame without drift")
     reliability: Reliability = Field(
-        "best_effort", description="of both subscriptions; best_effort hears every publisher, reliable loses no scan"
+        "best_effort",
+        description="of both subscriptions; best_effort receives from every publisher, reliable loses no scan",
     )
-    queue: int = Field(10, ge=1, le=1000, description="scans that the subscription holds while the node is busy")
-    sensor_mounts: tuple[str, ...] = Field(
+    queue: int = Field(10, ge=1, le=1000, description="scans that the subscription keeps while the node is busy")
+    sensor_mounts: StringArray = Field(
         (),
-        description="pose of the LiDAR's frame in the base frame (the odometry's child frame), "
-        "'FRAME x y z qx qy qz qw' or 'FRAME x y z roll pitch yaw'; unset: from /tf_static",
+        description="pose of the LiDAR's frame in the base frame (the child frame of the odometry), "
+        "'FRAME x y z qx qy qz qw' or 'FRAME x y z roll pitch yaw'; an empty entry is ignored; without one the "
+        "transforms on /tf_static are used",
     )
-    map_frame: str = Field("map", min_length=1, description="frame of the map; the odometry's axes and origin")
-    datum: str = Field("", description="what the origin of the map frame is; empty: the odometry frame is named")
+    map_frame: str = Field(
+        "map", min_length=1, description="name of the map's frame; its origin and axes are those of the odometry frame"
+    )
+    datum: str = Field("", description="description of the origin of the map frame; empty: names the odometry frame")
     odometry_timeout: float = Field(
         5.0,
         gt=0,
-        description="seconds that a scan waits for odometry newer than itself, before it is dropped; DDS can take 3 to "
-        "send again what was lost on the way",
+        description="time that a scan waits for odometry newer than itself before it is dropped; a lost message is "
+        "repeated after up to 3 s [s]",
     )
-    save_at_shutdown: bool = Field(True, description="write the map at shutdown if there are scans not saved yet")
+    save_at_shutdown: bool = Field(True, description="write the map at shutdown if it has scans that are not saved yet")
 
-    def config(self) -> MapConfig:
+    @field_validator("view_origin")
+    @classmethod
+    def _check_view_origin(cls, value: str) -> str:
+        _point(value)
+        return value
+
+    def map_config(self) -> MapConfig:
         """Return the settings of the map."""
-        return MapConfig(**self.model_dump(include=set(MapConfig.model_fields)))
+        values = self.model_dump(include=set(MapConfig.model_fields))
+        return MapConfig(**{**values, "view_origin": _point(self.view_origin)})
+
+
+def _point(text: str) -> tuple[float, ...] | None:
+    """Return the numbers of ``x y z``, or None for the position of the LiDAR."""
+    words = text.replace(",", " ").split()
+    if words == [LIDAR]:
+        return None
+    try:
+        x, y, z = (float(word) for word in words)
+    except ValueError as error:
+        raise ValueError(f"write {LIDAR}, or three numbers 'x y z'") from error
+    return x, y, z

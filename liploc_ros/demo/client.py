@@ -1,4 +1,4 @@
-"""The demo's own node: it publishes what is in a bag, in a namespace of its own, and waits for the nodes under test."""
+"""The client of the demo: a node that publishes the messages of a bag and receives what the other nodes publish."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
-from liploc_ros.demo.node_process import NodeProcess, Parameters
+from liploc_ros.demo.node_process import NodeProcess, ParameterValues
 from liploc_ros.errors import LiplocError
 from liploc_ros.nodes.bag_player.messages import BagMessages
-from liploc_ros.nodes.common.optional_messages import message_type
+from liploc_ros.nodes.common.ros_libraries import message_type
 
 NAMESPACE = "/liploc_demo"
 START_TIMEOUT = 60.0
-QUEUE = 100  # scans on their way at once; the excerpt has fewer
+QUEUE = 100  # scans, more than the bag of the demo has: none may be lost
 RELIABLE = QoSProfile(depth=10 * QUEUE, reliability=ReliabilityPolicy.RELIABLE)
 POINTS, ODOMETRY = "sensor_msgs/msg/PointCloud2", "nav_msgs/msg/Odometry"
 IMAGE, CAMERA_INFO = "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/CameraInfo"
 
-Peer = TypeVar("Peer", bound="DemoPeer")
-Recorded = Sequence[tuple[str, bytes]]
-"""Topics and messages, in order."""
+Client = TypeVar("Client", bound="DemoClient")
+RecordedMessages = Sequence[tuple[str, bytes]]
+"""Topics and serialized messages, in the order of recording."""
 
 
 class DemoError(LiplocError):
-    """A node of the demo did not do its part."""
+    """A node of the demo failed or did not respond in time."""
 
 
-class DemoPeer:
-    """A node on the graph, to be used as a context."""
+class DemoClient:
+    """A node in the namespace of the demo, as a context."""
 
     def __init__(self, bag: Path) -> None:
-        """Open the bag and join the graph.
+        """Open the bag and create the node.
 
         Raises:
             LiplocError: the bag cannot be read.
@@ -58,73 +58,75 @@ class DemoPeer:
         self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
 
-    def __enter__(self: Peer) -> Peer:
-        """Return itself."""
+    def __enter__(self: Client) -> Client:
+        """Return the client."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Leave the graph."""
+        """Destroy the node."""
         self._executor.shutdown(timeout_sec=2)
         self._thread.join(timeout=2)
         self._node.destroy_node()
         rclpy.try_shutdown()
 
-    def process(self, name: str, parameters: Parameters) -> NodeProcess:
-        """Return a node of the package that hears what is published here."""
+    def process(self, name: str, parameters: ParameterValues) -> NodeProcess:
+        """Return a node of this package in the namespace of the demo, to be started."""
         return NodeProcess(name, NAMESPACE, parameters)
 
     def topic_of(self, type_name: str) -> str:
-        """Return the bag's first topic of a type.
+        """Return the first topic of the bag with this type.
 
         Raises:
-            DemoError: it has none.
+            DemoError: no topic has this type.
         """
         for topic in self.bag.topics.values():
             if topic.type_name == type_name:
                 return topic.name
-        raise DemoError(f"{self.bag.path}: has no {type_name}: use the excerpt that comes with the package")
+        raise DemoError(f"{self.bag.path}: has no topic of type {type_name}: use the bag that comes with the package")
 
-    def recorded(self, *topics: str) -> Recorded:
-        """Return what the bag has of these topics."""
+    def recorded(self, *topics: str) -> RecordedMessages:
+        """Return the messages of these topics."""
         return [(topic, data) for topic, _, data in self.bag.messages(self.bag.choose(topics))]
 
-    def publish(self, messages: Recorded) -> None:
+    def publish(self, messages: RecordedMessages) -> None:
         """Publish messages of the bag."""
         for topic, data in messages:
             self._publishers[topic].publish(data)
 
-    def is_heard(self, *topics: str) -> bool:
-        """Say whether each of the bag's topics has a subscriber."""
+    def has_subscribers(self, *topics: str) -> bool:
+        """Return whether each of these topics has a subscriber."""
         return all(self._publishers[topic].get_subscription_count() > 0 for topic in topics)
 
-    def listen(self, kind: Any, topic: str, heard: Callable[[Any], None], profile: QoSProfile = RELIABLE) -> None:
-        """Have a function called with each message of a topic of the nodes under test."""
-        self._node.create_subscription(kind, f"{NAMESPACE}/{topic}", heard, profile)
+    def subscribe(
+        self, message_type: Any, topic: str, callback: Callable[[Any], None], profile: QoSProfile = RELIABLE
+    ) -> None:
+        """Subscribe to a topic in the namespace of the demo."""
+        self._node.create_subscription(message_type, f"{NAMESPACE}/{topic}", callback, profile)
 
-    def call(self, process: NodeProcess, kind: Any, service: str, request: Any, timeout: float) -> Any:
-        """Return the response of a service, or None.
+    def call(self, process: NodeProcess, service_type: Any, service: str, request: Any, timeout: float) -> Any:
+        """Call a service of a process and return its response, or None if the call failed.
 
         Raises:
-            DemoError: the process ended, or time was over.
+            DemoError: the process ended, or the time is over.
         """
-        client = self._node.create_client(kind, f"{NAMESPACE}/{service}")
+        client = self._node.create_client(service_type, f"{NAMESPACE}/{service}")
         self.wait_until(process, client.service_is_ready)
-        reply = client.call_async(request)
-        self.wait_until(process, reply.done, timeout)
-        return reply.result()
+        response = client.call_async(request)
+        self.wait_until(process, response.done, timeout)
+        return response.result()
 
     def wait_until(self, process: NodeProcess, condition: Callable[[], bool], timeout: float = START_TIMEOUT) -> None:
         """Wait for a condition.
 
         Raises:
-            DemoError: the process ended, or time was over.
+            DemoError: the process ended, or the time is over.
         """
         deadline = time.monotonic() + timeout
         while not condition():
-            if process.ended():
-                raise DemoError(f"{process.name} ended by itself: {process.last_line()}")
+            if process.has_ended():
+                raise DemoError(f"{process.name} ended: {process.last_line()}")
             if time.monotonic() > deadline:
                 raise DemoError(f"{process.name} was not ready in {timeout:.0f} s: {process.last_line()}")
             time.sleep(0.01)

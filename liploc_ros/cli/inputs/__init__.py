@@ -1,0 +1,1 @@
+"""What verbs read: images to localize, and confidence samples."""

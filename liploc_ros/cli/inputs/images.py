@@ -1,0 +1,90 @@
+"""The images that ``liploc localize`` reads: files, or those of a recording."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liploc_ros.datasets import BAG_SUFFIXES, BagTopics, DatasetError, Drive, open_drive
+from liploc_ros.datasets.bag.topics import DataKind
+from liploc_ros.datasets.camera_file import read_camera_file
+from liploc_ros.datasets.kitti.rectified_camera import OPTICAL_FRAMES
+from liploc_ros.geometry import MountedCamera
+from liploc_ros.views import read_image
+
+IMAGES: tuple[DataKind, ...] = ("images",)
+
+
+class ImageInput(NamedTuple):
+    """An image that is read when it is needed.
+
+    Attributes:
+        name: file name, or stamp in a recording.
+        stamp_ns: acquisition time [ns]; 0 for a file.
+        camera: returns the camera, or raises a LiplocError.
+        read: returns the pixels, or raises a LiplocError.
+    """
+
+    name: str
+    stamp_ns: int
+    camera: Callable[[], MountedCamera]
+    read: Callable[[], NDArray[np.uint8]]
+
+
+def open_images(paths: Sequence[Path], camera: Path | None, image_topics: Sequence[str]) -> list[ImageInput]:
+    """Open recordings and list their images together with image files.
+
+    Image files are not read yet, so that a damaged one does not stop the others.
+
+    Args:
+        paths: image files and recordings.
+        camera: calibration file for the image files.
+        image_topics: topics to read from bags; empty reads all.
+
+    Raises:
+        LiplocError: a recording or the calibration file cannot be read, or an option does not apply to a path.
+    """
+    mounted = None if camera is None else read_camera_file(camera)
+    images: list[ImageInput] = []
+    for path in paths:
+        if not path.is_dir() and path.suffix not in BAG_SUFFIXES:
+            if image_topics:
+                raise DatasetError(f"{path}: --image-topic applies to bags: leave it out for image files")
+            images.append(ImageInput(path.name, 0, partial(_camera_of, path, mounted), partial(read_image, path)))
+            continue
+        if mounted is not None:
+            raise DatasetError(f"{path}: has its own calibration: leave out --camera, which applies to image files")
+        images += _recorded_images(open_drive(path, BagTopics(images=tuple(image_topics)), needs=IMAGES))
+    return images
+
+
+def _recorded_images(drive: Drive) -> Iterator[ImageInput]:
+    for frame in drive.images():
+        for frame_id, read in frame.images.items():
+            camera = partial(drive.cameras.__getitem__, frame_id)
+            yield ImageInput(f"{frame.stamp_ns / 1e9:.3f}", frame.stamp_ns, camera, read)
+
+
+def _camera_of(path: Path, mounted: MountedCamera | None) -> MountedCamera:
+    """Return the camera of an image file.
+
+    Raises:
+        LiplocError: no calibration was given, and the file is not in a KITTI raw drive.
+    """
+    if mounted is not None:
+        return mounted
+    folder = path.resolve().parent
+    drive_folder = folder.parent.parent
+    if folder.name == "data" and (drive_folder / "oxts").is_dir():
+        frame_id = OPTICAL_FRAMES.get(folder.parent.name.removeprefix("image_"), "")
+        cameras = _open_drive_once(drive_folder).cameras
+        if frame_id in cameras:
+            return cameras[frame_id]
+    read_image(path)  # a missing or damaged image is reported before the missing calibration
+    raise DatasetError(f"{path}: no calibration for this image: give --camera CALIBRATION.yaml")
+
+
+_open_drive_once = cache(open_drive)

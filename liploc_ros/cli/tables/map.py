@@ -1,0 +1,43 @@
+"""What ``liploc map info`` prints."""
+
+from pathlib import Path
+
+from rich.table import Table
+
+from liploc_ros.encoders.spec import ConfidenceModel
+from liploc_ros.mapping import Manifest
+
+MAX_DRIVES = 4
+
+
+def map_table(path: Path, manifest: Manifest) -> Table:
+    """Return a table with the contents, settings and files of a map."""
+    table = Table(show_header=False, box=None)
+    size = sum(file.bytes for file in manifest.files.values())
+    more_drives = len(manifest.trained_on) > MAX_DRIVES
+    rows = {
+        "path": str(path),
+        "created": f"{manifest.created_at} by liploc_ros {manifest.liploc_version}, format {manifest.format_version}",
+        "sources": ", ".join(source.name for source in manifest.sources) or "unknown",
+        "frames": f"{manifest.base_frame} in {manifest.map_frame}",
+        "datum": manifest.datum,
+        "places": f"{manifest.places} x {manifest.headings} headings, every {manifest.config.place_spacing:g} m",
+        "path length": f"{manifest.path_length:.1f} m",
+        "keyframe scans": str(manifest.keyframes),
+        "view origin": "{:.2f}, {:.2f}, {:.2f} m in the base frame".format(*manifest.view_origin),
+        "model": f"{manifest.model_name}, {manifest.model_id[:12]}",
+        "trained on": ", ".join(manifest.trained_on[:MAX_DRIVES]) + (" ..." if more_drives else ""),
+        "confidence": _confidence(manifest.confidence_model),
+        "size": f"{size / 1e6:.1f} MB, {size / 1e3 / max(manifest.path_length, 1):.0f} MB/km",
+    }
+    for key, value in rows.items():
+        table.add_row(key, value)
+    for name, file in manifest.files.items():
+        table.add_row(f"  {name}", f"{file.bytes / 1e6:.2f} MB, sha256 {file.sha256[:12]}")
+    return table
+
+
+def _confidence(confidence_model: ConfidenceModel | None) -> str:
+    if confidence_model is None:
+        return "confidence model of the bundle"
+    return f"min_confidence {confidence_model.min_confidence:g}; {confidence_model.source}"

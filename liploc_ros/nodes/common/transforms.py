@@ -1,0 +1,88 @@
+"""Sources of transforms between the frames of a vehicle: /tf_static read by this package, or tf2_ros."""
+
+from typing import Any, Protocol
+
+from rclpy.time import Time
+
+from liploc_ros.datasets.drive import DatasetError
+from liploc_ros.datasets.transforms import StaticTransforms
+from liploc_ros.errors import LiplocError
+from liploc_ros.geometry import Pose
+from liploc_ros.nodes.common.conversions import PoseMessageError, pose_of_transform
+from liploc_ros.nodes.common.logging import ThrottledLog
+
+
+class TransformError(LiplocError):
+    """A transform that is not available."""
+
+
+class TransformSource(Protocol):
+    """Transforms by the names of their frames."""
+
+    def lookup(self, target_frame: str, source_frame: str) -> Pose:
+        """Return the transform that takes coordinates in the source frame to the target frame.
+
+        Raises:
+            TransformError: it is not known; the message is a reason without a remedy.
+        """
+
+
+class NoTransforms:
+    """Used where tf2_msgs is not installed."""
+
+    def lookup(self, target_frame: str, source_frame: str) -> Pose:
+        """Raise TransformError."""
+        raise TransformError("tf2_msgs is not installed, so /tf_static cannot be received")
+
+
+class StaticTransformBuffer:
+    """Static transforms from the messages on /tf_static."""
+
+    def __init__(self, log: ThrottledLog | None = None) -> None:
+        """Start empty; invalid transforms are reported to ``log``."""
+        self._log = log
+        self._transforms = StaticTransforms()
+
+    def add(self, msg: Any) -> None:
+        """Add the valid transforms of a tf2_msgs/TFMessage."""
+        for item in msg.transforms:
+            try:
+                T_parent_child = pose_of_transform(item.transform)
+            except PoseMessageError as error:
+                if self._log is not None:
+                    frame = item.child_frame_id
+                    self._log.warn(f"/tf_static {frame}", f"/tf_static: {frame!r} is ignored: {error}")
+                continue
+            self._transforms.add(item.header.frame_id, item.child_frame_id, T_parent_child)
+
+    @property
+    def frames(self) -> list[str]:
+        """Names of the known frames."""
+        return self._transforms.frames
+
+    def lookup(self, target_frame: str, source_frame: str) -> Pose:
+        """See :meth:`TransformSource.lookup`."""
+        try:
+            return self._transforms.lookup(target_frame, source_frame)
+        except DatasetError as error:
+            known = ", ".join(self._transforms.frames) or "none"
+            raise TransformError(f"/tf_static does not contain it (known frames: {known})") from error
+
+
+class Tf2Transforms:
+    """Transforms of a tf2_ros.Buffer: also those on /tf, of which the latest is taken."""
+
+    def __init__(self, buffer: Any, listener: Any = None) -> None:
+        """Take the buffer; ``listener``, a tf2_ros.TransformListener, fills it."""
+        self._buffer = buffer
+        self._listener = listener
+
+    def lookup(self, target_frame: str, source_frame: str) -> Pose:
+        """See :meth:`TransformSource.lookup`."""
+        try:
+            # tf2 does not accept names with a leading slash.
+            found = self._buffer.lookup_transform(target_frame.lstrip("/"), source_frame.lstrip("/"), Time())
+            return pose_of_transform(found.transform)
+        except Exception as error:  # the exception classes of tf2 are known only where it is installed
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise TransformError(f"tf2 does not know it ({reason})") from error

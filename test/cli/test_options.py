@@ -1,0 +1,50 @@
+"""Options repeat the choices and defaults of the library, because the command line must not import it to show them."""
+
+from typing import get_args
+
+import pytest
+from typer.testing import CliRunner
+
+from liploc_ros.cli import evaluate, main, map, options
+from liploc_ros.encoders import Backend, Precision
+from liploc_ros.encoders.tensorrt.flavour import FlavourName
+from liploc_ros.evaluation import EvaluationOptions
+from liploc_ros.mapping import MapConfig
+
+VERBS = ["benchmark", "calibrate", "demo", "engine", "evaluate", "export", "kitti", "localize", "map", "play", "train"]
+
+
+def test_choices_are_those_of_the_library():
+    assert get_args(options.Backend) == get_args(Backend)
+    assert get_args(options.Precision) == get_args(Precision)
+    assert get_args(options.Flavour) == get_args(FlavourName)
+
+
+def test_defaults_are_those_of_the_library():
+    assert (MapConfig().place_spacing, MapConfig().keyframe_spacing) == (options.PLACE_SPACING, map.KEYFRAME_SPACING)
+    evaluation = EvaluationOptions()
+    assert evaluation.place_spacing == options.PLACE_SPACING
+    assert evaluation.scans_per_place == options.SCANS_PER_PLACE
+    assert (evaluation.headings, evaluation.places) == (evaluate.HEADINGS, evaluate.PLACES)
+
+
+def test_the_help_lists_every_verb():
+    lines = CliRunner().invoke(main.app, ["--help"]).output.splitlines()
+    assert sorted(line.split()[0] for line in lines[lines.index("Commands:") + 1 :] if line.strip()) == VERBS
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_a_summary_that_fits_into_the_list(verb):
+    lines = CliRunner().invoke(main.app, ["--help"]).output.splitlines()
+    assert not next(line for line in lines if line.split()[:1] == [verb]).endswith("...")
+
+
+def test_evaluate_has_no_option_of_calibrate():
+    text = CliRunner().invoke(main.app, ["evaluate", "--help"]).output
+    assert not any(option in text for option in ("--calibrate", "--elsewhere", "--trials", "--samples", "--fit-only"))
+
+
+@pytest.mark.parametrize("verb", ["train", "export"])
+def test_the_confidence_model_is_an_option_of(verb):
+    text = CliRunner().invoke(main.app, [verb, "--help"]).output
+    assert "--confidence-model" in text and "--acceptance" not in text

@@ -1,0 +1,58 @@
+"""Messages and settings for the tests of the localizer node. ROS is imported in the fixtures: it may be missing."""
+
+import copy
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def recorded(demo_bag):
+    from support.ros_bench import IMAGE, INFO, messages_of
+
+    return messages_of(demo_bag, IMAGE, INFO)
+
+
+@pytest.fixture
+def image(recorded):
+    from support.ros_bench import IMAGE
+
+    return copy.deepcopy(recorded[IMAGE][10])
+
+
+@pytest.fixture
+def info(recorded):
+    from support.ros_bench import INFO
+
+    return copy.deepcopy(recorded[INFO][10])
+
+
+@pytest.fixture
+def raw_image(demo_drive, demo_camera, image):
+    from sensor_msgs.msg import Image
+
+    from liploc_ros.nodes.common.conversions import stamp_ns_of
+
+    frames = {frame.stamp_ns: frame for frame in demo_drive.images()}
+    pixels = frames[stamp_ns_of(image)].images[demo_camera.frame_id]()
+    height, width, _ = pixels.shape
+    return Image(
+        header=image.header, height=height, width=width, encoding="rgb8", step=3 * width, data=pixels.tobytes()
+    )
+
+
+@pytest.fixture
+def settings(demo_map_folder, demo_camera):
+    """Settings that accept the images of an old recording, whatever their confidence."""
+    from support.ros_bench import IMAGE
+
+    from liploc_ros.nodes.common.mounts import format_mount
+
+    mount = format_mount(demo_camera.frame_id, demo_camera.T_base_camera)
+    return {
+        "map": str(demo_map_folder),
+        "image_topics": [IMAGE],
+        "sensor_mounts": [mount],
+        "max_image_age": 0.0,
+        "acceptance.min_confidence": 0.0,
+        "acceptance.min_margin": 0.0,
+    }
