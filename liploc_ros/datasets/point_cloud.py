@@ -92,11 +92,7 @@ def reflectance_scale(
         for name in (settings.field,) if settings.field else REFLECTANCE_FIELDS:
             if name in fields:
                 values.setdefault(name, []).append(_read_fields(msg, [name], source)[name])
-    native = {
-        name: np.concatenate([part.astype(part.dtype.newbyteorder("=")) for part in parts])
-        for name, parts in values.items()
-    }
-    return detect_scale(native, settings)
+    return detect_scale({name: np.concatenate(parts) for name, parts in values.items()}, settings)
 
 
 def _fields(msg: PointCloudLike) -> dict[str, PointFieldLike]:
@@ -124,13 +120,13 @@ def _point_type(
         if int(field.datatype) not in FIELD_DTYPES:
             raise PointsError(
                 f"{source}: field {field.name} has datatype {field.datatype}, not 1 to 8 of PointField: "
-                "fix the driver that publishes it"
+                "the message is damaged"
             )
         formats.append(np.dtype((">" if is_bigendian else "<") + FIELD_DTYPES[int(field.datatype)]))
         if int(field.offset) < 0 or int(field.offset) + formats[-1].itemsize > point_step:
             raise PointsError(
                 f"{source}: field {field.name} at byte {field.offset} does not fit in a point_step of {point_step}: "
-                "fix the driver that publishes it"
+                "the message is damaged"
             )
     return np.dtype(
         {
@@ -154,7 +150,7 @@ def _rows(msg: PointCloudLike, source: str) -> NDArray[np.uint8]:
     if len(data) < needed:
         raise PointsError(
             f"{source}: PointCloud2 is cut off, {len(data)} of {needed} bytes ({msg.width} x {msg.height} points of "
-            f"{msg.point_step}): record it again"
+            f"{msg.point_step}): the message is damaged"
         )
     rows = np.lib.stride_tricks.as_strided(data, (height, row_bytes), (row_step, 1), writeable=False)
     return np.ascontiguousarray(rows)

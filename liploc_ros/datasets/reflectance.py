@@ -40,7 +40,7 @@ def detect_scale(
     """Return the field and scale of the reflectance.
 
     The first of REFLECTANCE_FIELDS that is not zero everywhere is used. Bytes have a maximum of 255. Other numbers have
-    a maximum of 1 if none is larger, of 255 if 99 % are not larger, and otherwise the 99 % quantile.
+    a maximum of 1 if none is larger, of 255 if 99 % of those above 0 are not larger, and otherwise their 99 % quantile.
 
     Args:
         values: the values of some scans, by field.
@@ -93,5 +93,5 @@ def _maximum(values: NDArray[np.generic]) -> float:
         return BYTE_MAX
     if not len(finite) or finite.max() <= 1:
         return 1.0
-    quantile = float(np.quantile(finite, QUANTILE, method="lower"))
+    quantile = float(np.quantile(finite[finite > 0], QUANTILE, method="lower"))
     return BYTE_MAX if quantile <= BYTE_MAX else quantile

@@ -248,9 +248,7 @@ def _inside(pixels: FloatArray, width: int, height: int) -> NDArray[np.bool_]:
 
 def _check(width: int, height: int, K: FloatArray, distortion: FloatArray, lengths: tuple[int, ...]) -> None:
     if width <= 0 or height <= 0:
-        raise CameraError(
-            f"image size {width} x {height} is not positive: publish the CameraInfo of a calibrated camera"
-        )
+        raise CameraError(f"image size {width} x {height} is not positive: give the calibration of the camera")
     if K.shape != (3, 3) or not np.all(np.isfinite(K)) or K[0, 0] <= 0 or K[1, 1] <= 0:
         raise CameraError(
             f"intrinsics K {K.ravel().tolist()} are not finite with positive focal lengths: calibrate the camera"
