@@ -56,7 +56,7 @@ def image_from_message(msg: ImageLike | CompressedImageLike, source: str, bits: 
     if is_raw(msg):
         return _image_from_raw(msg, source, bits)
     if reason := describe_depth(msg) or describe_video(msg):
-        raise ImageError(f"{source}: {reason}: choose a topic with JPEG, PNG or raw images, or convert it")
+        raise ImageError(f"{source}: {reason}, or choose a topic with JPEG, PNG or raw images")
     return decode_image(bytes(msg.data), source)
 
 
