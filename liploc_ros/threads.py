@@ -19,6 +19,7 @@ def limit_threads(threads: int = 1) -> None:
     """
     import cv2
     import faiss
+    import scipy.linalg  # noqa: F401  loads its own BLAS, which is limited only if it is loaded
     from threadpoolctl import threadpool_limits
 
     count = threads or os.cpu_count() or 1

@@ -66,7 +66,7 @@ def evaluate(
     from liploc_ros.encoders import ModelBundle
     from liploc_ros.evaluation.evaluator import Evaluator
     from liploc_ros.evaluation.protocol import Protocol
-    from liploc_ros.evaluation.report import METRICS, note_on, write_evaluation
+    from liploc_ros.evaluation.reporting.report import METRICS, note_on, write_evaluation
     from liploc_ros.files import check_replaceable
 
     options = evaluation_options(

@@ -65,7 +65,7 @@ def train(
     bundle, summary = run.execute(out, trunk, held_out, confidence_model, folder, resume)
     if os.environ.get("RANK", "0") != "0":  # only the first of torchrun's processes reports
         return
-    skipped = f", {len(run.skipped)} unreadable frames were skipped" if run.skipped else ""
+    skipped = f", {len(run.skipped)} unreadable skipped" if run.skipped else ""
     typer.echo(f"{out}: model {bundle.id[:12]} trained on {len(run.samples)} frames{skipped}; run in {folder}")
     if summary:
         typer.echo(summary)

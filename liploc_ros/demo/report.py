@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from liploc_ros.demo.metrics import DemoMetrics, DemoResult
-from liploc_ros.evaluation.pages import render_page
-from liploc_ros.evaluation.plots import colour_ranges
+from liploc_ros.evaluation.reporting.pages import render_page
+from liploc_ros.evaluation.reporting.plots import colour_ranges
 from liploc_ros.files import write_file
 from liploc_ros.geometry import MountedCamera, pose_from_yaw
 from liploc_ros.mapping import LidarMap

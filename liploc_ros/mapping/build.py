@@ -27,7 +27,7 @@ Progress = Callable[[int, int], None]
 def build_map(
     drive: Drive,
     bundle: ModelBundle,
-    config: MapConfig,
+    config: MapConfig = MapConfig(),  # noqa: B008  frozen
     on_place: Progress | None = None,
     on_frame: Progress | None = None,
     encoders: Encoders | None = None,

@@ -111,7 +111,7 @@ def test_an_unreadable_frame_is_skipped_named_and_counted(trained):
     out, run, output = trained
     training = ModelBundle.load(out).spec.training
     assert (training.frames, training.skipped, training.drives) == (19, 1, ("2011_09_26_drive_0099",))
-    assert "19 frames, 1 left out that cannot be read" in output
+    assert "19 frames, 1 unreadable skipped" in output
     assert "0000000003.png: PNG is cut off" in (run / "data.json").read_text()
 
 

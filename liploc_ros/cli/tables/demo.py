@@ -25,7 +25,7 @@ def tracking_summary(tracked: Sequence[TrackedImage], frames: Mapping[int, Frame
         if (truth := frames[t.stamp_ns].T_map_base) is not None
     ]
     localized = f"LOCALIZED after {len(errors)} of {len(tracked)} images"
-    return f"{localized}, maximum error {max(errors):.2f} m" if errors else localized
+    return f"{localized}, max error {max(errors):.2f} m" if errors else localized
 
 
 def demo_table(metrics: DemoMetrics, tracking: str) -> Table:

@@ -4,7 +4,7 @@ from rich.box import SIMPLE
 from rich.table import Table
 
 from liploc_ros.evaluation.metrics import RateByThreshold, RetrievalMetrics
-from liploc_ros.evaluation.plots import all_searches
+from liploc_ros.evaluation.reporting.plots import all_searches
 from liploc_ros.evaluation.result import ProtocolMetrics
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from liploc_ros.geometry import Pose, inverse
 from liploc_ros.geometry.se2 import PoseSE2, se2_of
-from liploc_ros.localization.tracking.config import TrackingConfig
+from liploc_ros.localization.config import TrackingConfig
 
 ODOMETRY_CORRELATION = 10.0  # metres over which errors of odometry are correlated, such as by a wrong wheel radius
 TURN_CORRELATION = 1.0  # seconds over which the turn rate of a vehicle without odometry is correlated

@@ -3,16 +3,16 @@
 from pathlib import Path
 
 from liploc_ros.encoders import ModelBundle
-from liploc_ros.evaluation.pages import render_page
-from liploc_ros.evaluation.plots import (
+from liploc_ros.evaluation.reporting.pages import render_page
+from liploc_ros.evaluation.reporting.plots import (
     all_searches,
     draw_acceptance,
     draw_recall_over_gap,
     draw_recall_over_threshold,
     draw_trajectory,
 )
+from liploc_ros.evaluation.reporting.worst_queries import draw_worst_queries
 from liploc_ros.evaluation.result import EvaluationResult, ProtocolMetrics
-from liploc_ros.evaluation.worst_queries import draw_worst_queries
 from liploc_ros.files import check_replaceable, replace_folder
 
 METRICS, PAGE = "metrics.json", "index.html"

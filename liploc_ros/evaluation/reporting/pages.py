@@ -1,9 +1,9 @@
-"""HTML pages from the templates in this package; a page needs no server and no network."""
+"""HTML pages from the templates next to it; a page needs no server and no network."""
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 _ENVIRONMENT = Environment(
-    loader=PackageLoader("liploc_ros.evaluation"),
+    loader=PackageLoader("liploc_ros.evaluation.reporting"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,

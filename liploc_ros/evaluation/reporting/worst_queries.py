@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from liploc_ros.encoders import ModelBundle
-from liploc_ros.evaluation.plots import colour_ranges
+from liploc_ros.evaluation.reporting.plots import colour_ranges
 from liploc_ros.evaluation.result import EvaluationResult
 from liploc_ros.geometry import yaw_of
 from liploc_ros.mapping.build import draw_places

@@ -1,0 +1,1 @@
+"""The report of an evaluation: figures, HTML pages and their templates."""
