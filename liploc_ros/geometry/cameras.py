@@ -233,7 +233,7 @@ def describe_implausible(camera: PinholeCamera | FisheyeCamera, *, is_cropped: b
 
 
 def _fit_length(distortion: FloatArray, lengths: tuple[int, ...]) -> FloatArray:
-    """Return the coefficients with a supported number of them, if only zeros at the end are removed, or added up to 4."""
+    """Return the coefficients with a supported number of them, if only zeros are removed, or added up to 4."""
     used = len(np.trim_zeros(distortion, "b"))
     if len(distortion) in lengths or not np.all(np.isfinite(distortion)):
         return distortion

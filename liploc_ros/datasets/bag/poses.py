@@ -135,7 +135,7 @@ def _from_tf(
     has = f"{index.topics.tf} has {tf.describe()}" if index.topics.tf else "there is no /tf"
     raise DatasetError(
         f"{index.bag.path}: {problem}; {has}, no moving frame that carries {' or '.join(sensors) or 'a sensor'}: "
-        "give another recording, or --sensor-mount and --base-frame"
+        f"give another recording, or --sensor-mount '{sensors[0] if sensors else 'FRAME'} x y z roll pitch yaw'"
     )
 
 
