@@ -194,3 +194,11 @@ def test_video_and_depth_are_refused_by_name(format_text: str, data: bytes, word
 def test_raw_depth_is_refused_by_name(encoding: str) -> None:
     with pytest.raises(ImageError, match=f"{encoding} is depth"):
         image_from_message(image(encoding, bytes(400), 10, 10), "t")
+
+
+def test_a_16_bit_png_is_reduced_to_its_used_bits() -> None:
+    grey = RGB[..., 0].copy()
+    grey[0, 0] = 255
+    png = cv2.imencode(".png", grey.astype(np.uint16) << 4)[1].tobytes()
+    decoded = image_from_message(SimpleNamespace(format="mono16; png compressed ", data=png), "t")
+    assert np.array_equal(decoded, np.dstack([grey] * 3))

@@ -133,12 +133,10 @@ def _reflectance_scale(index: BagIndex) -> ReflectanceScale | None:
     source = f"{index.bag.path}: {index.topics.points}"
     keys = [key for _, key in index.scans.messages]
     sampled = keys[:: max(1, len(keys) // SAMPLED_SCANS)][:SAMPLED_SCANS]
-    scans = [index.bag.message(key) for key in sampled]
-    settings = index.options.reflectance
-    readable = [msg for msg in scans if settings.field or _is_readable(msg, source)]
+    readable = [msg for msg in map(index.bag.message, sampled) if _is_readable(msg, source)]
     if not readable:
         return None
-    scale = reflectance_scale(readable, source, settings)
+    scale = reflectance_scale(readable, source, index.options.reflectance)
     if warning := describe_saturation([points_from_cloud2(msg, source, scale)[:, 3] for msg in readable], scale):
         _logger.warning("%s: %s (--reflectance-field, --reflectance-max)", source, warning)
     return scale
