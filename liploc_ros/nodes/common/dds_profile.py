@@ -7,13 +7,15 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 
 from liploc_ros.package_share import share_folder
 
 PROFILE = "config/fastdds_large_messages.xml"
 PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
-"""Read by Fast DDS 3 (ROS 2 Kilted and later) and Fast DDS 2 (Jazzy and earlier)."""
+"""Read by Fast DDS 3 (ROS 2 Kilted and later), and by Fast DDS 2 (Jazzy and earlier)."""
+KILTED_RCLPY = 9  # major version
 USER_VARIABLES = (*PROFILE_VARIABLES, "FASTDDS_BUILTIN_TRANSPORTS")
 USER_FILES = ("DEFAULT_FASTDDS_PROFILES.xml", "DEFAULT_FASTRTPS_PROFILES.xml")  # read from the current folder
 FAST_DDS = "rmw_fastrtps"  # the default of ROS 2
@@ -51,7 +53,16 @@ def choose_profile(environment: Mapping[str, str] = os.environ) -> DdsProfile:
             f"DDS: {path.name} is not used, {SHARED_MEMORY} has {free / 1e6:.0f} MB free and "
             f"{MIN_FREE_BYTES / 1e6:.0f} MB are needed: start the container with --ipc=host or a larger --shm-size"
         )
-    return DdsProfile(f"DDS: {path} is used", dict.fromkeys(PROFILE_VARIABLES, str(path)))
+    return DdsProfile(f"DDS: {path} is used", {_profile_variable(): str(path)})
+
+
+def _profile_variable() -> str:
+    """Return the variable of this ROS distribution: Kilted warns of the old one, Jazzy does not read the new one."""
+    try:
+        major = int(metadata.version("rclpy").partition(".")[0])
+    except (metadata.PackageNotFoundError, ValueError):
+        major = KILTED_RCLPY
+    return PROFILE_VARIABLES[major < KILTED_RCLPY]
 
 
 def use_profile() -> str:

@@ -15,11 +15,12 @@ RECENT_INTERVALS = 30
 MIN_INTERVALS = 8  # before the period is known
 MIN_GAPS = 3  # in the window before diagnostics warn: a single gap is a pause
 MAX_JITTER = 0.25  # of the period
+MIN_REGULAR = 0.6  # of the intervals are the period, otherwise the camera has none
 MAX_PERIODS, MAX_GAP = 10, 1.0  # a longer gap than both (s) is a pause or a clock jump
 NANOSECONDS = 1_000_000_000
 REMEDY = (
-    "use a shared-memory segment larger than an image, reliable quality of service, or the compressed topic "
-    "(docs/dds.md)"
+    "use a shared-memory segment larger than an image, reliable quality of service or the compressed topic, or a "
+    "lower rate (docs/dds.md)"
 )
 
 
@@ -86,12 +87,12 @@ class LostMessages:
         self._stamp_ns, self._received_at = stamp_ns, now
         intervals = [known for known, _ in self._intervals]
         period = median(intervals) if len(intervals) >= MIN_INTERVALS else 0.0
-        if is_first or not 0 < interval < max(MAX_GAP, MAX_PERIODS * period):
+        if is_first or interval <= 0 or (period and interval > max(MAX_GAP, MAX_PERIODS * period)):
             return 0
         typical = median(known for _, known in self._intervals) if period else 0.0
         self._intervals.append((interval, elapsed))
         regular = sum(abs(known - period) <= MAX_JITTER * period for known in intervals)
-        if not period or 2 * regular < len(intervals):
+        if not period or regular < MIN_REGULAR * len(intervals):
             return 0
         periods = round(interval / period)
         # Stamps that jump although the messages arrive steadily are a jump of the clock.
