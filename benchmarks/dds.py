@@ -42,29 +42,31 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--rate", type=float, default=10.0, help="images per second")
     parser.add_argument("--unused", action="store_true", help="do not localize the images, to measure receiving alone")
-    parser.add_argument("--row", nargs=2, metavar=("MAP", "RELIABILITY"), help=argparse.SUPPRESS)
+    parser.add_argument("--row", nargs=3, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.row:
-        print(json.dumps(measure(Path(args.row[0]), args.row[1], args.images, args.rate, localize=not args.unused)))
+        lidar_map, reliability, is_shared = Path(args.row[0]), args.row[1], args.row[2] == "both"
+        print(json.dumps(measure(lidar_map, reliability, is_shared, args.images, args.rate, localize=not args.unused)))
         return
-    print(
-        "| publisher | shared-memory segment | answered | p50 | p99 | CPU of the localizer |\n|---|---|---|---|---|---|"
-    )
+    print("| publisher | profile in | answered | p50 | p99 | CPU of the localizer |\n|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         build_map(open_drive(BAG), ModelBundle.load()).save(Path(folder) / "map")
-        for segment, has_profile in (("0.5 MB, the default", False), ("32 MB", True)):
-            environment = {k: v for k, v in os.environ.items() if k not in PROFILE_VARIABLES}
-            environment |= choose_profile(environment).variables if has_profile else {}
+        without = {name: value for name, value in os.environ.items() if name not in PROFILE_VARIABLES}
+        for place in ("no process", "the publisher", "both"):
+            variables = {} if place == "no process" else choose_profile(without).variables
             for reliability in RELIABILITIES:
-                command = [sys.executable, "-m", "benchmarks.dds", "--row", f"{folder}/map", reliability]
+                command = [sys.executable, "-m", "benchmarks.dds", "--row", f"{folder}/map", reliability, place]
                 command += ["--images", str(args.images), "--rate", str(args.rate), *["--unused"] * args.unused]
-                row = json.loads(subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE).stdout)
+                output = subprocess.run(command, env=without | dict(variables), check=True, stdout=subprocess.PIPE)
+                row = json.loads(output.stdout)
                 times = "| | " if row["p50"] is None else f"| {row['p50']:.0f} ms | {row['p99']:.0f} ms "
                 answered = f"{row['answered']} of {row['images']}"
-                print(f"| {reliability} | {segment} | {answered} {times}| {row['cpu']:.2f} of a core |", flush=True)
+                print(f"| {reliability} | {place} | {answered} {times}| {row['cpu']:.2f} of a core |", flush=True)
 
 
-def measure(lidar_map: Path, reliability: str, images: int, rate: float, *, localize: bool) -> dict[str, Any]:
+def measure(
+    lidar_map: Path, reliability: str, is_shared: bool, images: int, rate: float, *, localize: bool
+) -> dict[str, Any]:
     """Publish images to a localizer process; return images, answered, p50 and p99 [ms], and its CPU load [cores]."""
     drive = open_drive(BAG)
     name, mounted = next(iter(drive.cameras.items()))
@@ -73,6 +75,9 @@ def measure(lidar_map: Path, reliability: str, images: int, rate: float, *, loca
     info = next(data for _, _, data in bag.messages(bag.choose([INFO])))
     rclpy.init()
     node = rclpy.create_node("camera")
+    if not is_shared:  # the publisher has read the profile; the localizer inherits the environment
+        for variable in PROFILE_VARIABLES:
+            os.environ.pop(variable, None)
     profile = QoSProfile(depth=5, reliability=RELIABILITIES[reliability])
     publisher, info_publisher = (
         node.create_publisher(kind, topic, profile) for kind, topic in ((Image, "/image"), (CameraInfo, "/camera_info"))

@@ -100,6 +100,8 @@ class FollowingSubscription:
         is_duplicate = message.data == self._last if self._old is not None else not is_new
         if is_new:
             self._drop_old()
+        if not message.publisher and self._node.count_publishers(self.topic) != 1:
+            message.sequence = None  # of which of the publishers is not known
         if not is_duplicate:
             self._last = message.data
             self._on_message(message)

@@ -19,8 +19,8 @@ MIN_REGULAR = 0.6  # of the intervals are the period, otherwise the camera has n
 MAX_PERIODS, MAX_GAP = 10, 1.0  # a longer gap than both (s) is a pause or a clock jump
 NANOSECONDS = 1_000_000_000
 REMEDY = (
-    "use a shared-memory segment larger than an image, reliable quality of service or the compressed topic, or a "
-    "lower rate (docs/dds.md)"
+    "give the camera driver a shared-memory segment larger than an image, or use reliable quality of service, the "
+    "compressed topic or a lower rate (docs/dds.md)"
 )
 
 
