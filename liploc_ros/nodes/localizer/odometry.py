@@ -15,9 +15,12 @@ from liploc_ros.geometry import Pose
 from liploc_ros.nodes.common.conversions import PoseMessageError, pose_of, stamp_ns_of
 from liploc_ros.nodes.common.diagnostics import Health, Level, RateMeter
 from liploc_ros.nodes.common.logging import ThrottledLog
-from liploc_ros.nodes.common.qos import NO_SUBSCRIPTION_EVENTS, qos_mismatch, sensor_profile
+from liploc_ros.nodes.common.qos import Reliability
+from liploc_ros.nodes.subscriptions.following_subscription import FollowingSubscription
+from liploc_ros.nodes.subscriptions.serialized_message import SerializedMessage, SerializedMessageError
 
 HISTORY_NS = 30_000_000_000
+QUEUE = 50  # messages that arrive while the node is busy
 CLOCK_RESET_NS = 1_000_000_000  # a stamp that is older by more means that the clock was reset
 MAX_LAG_NS = 1_000_000_000  # waiting is useless if odometry is older than the image by more than this
 MAX_SILENCE = 1.0  # s without a message after which odometry has stopped
@@ -35,9 +38,17 @@ class OdometryUpdate:
 class OdometryInput:
     """Subscribes to odometry, checks it and keeps the last 30 s. Thread-safe."""
 
-    def __init__(self, node: Node, topic: str, base_frame: str, log: ThrottledLog, group: CallbackGroup) -> None:
+    def __init__(
+        self,
+        node: Node,
+        topic: str,
+        base_frame: str,
+        log: ThrottledLog,
+        group: CallbackGroup,
+        reliability: Reliability = "auto",
+    ) -> None:
         """Subscribe; ``base_frame`` is the vehicle frame of the map."""
-        self._node, self._log = node, log
+        self._log = log
         self.topic = node.resolve_topic_name(topic)
         self.frame_id = ""  # of the odometry; empty until the first message
         self._base_frame = base_frame
@@ -46,15 +57,7 @@ class OdometryInput:
         self._rate = RateMeter()
         self._is_open = True
         self._clear()
-        self._profile = sensor_profile("best_effort", 50)
-        self._subscription = node.create_subscription(
-            Odometry,
-            topic,
-            self._on_odometry,
-            self._profile,
-            callback_group=group,
-            event_callbacks=NO_SUBSCRIPTION_EVENTS,
-        )
+        self._subscription = FollowingSubscription(node, Odometry, topic, self._on_message, reliability, QUEUE, group)
 
     def add_listener(self, listener: Callable[[OdometryUpdate], None]) -> None:
         """Call a function after each valid message."""
@@ -77,7 +80,7 @@ class OdometryInput:
         with self._changed:
             self._is_open = False
             self._changed.notify_all()
-        self._node.destroy_subscription(self._subscription)
+        self._subscription.close()
 
     def pose_at(self, stamp_ns: int, timeout: float = 0.0) -> Pose | None:
         """Return the pose of the base in the odometry frame at a time, or None if odometry does not cover it.
@@ -99,13 +102,14 @@ class OdometryInput:
             health = Health("odometry arrives")
             health.values = {
                 "topic": self.topic,
+                "reliability": self._subscription.chosen,
                 "odometry/s": f"{self._rate.rate(time.monotonic()):.1f}",
                 "odometry frame": self.frame_id or "not known yet",
                 "base frame": self._base_frame,
                 "last fault": self._fault or self._gap or "none",
             }
             fault, gap, is_received = self._fault, self._gap, bool(self._newest_ns)
-        if fault := fault or qos_mismatch(self._node, self.topic, self._profile):
+        if fault := fault or self._subscription.mismatch():
             health.add(Level.ERROR, fault)
         elif not is_received:
             health.add(Level.WARN, f"no odometry on {self.topic} yet")
@@ -130,6 +134,12 @@ class OdometryInput:
             f"no odometry on {self.topic} at the time of the image, the newest is {abs(seconds):.2f} s "
             f"{'older' if seconds > 0 else 'newer'}: check that it is published, and that both use the same clock"
         )
+
+    def _on_message(self, message: SerializedMessage) -> None:
+        try:
+            self._on_odometry(message.read())
+        except SerializedMessageError as error:
+            self._log.warn("odometry", f"{self.topic}: {error}")
 
     def _on_odometry(self, msg: Any) -> None:
         with self._changed:

@@ -52,7 +52,9 @@ class LocalizerResources:
             self._odometry: OdometryInput | None = None
             if settings.odometry_topic:
                 group = MutuallyExclusiveCallbackGroup()
-                self._odometry = OdometryInput(node, settings.odometry_topic, manifest.base_frame, log, group)
+                self._odometry = OdometryInput(
+                    node, settings.odometry_topic, manifest.base_frame, log, group, settings.reliability
+                )
                 stack.callback(self._odometry.close)
             self._map_to_odom: MapToOdom | None = None
             if settings.publish_tf:

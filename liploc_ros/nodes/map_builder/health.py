@@ -2,12 +2,9 @@
 
 import time
 
-from rclpy.node import Node
-from rclpy.qos import QoSProfile
-
 from liploc_ros.nodes.common.diagnostics import Health, Level, RateMeter
 from liploc_ros.nodes.common.logging import ThrottledLog
-from liploc_ros.nodes.common.qos import qos_mismatch
+from liploc_ros.nodes.subscriptions.following_subscription import FollowingSubscription
 
 MAX_SILENCE = 5.0
 """Time without scans or odometry after which diagnostics warn [s]."""
@@ -16,9 +13,9 @@ MAX_SILENCE = 5.0
 class InputMonitor:
     """Age and rate of the messages of a topic, and whether its publishers match."""
 
-    def __init__(self, node: Node, topic: str, profile: QoSProfile) -> None:
+    def __init__(self, topic: str) -> None:
         self.topic = topic
-        self._node, self._profile = node, profile
+        self.subscription: FollowingSubscription | None = None  # set once it exists
         self._rate = RateMeter()
         self._received_at = 0.0
 
@@ -33,7 +30,11 @@ class InputMonitor:
 
     def mismatch(self) -> str:
         """Return one line about a publisher that does not match, or an empty string."""
-        return qos_mismatch(self._node, self.topic, self._profile)
+        return self.subscription.mismatch() if self.subscription is not None else ""
+
+    def reliability(self) -> str:
+        """Return the reliability of the subscription, and why it was chosen."""
+        return self.subscription.chosen if self.subscription is not None else "not subscribed yet"
 
     def age(self) -> float:
         """Return the time since the last message [s]."""
@@ -71,6 +72,8 @@ def building_health(message: str, points: InputMonitor, odometry: InputMonitor, 
         "odometry topic": odometry.topic,
         "scans/s": f"{points.rate():.1f}",
         "odometry/s": f"{odometry.rate():.1f}",
+        "scan reliability": points.reliability(),
+        "odometry reliability": odometry.reliability(),
         "quality of service": mismatch or "matches",
         "last fault": lines[-1] if lines else "none",
     }

@@ -26,10 +26,12 @@ from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.common.mounts import Mounts
 from liploc_ros.nodes.common.parameters import check_topic, declare, guard_changes
 from liploc_ros.nodes.common.process import run_node
-from liploc_ros.nodes.common.qos import LATCHED, sensor_profile
+from liploc_ros.nodes.common.qos import LATCHED
 from liploc_ros.nodes.map_builder.health import BuilderFaults, InputMonitor, building_health
 from liploc_ros.nodes.map_builder.parameters import MapBuilderParameters
 from liploc_ros.nodes.map_builder.scan_collector import ScanCollector
+from liploc_ros.nodes.subscriptions.following_subscription import FollowingSubscription
+from liploc_ros.nodes.subscriptions.serialized_message import SerializedMessage
 from liploc_ros.srv import SaveMap
 
 MAX_DRAIN_TIME = 2.0  # s that shutdown waits for messages
@@ -148,18 +150,23 @@ class MapBuilderNode(Node):
         check_topic(self, "odometry_topic", settings.odometry_topic)
         self._points_topic = self.resolve_topic_name(settings.points_topic)
         self._odometry_topic = self.resolve_topic_name(settings.odometry_topic)
-        profile = sensor_profile(settings.reliability, settings.queue)
-        odometry_profile = sensor_profile(settings.reliability, ODOMETRY_QUEUE)
-        self._points_monitor = InputMonitor(self, self._points_topic, profile)
-        self._odometry_monitor = InputMonitor(self, self._odometry_topic, odometry_profile)
-        for message, topic, callback, qos in (
-            (PointCloud2, self._points_topic, self._on_points, profile),
-            (Odometry, self._odometry_topic, self._on_odometry, odometry_profile),
+        self._points_monitor = InputMonitor(self._points_topic)
+        self._odometry_monitor = InputMonitor(self._odometry_topic)
+        for message, monitor, callback, queue in (
+            (PointCloud2, self._points_monitor, self._on_points, settings.queue),
+            (Odometry, self._odometry_monitor, self._on_odometry, ODOMETRY_QUEUE),
         ):
-            self.create_subscription(message, topic, callback, qos, callback_group=group)
+            monitor.subscription = FollowingSubscription(
+                self, message, monitor.topic, callback, settings.reliability, queue, group
+            )
 
-    def _on_odometry(self, msg: Any) -> None:
+    def _on_odometry(self, message: SerializedMessage) -> None:
         self._odometry_monitor.count()
+        try:
+            msg = message.read()
+        except LiplocError as error:
+            self._on_drop(type(error).__name__, str(error))
+            return
         self._odometry_frame = self._odometry_frame or str(msg.header.frame_id).lstrip("/")
         self._base_frame = self._base_frame or str(msg.child_frame_id).lstrip("/") or "base_link"
         try:
@@ -167,9 +174,10 @@ class MapBuilderNode(Node):
         except LiplocError as error:
             self._on_drop(type(error).__name__, str(error))
 
-    def _on_points(self, msg: Any) -> None:
+    def _on_points(self, message: SerializedMessage) -> None:
         self._points_monitor.count()
         try:
+            msg = message.read()
             points = self._read_points(msg, self._points_topic)
         except LiplocError as error:
             self.collector.received += 1
