@@ -159,6 +159,15 @@ class Localizer:
             status, message = accept(hypotheses, self.config.acceptance)
         return Localization(status, message, hypotheses, stamp_ns, self.timer.total, self.timer.steps)
 
+    def set_thresholds(self, config: LocalizerConfig) -> None:
+        """Continue with other thresholds of acceptance and of the states of tracking; the tracked hypotheses stay.
+
+        Args:
+            config: settings, of which ``acceptance`` and the limits of the states in ``tracking`` may differ.
+        """
+        self.config = config.resolved(self.confidence_model)
+        self.tracker.set_thresholds(self.config)
+
     def warm_up(self) -> None:
         """Localize a synthetic image, so that the first real one is not delayed by loading and allocation."""
         camera = PinholeCamera(320, 96, np.array([[200.0, 0, 160], [0, 200, 48], [0, 0, 1]]))

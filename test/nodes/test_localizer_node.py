@@ -93,7 +93,7 @@ def test_an_unknown_place_gives_no_pose(bench, settings, image, info):
     bench.start(LocalizerNode, **{**settings, "acceptance.min_confidence": 1.0})
     bench.publish(INFO, info)
     bench.publish(IMAGE, image)
-    assert bench.wait(lambda: received, "no hypotheses")[0].status == Localize.Response.UNKNOWN_PLACE
+    assert bench.wait(lambda: received, "no hypotheses")[0].status == LocalizationStatus.UNKNOWN_PLACE
     assert not poses
     bench.wait_for_health(OK, ["images are localized"])
 
@@ -134,7 +134,7 @@ def test_an_image_that_cannot_be_used_gives_an_empty_array_with_the_reason(bench
     bench.start(LocalizerNode, **settings)
     bench.publish(IMAGE, image)
     array = bench.wait(lambda: received, "no result of the image")[0]
-    assert (array.status, array.hypotheses) == (Localize.Response.INTERNAL_ERROR, [])
+    assert (array.status, array.hypotheses) == (LocalizationStatus.INTERNAL_ERROR, [])
     assert (array.header.stamp, array.header.frame_id) == (image.header.stamp, "map")
     assert INFO in array.message
 

@@ -14,7 +14,7 @@ from rclpy.parameter import Parameter
 from support.ros_bench import IMAGE, INFO
 
 from liploc_ros.errors import LiplocError
-from liploc_ros.msg import PoseHypothesisArray
+from liploc_ros.msg import LocalizationStatus, PoseHypothesisArray
 from liploc_ros.nodes.common import ros_libraries
 from liploc_ros.nodes.localizer.camera import NotReadyError
 from liploc_ros.nodes.localizer.engine import LocalizerEngine
@@ -36,7 +36,7 @@ def is_calibrated(camera, image):
 def test_localize_without_an_image_reports_it_after_the_timeout(bench, settings):
     bench.start(LocalizerNode, **settings, localize_timeout=0.2)
     response = bench.call(Localize, "/localizer/localize", Localize.Request())
-    assert response.status == Localize.Response.NO_IMAGE
+    assert response.status == LocalizationStatus.NO_IMAGE
     assert IMAGE in response.message
 
 
@@ -46,7 +46,7 @@ def test_localize_refuses_an_old_image(bench, settings, image, info):
     bench.publish(IMAGE, image)
     bench.wait(lambda: node.cameras[0].latest, "no image")
     response = bench.call(Localize, "/localizer/localize", Localize.Request())
-    assert response.status == Localize.Response.STALE_IMAGE
+    assert response.status == LocalizationStatus.STALE_IMAGE
     assert "use_sim_time" in response.message
 
 
@@ -56,7 +56,7 @@ def test_localize_returns_at_most_the_requested_number_of_hypotheses(bench, sett
     bench.publish(IMAGE, image)
     bench.wait(lambda: node.cameras[0].latest, "no image")
     response = bench.call(Localize, "/localizer/localize", Localize.Request(max_hypotheses=1))
-    assert (response.status, len(response.hypotheses)) == (Localize.Response.SUCCESS, 1)
+    assert (response.status, len(response.hypotheses)) == (LocalizationStatus.SUCCESS, 1)
     assert response.latency_ms > 0
     assert response.header.stamp == image.header.stamp
 
@@ -67,7 +67,7 @@ def test_localize_names_the_available_cameras_if_another_is_requested(bench, set
     bench.publish(IMAGE, image)
     bench.wait(lambda: node.cameras[0].latest, "no image")
     response = bench.call(Localize, "/localizer/localize", Localize.Request(camera="rear"))
-    assert response.status == Localize.Response.NO_IMAGE
+    assert response.status == LocalizationStatus.NO_IMAGE
     assert image.header.frame_id in response.message
 
 

@@ -90,6 +90,10 @@ class Tracker:
         mixture = MixtureFilter(self._tracking, POSES_PER_PLACE * len(self._map.features))
         self._memory = TrackerMemory(mixture, History(self._tracking.max_images))
 
+    def set_thresholds(self, config: LocalizerConfig) -> None:
+        """Continue with other limits of the states; the hypotheses stay."""
+        self._config, self._tracking = config, config.tracking
+
     def snapshot(self) -> TrackerMemory:
         """Return a copy of everything that is carried from image to image."""
         return copy.deepcopy(self._memory)

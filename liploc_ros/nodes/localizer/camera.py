@@ -15,7 +15,7 @@ from liploc_ros.geometry import MountedCamera
 from liploc_ros.nodes.common.diagnostics import Health, Level, RateMeter
 from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.common.mounts import Mounts
-from liploc_ros.nodes.common.qos import NO_SUBSCRIPTION_EVENTS, qos_mismatch, sensor_profile
+from liploc_ros.nodes.common.qos import NO_SUBSCRIPTION_EVENTS, QOS_OVERRIDES, qos_mismatch, sensor_profile
 from liploc_ros.nodes.localizer.parameters import LocalizerParameters
 
 RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
@@ -50,6 +50,7 @@ class CameraInput:
         self._node, self._parameters, self._mounts = node, parameters, mounts
         self._on_image, self._log, self._group = on_image, log, group
         self._profile = sensor_profile(parameters.reliability)
+        self._info_profile = sensor_profile(parameters.reliability)
         self._rate = RateMeter()
         self._received_at = 0.0
         self._missing_since = 0.0
@@ -61,9 +62,10 @@ class CameraInput:
                 CameraInfo,
                 self.info_topic,
                 self._on_info,
-                self._profile,
+                self._info_profile,
                 callback_group=group,
                 event_callbacks=NO_SUBSCRIPTION_EVENTS,
+                qos_overriding_options=QOS_OVERRIDES,
             )
         ]
         self.is_subscribed = False
@@ -83,6 +85,7 @@ class CameraInput:
                 self._profile,
                 callback_group=self._group,
                 event_callbacks=NO_SUBSCRIPTION_EVENTS,
+                qos_overriding_options=QOS_OVERRIDES,
             )
         )
         self.is_subscribed = True
@@ -92,6 +95,10 @@ class CameraInput:
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions.clear()
+
+    def apply(self, parameters: LocalizerParameters) -> None:
+        """Continue with the parameters that can change while the node is active."""
+        self._parameters = parameters
 
     def reset(self) -> None:
         """Drop the latest image, after time jumped back. The calibration stays."""
@@ -191,8 +198,8 @@ class CameraInput:
             self._info, self._mounted = msg, None
 
     def _mismatch(self) -> str:
-        for topic in (self.topic, self.info_topic):
-            if mismatch := qos_mismatch(self._node, topic, self._profile):
+        for topic, profile in ((self.topic, self._profile), (self.info_topic, self._info_profile)):
+            if mismatch := qos_mismatch(self._node, topic, profile):
                 self._log.warn(f"{topic} qos", mismatch)
                 return mismatch
         return ""

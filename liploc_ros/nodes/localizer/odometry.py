@@ -15,7 +15,7 @@ from liploc_ros.geometry import Pose
 from liploc_ros.nodes.common.conversions import PoseMessageError, pose_of, stamp_ns_of
 from liploc_ros.nodes.common.diagnostics import Health, Level, RateMeter
 from liploc_ros.nodes.common.logging import ThrottledLog
-from liploc_ros.nodes.common.qos import NO_SUBSCRIPTION_EVENTS, qos_mismatch, sensor_profile
+from liploc_ros.nodes.common.qos import NO_SUBSCRIPTION_EVENTS, QOS_OVERRIDES, qos_mismatch, sensor_profile
 
 HISTORY_NS = 30_000_000_000
 CLOCK_RESET_NS = 1_000_000_000  # a stamp that is older by more means that the clock was reset
@@ -54,11 +54,16 @@ class OdometryInput:
             self._profile,
             callback_group=group,
             event_callbacks=NO_SUBSCRIPTION_EVENTS,
+            qos_overriding_options=QOS_OVERRIDES,
         )
 
     def add_listener(self, listener: Callable[[OdometryUpdate], None]) -> None:
         """Call a function after each valid message."""
         self._listeners.append(listener)
+
+    def remove_listener(self, listener: Callable[[OdometryUpdate], None]) -> None:
+        """Stop calling a function."""
+        self._listeners = [other for other in self._listeners if other != listener]
 
     def set_base_frame(self, base_frame: str) -> None:
         """Continue with another map. The history is kept if the base frame is the same."""

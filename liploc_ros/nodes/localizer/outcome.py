@@ -25,11 +25,13 @@ class ImageOutcome:
         localization: of the image alone.
         tracking: state of tracking after the image; None without tracking.
         engine: whose map the poses are on.
+        camera: optical frame of the camera that took the image.
     """
 
     localization: Localization
     tracking: TrackingResult | None
     engine: LocalizerEngine
+    camera: str = ""
 
     @property
     def belief(self) -> TrackingResult | None:
