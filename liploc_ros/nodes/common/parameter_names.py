@@ -1,7 +1,7 @@
 """Names of parameters that a node does not have: misspelt ones are errors, those of other nodes are ignored.
 
-ROS itself ignores unknown parameters, so a misspelt one would have no effect. A key below ``/**:`` of a shared YAML file
-reaches every node, and a node cannot see where a value was given: only the name tells whether it was meant.
+ROS itself ignores unknown parameters, so a misspelt one would have no effect. A key below ``/**:`` of a shared YAML
+file reaches every node, and a node cannot see where a value was given: only the name tells whether it was meant.
 """
 
 import difflib
@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 NAMES_OF_EVERY_NODE = ("use_sim_time", "start_type_description_service")
 PREFIXES_OF_EVERY_NODE = ("qos_overrides.",)
 MIN_SIMILARITY_OF_MISSPELT = 0.85
-"""Similarity of difflib from which a name is a misspelt one of this node: ``publish_rate`` to ``publish_tf`` is 0.82."""
+"""Similarity of difflib from which a name is a misspelt one; publish_rate, of another node, is 0.82 to publish_tf."""
 MIN_SIMILARITY_OF_HINT = 0.5
 
 

@@ -26,7 +26,7 @@ TF_STATIC = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durabi
 QOS_OVERRIDES = QoSOverridingOptions(
     (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY)
 )
-"""Policies that users can set by ``qos_overrides.TOPIC.publisher.POLICY`` and ``qos_overrides.TOPIC.subscription.POLICY``.
+"""Policies that users can set by ``qos_overrides.TOPIC.publisher.POLICY`` and ``...subscription.POLICY``.
 
 rclpy writes the values of users into the profile that it is given: each publisher and subscription needs its own.
 """

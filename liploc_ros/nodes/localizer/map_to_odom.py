@@ -40,8 +40,8 @@ class MapToOdom:
             BroadcastError: there is no odometry, or tf2_msgs is not installed.
         """
         message_type = ros_libraries.tf_message_type()
-        if (obstacle := broadcast_obstacle(has_odometry=odometry is not None)) or odometry is None:
-            raise BroadcastError(obstacle)
+        if message_type is None or odometry is None:
+            raise BroadcastError(broadcast_obstacle(has_odometry=odometry is not None))
         self._node, self._odometry, self._log, self._message_type = node, odometry, log, message_type
         self._lock = threading.Lock()
         self._publisher = node.create_publisher(

@@ -22,7 +22,6 @@ from liploc_ros.nodes.common.qos import NO_PUBLISHER_EVENTS, QOS_OVERRIDES, latc
 from liploc_ros.nodes.localizer.markers import map_markers, outcome_markers
 from liploc_ros.nodes.localizer.outcome import ImageOutcome, PoseSource
 
-
 MAX_OWN_INITIAL_POSES = 20
 """Published initial poses that are remembered. They arrive here too, and must not become priors."""
 

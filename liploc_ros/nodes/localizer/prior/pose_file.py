@@ -9,10 +9,10 @@ from pydantic import ValidationError
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 
+from liploc_ros.errors import LiplocError
 from liploc_ros.files import FileError, write_file
 from liploc_ros.geometry.se2 import SE2_AXES, se2_of
 from liploc_ros.localization import Hypothesis, PosePrior
-from liploc_ros.localization.prior import PriorError
 from liploc_ros.mapping import LidarMap
 from liploc_ros.nodes.common.diagnostics import STEADY_CLOCK
 from liploc_ros.nodes.common.logging import ThrottledLog
@@ -63,14 +63,14 @@ class PoseFile:
             return None
         try:
             stored = StoredPose.model_validate_json(self._path.read_bytes())
+            if stored.map_id != lidar_map.id:
+                raise FileError(f"it is on the map {stored.map_id}, the map in use is {lidar_map.id}")
             covariance = np.array(stored.covariance).reshape(3, 3) + np.diag(RESTART_SIGMA**2)
             prior = PosePrior(np.array(stored.pose), covariance)
-        except (OSError, PriorError) as error:
-            return self._refuse(str(error))
-        except ValidationError as error:
-            return self._refuse(first_fault(error))
-        if stored.map_id != lidar_map.id:
-            return self._refuse(f"it is on the map {stored.map_id}, the map in use is {lidar_map.id}")
+        except (OSError, LiplocError, ValidationError) as error:
+            reason = first_fault(error) if isinstance(error, ValidationError) else str(error)
+            self._node.get_logger().warning(f"{self._path}: the last pose is not used: {' '.join(reason.split())}")
+            return None
         x, y, yaw = stored.pose
         self._node.get_logger().info(f"last pose of {self._path}: x {x:.1f} m, y {y:.1f} m, yaw {yaw:.2f} rad")
         return prior
@@ -96,9 +96,6 @@ class PoseFile:
         """Write the last pose and stop the timer."""
         self._node.destroy_timer(self._timer)
         self.write()
-
-    def _refuse(self, reason: str) -> None:
-        self._node.get_logger().warning(f"{self._path}: the last pose is not used: {' '.join(reason.split())}")
 
 
 def _check_writable(path: Path) -> None:

@@ -21,7 +21,9 @@ class SearchPrior:
         self._timeout_ns = round(1e9 * timeout)
         self._tracking = tracking
         self._lock = threading.Lock()
-        self.clear()
+        self._prior: PosePrior | None = None
+        self._start_ns: int | None = None
+        self._T_odom_start: Pose | None = None
 
     def set(self, prior: PosePrior) -> None:
         """Use a prior from the next image on."""
@@ -66,6 +68,4 @@ class SearchPrior:
         return PosePrior(compose(np.asarray(prior.mean), step), prior.covariance + np.diag(sigma**2))
 
     def _clear(self) -> None:
-        self._prior: PosePrior | None = None
-        self._start_ns: int | None = None
-        self._T_odom_start: Pose | None = None
+        self._prior = self._start_ns = self._T_odom_start = None
