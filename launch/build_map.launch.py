@@ -5,6 +5,7 @@ ros2 launch liploc_ros build_map.launch.py map:=/path/to/map bag:=/path/to/bag.m
 """
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 from ament_index_python.packages import get_package_share_directory
@@ -17,8 +18,8 @@ from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
 SHARE = Path(get_package_share_directory("liploc_ros"))
 BOOLEANS = ["true", "false"]
-# Arguments that are parsed as YAML. The others stay strings: a map may be called 2011_09_26, or off.
-YAML_ARGUMENTS = ("sensor_mounts",)
+# The other arguments stay strings: a map may be called 2011_09_26, or off.
+LIST_ARGUMENTS = ("sensor_mounts",)
 SAVE_TIMEOUT = "600"  # s; writing a map takes longer than the 5 s after which `ros2 launch` kills a process
 # Parameter: argument. An argument overrides the params_file, unless it is empty.
 PARAMETER_ARGUMENTS = {
@@ -26,6 +27,7 @@ PARAMETER_ARGUMENTS = {
     "model": "model",
     "points_topic": "points_topic",
     "odometry_topic": "odometry_topic",
+    "reliability": "reliability",
     "sensor_mounts": "sensor_mounts",
 }
 
@@ -39,6 +41,11 @@ def generate_launch_description() -> LaunchDescription:
         ),
         DeclareLaunchArgument(
             "odometry_topic", default_value="", description="Odometry of the vehicle; empty: from params_file."
+        ),
+        DeclareLaunchArgument(
+            "reliability",
+            default_value="",
+            description="Of both subscriptions; empty: reliable with a bag, else from params_file.",
         ),
         DeclareLaunchArgument(
             "sensor_mounts",
@@ -84,14 +91,12 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         "remappings": [("/tf", "tf"), ("/tf_static", "tf_static")] if given["namespace"] else [],
     }
     overrides = {
-        name: yaml.safe_load(given[argument])
-        if argument in YAML_ARGUMENTS
-        else ParameterValue(given[argument], value_type=str)
+        name: parameter_value(argument, given[argument])
         for name, argument in PARAMETER_ARGUMENTS.items()
         if given[argument]
     }
     if has_bag:
-        overrides |= {"reliability": "reliable", "queue": 100}  # the player does not repeat lost scans
+        overrides = {"reliability": "reliable", "queue": 100} | overrides  # the player does not repeat lost scans
     builder = Node(
         package="liploc_ros",
         executable="map_builder",
@@ -120,3 +125,10 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         over = OnProcessExit(target_action=player, on_exit=[Shutdown(reason="the bag is over")])
         actions += [RegisterEventHandler(over), player]
     return actions
+
+
+def parameter_value(argument: str, text: str) -> Any:
+    """Return the value of an argument. A list is YAML, and one entry may be given without brackets."""
+    if argument in LIST_ARGUMENTS:
+        return yaml.safe_load(text) if text.lstrip().startswith("[") else [text]
+    return ParameterValue(text, value_type=str)

@@ -1,7 +1,7 @@
 r"""Localize images on a map, live or from a bag. The launch ends with the bag.
 
 ros2 launch liploc_ros localize.launch.py map:=/path/to/map bag:=/path/to/bag.mcap \
-    image_topics:=[/camera/image_raw] rviz:=true
+    image_topics:=/camera/image_raw rviz:=true
 """
 
 from pathlib import Path, PurePosixPath
@@ -18,8 +18,9 @@ from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 
 SHARE = Path(get_package_share_directory("liploc_ros"))
 BOOLEANS = ["true", "false"]
-# Arguments that are parsed as YAML. The others stay strings: a map may be called 2011_09_26, or off.
-YAML_ARGUMENTS = ("image_topics", "camera_info_topics", "sensor_mounts", "tracking", "autostart")
+# The other arguments stay strings: a map may be called 2011_09_26, or off.
+LIST_ARGUMENTS = ("image_topics", "camera_info_topics", "sensor_mounts")
+BOOLEAN_ARGUMENTS = ("tracking", "autostart", "continuous", "publish_tf", "publish_initialpose")
 # Topics in the configuration of RViz: of the localizer, and of the image.
 RVIZ_TOPICS = ("map_markers", "markers", "pose", "poses")
 RVIZ_IMAGE = "/camera_color_left/image_raw"
@@ -30,10 +31,14 @@ PARAMETER_ARGUMENTS = {
     "image_topics": "image_topics",
     "camera_info_topics": "camera_info_topics",
     "transport": "transport",
+    "reliability": "reliability",
     "sensor_mounts": "sensor_mounts",
     "odometry_topic": "odometry_topic",
     "tracking.enabled": "tracking",
     "autostart": "autostart",
+    "continuous": "continuous",
+    "publish_tf": "publish_tf",
+    "publish_initialpose": "publish_initialpose",
 }
 
 
@@ -47,7 +52,8 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             "image_topics",
             default_value="",
-            description="Images, one topic per camera, such as [/left/image,/right/image]; empty: from params_file.",
+            description="Images, one topic per camera, such as /image or [/left/image,/right/image]; empty: from "
+            "params_file.",
         ),
         DeclareLaunchArgument(
             "camera_info_topics",
@@ -59,6 +65,9 @@ def generate_launch_description() -> LaunchDescription:
             default_value="",
             choices=["", "auto", "raw", "compressed"],
             description="Type of the images; empty: from params_file.",
+        ),
+        DeclareLaunchArgument(
+            "reliability", default_value="", description="Of the image subscriptions; empty: from params_file."
         ),
         DeclareLaunchArgument(
             "sensor_mounts",
@@ -77,6 +86,24 @@ def generate_launch_description() -> LaunchDescription:
             description="Estimate the pose from all images; empty: from params_file.",
         ),
         DeclareLaunchArgument(
+            "continuous",
+            default_value="",
+            choices=["", *BOOLEANS],
+            description="Localize every image, not only on ~/localize; empty: from params_file.",
+        ),
+        DeclareLaunchArgument(
+            "publish_tf",
+            default_value="",
+            choices=["", *BOOLEANS],
+            description="Broadcast map -> odometry frame, which needs odometry_topic; empty: from params_file.",
+        ),
+        DeclareLaunchArgument(
+            "publish_initialpose",
+            default_value="",
+            choices=["", *BOOLEANS],
+            description="Publish the pose on initialpose when it becomes known; empty: from params_file.",
+        ),
+        DeclareLaunchArgument(
             "model", default_value="", description="Folder of the model bundle; empty: the default one."
         ),
         DeclareLaunchArgument(
@@ -93,9 +120,10 @@ def generate_launch_description() -> LaunchDescription:
         ),
         DeclareLaunchArgument(
             "autostart",
-            default_value="true",
-            choices=BOOLEANS,
-            description="Configure and activate the localizer at the start; false: a lifecycle manager does so.",
+            default_value="",
+            choices=["", *BOOLEANS],
+            description="Configure and activate the localizer at the start; false: a lifecycle manager does so; "
+            "empty: from params_file.",
         ),
         DeclareLaunchArgument(
             "use_respawn", default_value="false", choices=BOOLEANS, description="Restart the localizer if it ends."
@@ -112,6 +140,9 @@ def generate_launch_description() -> LaunchDescription:
             description="Configuration of RViz.",
         ),
         DeclareLaunchArgument("rate", default_value="1.0", description="Speed of the bag relative to the recording."),
+        DeclareLaunchArgument(
+            "loop", default_value="false", choices=BOOLEANS, description="Restart the bag at its end."
+        ),
     ]
     return LaunchDescription([*arguments, OpaqueFunction(function=start)])
 
@@ -130,9 +161,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     }
     is_respawned = given["use_respawn"] == "true"
     overrides = {
-        name: yaml.safe_load(given[argument])
-        if argument in YAML_ARGUMENTS
-        else ParameterValue(given[argument], value_type=str)
+        name: parameter_value(argument, given[argument])
         for name, argument in PARAMETER_ARGUMENTS.items()
         if given[argument]
     }
@@ -159,6 +188,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 {
                     "bag": ParameterValue(given["bag"], value_type=str),
                     "rate": float(given["rate"]),
+                    "loop": given["loop"] == "true",
                     "wait_for_subscribers": 60.0,
                     # RViz may subscribe to the images before the localizer does, but not to the calibrations.
                     **({"wait_for_topics": [*images, *infos, *odometry]} if images else {}),
@@ -182,6 +212,13 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         )
         actions.append(rviz)
     return actions
+
+
+def parameter_value(argument: str, text: str) -> Any:
+    """Return the value of an argument. A list is YAML, and one entry may be given without brackets."""
+    if argument in LIST_ARGUMENTS:
+        return yaml.safe_load(text) if text.lstrip().startswith("[") else [text]
+    return text == "true" if argument in BOOLEAN_ARGUMENTS else ParameterValue(text, value_type=str)
 
 
 def topics(value: Any) -> list[str]:
