@@ -134,13 +134,6 @@ def test_an_unknown_parameter_in_a_yaml_is_refused_by_name(bench, tmp_path):
         bench.start(LocalizerNode, yaml=yaml)
 
 
-def test_parameters_cannot_change_while_the_map_is_loaded(bench, settings):
-    node = bench.start(LocalizerNode, **settings)
-    result = node.set_parameters([Parameter("matching.candidates", value=5)])[0]
-    assert not result.successful
-    assert "load_map" in result.reason
-
-
 def test_a_lifecycle_manager_can_start_stop_and_start_again(bench, settings, image, info):
     received = bench.subscribe(PoseHypothesisArray, "/localizer/hypotheses")
     bench.start(LocalizerNode, **settings, autostart=False)

@@ -8,11 +8,13 @@ import yaml
 pytest.importorskip("rclpy")
 
 from pydantic import Field
+from rcl_interfaces.msg import Log
 from rclpy.parameter import Parameter
 
 from liploc_ros.errors import LiplocError
 from liploc_ros.nodes.bag_player.node import BagPlayerNode
 from liploc_ros.nodes.bag_player.parameters import BagPlayerParameters
+from liploc_ros.nodes.common.parameter_names import is_misspelt
 from liploc_ros.nodes.common.parameter_table import markdown_table, nested, parameters_of
 from liploc_ros.nodes.common.parameters import ParameterError, declare
 from liploc_ros.nodes.localizer.node import LocalizerNode
@@ -123,12 +125,28 @@ def test_an_unusable_value_is_reported_in_one_line(bench, values, words, demo_ma
         ("candidates", 5, r"did you mean matching\.candidates\?"),
         ("merge_distance", 5.0, r"did you mean matching\.merge_distance or tracking\.merge_distance\?"),
         ("tracking", False, r"did you mean tracking\.enabled\?"),
-        ("zzz", 1, r"the parameters are listed in docs/nodes\.md"),
     ],
 )
 def test_an_unknown_parameter_is_refused_with_the_nearest_name(bench, name, value, hint):
     with pytest.raises(ParameterError, match=rf"parameter {name} of node localizer is not known: {hint}"):
         bench.start(LocalizerNode, **{name: value})
+
+
+def test_parameters_of_other_nodes_in_a_shared_file_are_ignored_with_a_warning(bench, tmp_path):
+    others = ["controller.max_speed", "publish_rate", "robot_radius", "encoder.ticks"]
+    lines = "".join(f"    {name}: 1.0\n" for name in others)
+    path = tmp_path / "vehicle.yaml"
+    path.write_text(f"/**:\n  ros__parameters:\n{lines}    autostart: false\n")
+    logs = bench.subscribe(Log, "/rosout")
+    node = bench.start(LocalizerNode, yaml=path)
+    assert not node.settings.autostart
+    line = bench.wait(lambda: next((log.msg for log in logs if "ignored" in log.msg), ""), "no warning")
+    assert all(name in line for name in others)
+
+
+@pytest.mark.parametrize(("name", "is_own"), [("max_speed", True), ("matching.gate_sigma", True), ("a.b", False)])
+def test_a_name_without_its_group_or_with_another_group_of_the_node_is_misspelt(name, is_own):
+    assert is_misspelt(name, [spec.name for spec in parameters_of(LocalizerParameters)]) is is_own
 
 
 def test_ranges_reach_the_descriptors_of_ros(bench):
@@ -143,11 +161,6 @@ def test_parameters_of_a_group_are_checked_when_they_change(bench, demo_map_fold
     result = node.set_parameters([Parameter("tracking.localized_probability", value=1.0)])[0]
     assert not result.successful
     assert result.reason == "parameter tracking.localized_probability = 1.0: Input should be less than 1"
-
-
-def test_parameters_of_the_map_builder_are_fixed(bench):
-    node = bench.start(MapBuilderNode)
-    assert not node.set_parameters([Parameter("queue", value=3)])[0].successful
 
 
 def test_a_topic_of_the_map_builder_that_ros_does_not_allow_is_reported_in_one_line(bench):
