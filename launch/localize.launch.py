@@ -234,6 +234,7 @@ def camera_info_topic(image: str) -> str:
 def rviz_remappings(images: list[str]) -> list[tuple[str, str]]:
     """Return the remappings from the topics in the configuration of RViz to those of this robot."""
     remappings = [(f"/localizer/{name}", f"localizer/{name}") for name in RVIZ_TOPICS]
+    remappings.append(("/initialpose", "initialpose"))
     if images:
         image = images[0].removesuffix("/compressed")
         remappings += [(RVIZ_IMAGE, image), (f"{RVIZ_IMAGE}/compressed", f"{image}/compressed")]

@@ -145,6 +145,9 @@ def test_the_topics_of_rviz_are_remapped_to_those_of_the_robot(nodes):
     assert {d["Topic"]["Value"] for d in displays if "Topic" in d} <= remappings.keys()
     assert remappings["/camera_color_left/image_raw/compressed"] == "/a/image/compressed"
     assert remappings["/localizer/pose"] == "localizer/pose"
+    tools = yaml.safe_load(RVIZ.read_text())["Visualization Manager"]["Tools"]
+    button = next(tool for tool in tools if tool["Class"].endswith("/SetInitialPose"))
+    assert remappings[button["Topic"]["Value"]] == "initialpose"
 
 
 def test_rviz_shows_pose_hypotheses_markers_image_and_map_in_the_map_frame():

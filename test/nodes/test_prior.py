@@ -262,3 +262,9 @@ def test_without_odometry_the_covariance_of_the_prior_grows_with_time():
     search.set(PosePrior(np.zeros(3), np.eye(3)))
     variances = [search.at(seconds * SECOND, None).covariance[0, 0] for seconds in (0, 2)]
     assert variances == pytest.approx([1, 1 + 10**2])
+
+
+def test_images_of_several_cameras_may_arrive_in_any_order_while_there_is_a_prior():
+    search = SearchPrior(30.0, TrackingConfig(clock_jump=1.0))
+    search.set(PosePrior(np.zeros(3), np.eye(3)))
+    assert [search.at(round(t * SECOND), None) is not None for t in (10, 9.5, 10.1, 8)] == [True, True, True, False]

@@ -4,12 +4,15 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from support.ros_bench import BEST_EFFORT, IMAGE, INFO
 
 from liploc_ros.errors import LiplocError
 from liploc_ros.msg import PoseHypothesisArray
-from liploc_ros.nodes.common.qos import LATCHED
+from liploc_ros.nodes.common.qos import LATCHED, QOS_OVERRIDES
+from liploc_ros.nodes.common.qos_parameters import check_qos_overrides
 from liploc_ros.nodes.localizer.node import LocalizerNode
 from liploc_ros.nodes.map_builder.node import MapBuilderNode
 
@@ -65,3 +68,14 @@ def test_a_quality_of_service_that_cannot_be_used_is_refused_in_one_line(bench, 
     with pytest.raises(LiplocError) as raised:
         bench.start(MapBuilderNode, **{f"qos_overrides.{name}": value})
     assert words in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_an_override_of_a_topic_that_the_node_does_not_have_is_named_in_a_warning(bench, capfd):
+    overrides = {f"qos_overrides./{topic}.publisher.depth": 3 for topic in ("scan", "scam")}
+    parameters = [Parameter(name, value=value) for name, value in overrides.items()]
+    node = bench.add(Node("sensor", context=bench.context, parameter_overrides=parameters))
+    check_qos_overrides(node, delay=0.1)
+    node.create_publisher(PoseHypothesisArray, "scan", 1, qos_overriding_options=QOS_OVERRIDES)
+    log = []
+    bench.wait(lambda: log.append(capfd.readouterr().err) or "no effect" in "".join(log), "no warning")
+    assert "no effect so far: qos_overrides./scam.publisher.depth; the node has no such topic" in "".join(log)

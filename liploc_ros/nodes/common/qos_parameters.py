@@ -6,6 +6,7 @@ from typing import Any
 from rclpy.node import Node
 
 from liploc_ros.errors import LiplocError
+from liploc_ros.nodes.common.diagnostics import STEADY_CLOCK
 
 PREFIX = "qos_overrides."
 FORMAT = "qos_overrides./TOPIC.publisher.POLICY or qos_overrides./TOPIC.subscription.POLICY"
@@ -21,15 +22,35 @@ class QosParameterError(LiplocError):
     """A quality of service that cannot be used."""
 
 
-def check_qos_overrides(node: Node) -> None:
-    """Check the names and values of all given ``qos_overrides``.
+def check_qos_overrides(node: Node, delay: float = 10.0) -> None:
+    """Check the names and values of all given ``qos_overrides``, and later whether they have an effect.
+
+    Args:
+        node: the node.
+        delay: time after which overrides of topics that the node does not have are named in a warning [s].
 
     Raises:
         QosParameterError: rclpy would ignore the name, or refuse the value.
     """
-    for name, parameter in node._parameter_overrides.items():  # rclpy has no public name for it
-        if name.startswith(PREFIX):
-            _check(name, parameter.value)
+    overrides = node._parameter_overrides  # rclpy has no public name for it
+    given = {name: parameter.value for name, parameter in overrides.items() if name.startswith(PREFIX)}
+    for name, value in given.items():
+        _check(name, value)
+    if given:
+        _warn_of_unused(node, list(given), delay)
+
+
+def _warn_of_unused(node: Node, names: list[str], delay: float) -> None:
+    def warn() -> None:
+        node.destroy_timer(timer)
+        unused = [name for name in names if not node.has_parameter(name)]  # rclpy declares those that it uses
+        if unused:
+            node.get_logger().warning(
+                f"no effect so far: {', '.join(unused)}; the node has no such topic: check the names with "
+                f"`ros2 node info {node.get_fully_qualified_name()}`"
+            )
+
+    timer = node.create_timer(delay, warn, clock=STEADY_CLOCK)
 
 
 def _check(name: str, value: Any) -> None:

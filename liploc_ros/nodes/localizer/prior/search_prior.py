@@ -18,7 +18,7 @@ class SearchPrior:
 
     def __init__(self, timeout: float, tracking: TrackingConfig) -> None:
         """Start without a prior; ``tracking`` has the noise of odometry and the speed without odometry."""
-        self._timeout_ns = round(1e9 * timeout)
+        self._timeout = timeout
         self._tracking = tracking
         self._lock = threading.Lock()
         self._prior: PosePrior | None = None
@@ -48,11 +48,12 @@ class SearchPrior:
                 return None
             if self._start_ns is None:
                 self._start_ns, self._T_odom_start = stamp_ns, T_odom_base
-            age_ns = stamp_ns - self._start_ns
-            if not 0 <= age_ns <= self._timeout_ns:
+            seconds = 1e-9 * (stamp_ns - self._start_ns)
+            # Images of several cameras may come in any order within clock_jump.
+            if not -self._tracking.clock_jump <= seconds <= self._timeout:
                 self._clear()
                 return None
-            return self._moved(self._prior, 1e-9 * age_ns, T_odom_base)
+            return self._moved(self._prior, abs(seconds), T_odom_base)
 
     def _moved(self, prior: PosePrior, seconds: float, T_odom_base: Pose | None) -> PosePrior:
         tracking = self._tracking
