@@ -133,13 +133,14 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_name(bench, name, valu
 
 
 def test_parameters_of_other_nodes_in_a_shared_file_are_ignored_with_a_warning(bench, tmp_path, capfd):
-    others = ["controller.max_speed", "publish_rate", "robot_radius", "encoder.ticks"]
+    others = ["controller.max_speed", "odom_topic", "robot_radius", "encoder.ticks"]
     lines = "".join(f"    {name}: 1.0\n" for name in others)
     path = tmp_path / "vehicle.yaml"
     path.write_text(f"/**:\n  ros__parameters:\n{lines}    autostart: false\n")
     assert not bench.start(LocalizerNode, yaml=path).settings.autostart
     ignored = re.search("ignored parameters that are not known to localizer: (.*);", capfd.readouterr().err)
-    assert sorted(ignored[1].split(", ")) == sorted(others)
+    expected = {"odom_topic": "odom_topic (did you mean odometry_topic?)"}
+    assert sorted(ignored[1].split(", ")) == sorted(expected.get(name, name) for name in others)
 
 
 @pytest.mark.parametrize(("name", "is_own"), [("max_speed", True), ("matching.gate_sigma", True), ("a.b", False)])

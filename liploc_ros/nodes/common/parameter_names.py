@@ -12,6 +12,7 @@ PREFIXES_OF_EVERY_NODE = ("qos_overrides.",)
 MIN_SIMILARITY_OF_MISSPELT = 0.85
 """Similarity of difflib from which a name is a misspelt one; publish_rate, of another node, is 0.82 to publish_tf."""
 MIN_SIMILARITY_OF_HINT = 0.5
+MIN_SIMILARITY_OF_HINT_IF_IGNORED = 0.75  # most of these names are of other nodes
 
 
 def unknown_names(given: Iterable[str], known: Collection[str]) -> list[str]:
@@ -36,6 +37,12 @@ def hint(name: str, known: Collection[str]) -> str:
     """Return what an unknown name probably means: one in another group, a whole group, or the nearest name."""
     meant = _elsewhere(name, known) or difflib.get_close_matches(name, known, 1, MIN_SIMILARITY_OF_HINT)
     return f"did you mean {' or '.join(meant)}?" if meant else "the parameters are listed in docs/nodes.md"
+
+
+def name_with_hint(name: str, known: Collection[str]) -> str:
+    """Return an ignored name, with the nearest known one if that is similar."""
+    similar = difflib.get_close_matches(name, known, 1, MIN_SIMILARITY_OF_HINT_IF_IGNORED)
+    return f"{name} (did you mean {similar[0]}?)" if similar else name
 
 
 def _elsewhere(name: str, known: Collection[str]) -> list[str]:

@@ -13,7 +13,7 @@ from rclpy.exceptions import (
 from rclpy.node import Node
 
 from liploc_ros.errors import LiplocError
-from liploc_ros.nodes.common.parameter_names import hint, is_misspelt, unknown_names
+from liploc_ros.nodes.common.parameter_names import hint, is_misspelt, name_with_hint, unknown_names
 from liploc_ros.nodes.common.parameter_table import nested, parameters_of
 from liploc_ros.nodes.common.qos_parameters import check_qos_overrides
 from liploc_ros.schema import first_fault
@@ -104,7 +104,7 @@ def reject_unknown(node: Node, table: type[BaseModel]) -> None:
                 f"parameter {name} of node {node.get_name()} is not known: {hint(name, known)} (a parameter of another "
                 "node belongs below the name of that node in the YAML file, not below /**)"
             )
-        ignored.append(name)
+        ignored.append(name_with_hint(name, known))
     if ignored:
         node.get_logger().warning(
             f"ignored parameters that are not known to {node.get_name()}: {', '.join(ignored)}; its parameters are "
