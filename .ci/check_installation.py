@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Check an installation: check_installation.py PREFIX. Run it outside the source tree."""
 
 import importlib

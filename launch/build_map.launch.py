@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 r"""Build a map from points and odometry, live or from a bag. It is written at the end, or on ~/save_map.
 
 ros2 launch liploc_ros build_map.launch.py map:=/path/to/map bag:=/path/to/bag.mcap \

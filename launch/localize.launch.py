@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 r"""Localize images on a map, live or from a bag. The launch ends with the bag.
 
 ros2 launch liploc_ros localize.launch.py map:=/path/to/map bag:=/path/to/bag.mcap \

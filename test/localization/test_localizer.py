@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """From a real image to hypotheses on a map of the demo's street."""
 
 from dataclasses import replace

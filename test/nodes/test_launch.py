@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The launch files, with launch where it is installed, else with stubs of it."""
 
 import importlib.util

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Parameters that are set while nodes run, by the service that `ros2 param set` calls."""
 
 import pytest

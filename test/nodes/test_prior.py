@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Priors: in ~/localize, on initialpose, and from the last run."""
 
 import copy

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Quality of service of publishers and subscriptions, set by parameters."""
 
 import pytest

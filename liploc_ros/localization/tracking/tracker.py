@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Tracking: how much new information each image has, and the belief that follows from all of them."""
 
 import copy

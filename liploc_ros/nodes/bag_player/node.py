@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The bag player node: plays a rosbag2 recording with /clock where ``ros2 bag`` is not installed."""
 
 import threading

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Conversions between arrays and ROS messages. Images, points and calibrations: see ``ros_libraries``."""
 
 from collections.abc import Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Publishing ``/diagnostics`` (REP-107). diagnostic_updater is not used: the ROS 2 wheels do not contain it."""
 
 from collections import deque

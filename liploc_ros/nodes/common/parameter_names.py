@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Names of parameters that a node does not have: misspelt ones are errors, those of other nodes are ignored.
 
 ROS itself ignores unknown parameters, so a misspelt one would have no effect. A key below ``/**:`` of a shared YAML

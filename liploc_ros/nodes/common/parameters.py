@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Declaring, reading and checking the parameters of a node, all from one table."""
 
 from collections.abc import Callable, Mapping

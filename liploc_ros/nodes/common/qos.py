@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Quality of service: the profiles in use, and publishers that do not match them."""
 
 import copy

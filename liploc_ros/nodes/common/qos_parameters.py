@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Checking the parameters ``qos_overrides.TOPIC.publisher.POLICY`` before publishers and subscriptions are created."""
 
 import re

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Broadcasting the transform from map to odometry frame (REP-105), from the published poses."""
 
 import threading

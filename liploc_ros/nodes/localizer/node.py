@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The localizer node: images in, poses on the map out. Its topics, services and parameters are in docs/nodes.md."""
 
 import threading

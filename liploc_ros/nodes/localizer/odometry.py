@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Odometry of the localizer: poses of the vehicle in the odometry frame at the times of the images."""
 
 import threading

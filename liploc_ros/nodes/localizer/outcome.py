@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The outcome of one image, and the pose that follows from it."""
 
 from dataclasses import dataclass, replace

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The map builder node: scans and odometry in, a map on disk out. Its interface is in docs/nodes.md."""
 
 import threading

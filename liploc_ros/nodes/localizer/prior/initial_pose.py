@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The topic initialpose, on which RViz and others tell where the vehicle is."""
 
 from collections.abc import Callable

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The priors of a run: its start at the last pose, initialpose, and their end when the pose is known."""
 
 from collections.abc import Callable

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A prior that restricts the search until the pose is known, and that moves with the vehicle meanwhile."""
 
 import threading
