@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A lifecycle node that can configure and activate itself, without a lifecycle manager."""
 
 from typing import Any
