@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """How images arrive over DDS: reliability, lost images, stamps, publishers that stop and return."""
 
 import copy

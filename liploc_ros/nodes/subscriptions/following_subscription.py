@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A subscription with the reliability that the publishers of its topic offer."""
 
 import time

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Checking the stamps of images against the clock of the node."""
 
 from collections import Counter
@@ -92,7 +95,8 @@ class StampCheck:
         if age > RECORDED_AGE:
             return self._error(
                 StampFault.RECORDED,
-                f"the image is {age / 86_400:.0f} days old: set use_sim_time if a bag is played, or max_image_age to 0.0",
+                f"the image is {age / 86_400:.0f} days old: set use_sim_time if a bag is played, or max_image_age to "
+                "0.0",
             )
         return self._error(
             StampFault.OLD,
