@@ -99,12 +99,13 @@ class StampCheck:
         if age > RECORDED_AGE:
             return self._error(
                 StampFault.RECORDED,
-                f"the image is {age / 86_400:.0f} days old: set use_sim_time if a bag is played, or max_image_age to 0",
+                f"the image is {age / 86_400:.0f} days old: set use_sim_time if a bag is played, or max_image_age to "
+                "0.0",
             )
         return self._error(
             StampFault.OLD,
             f"the image is {age:.0f} s old: synchronize the clocks of camera and computer, set use_sim_time if a bag "
-            "is played, or set max_image_age to 0",
+            "is played, or set max_image_age to 0.0",
         )
 
     def _error(self, fault: StampFault, text: str) -> StampError:
