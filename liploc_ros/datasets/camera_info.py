@@ -4,7 +4,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from liploc_ros.datasets.left_out import warn_once
 from liploc_ros.geometry import CameraError, FisheyeCamera, MountedCamera, PinholeCamera, camera_from_model, inverse
+from liploc_ros.geometry.cameras import FloatArray, describe_implausible
 from liploc_ros.geometry.se3 import Pose
 
 
@@ -27,16 +29,17 @@ def camera_from_info(msg: CameraInfoLike, source: str, *, rectified: bool = Fals
     """Return the camera of the images that this message describes; ``source`` names the topic in errors.
 
     Raw images have the intrinsics K, the distortion D and its model. Rectified images have the left 3 x 3 part of P and
-    no distortion. The axes of a rectified camera are rotated by R; see :func:`mounted_camera_from_info`. Binning and
-    region of interest are applied, so the camera has the size of the published image.
+    no distortion. If P is zero and D too, they have K. The axes of a rectified camera are rotated by R; see
+    :func:`mounted_camera_from_info`. Binning and region of interest are applied, so the camera has the size of the
+    published image. A warning is logged if the intrinsics hardly fit this size.
 
     Raises:
         CameraError: the numbers are not a valid calibration, for instance all zero.
     """
-    K = np.array(msg.p, dtype=np.float64).reshape(3, 4)[:, :3] if rectified else np.array(msg.k, dtype=np.float64)
-    K = K.reshape(3, 3).copy()
+    K = _intrinsics(msg, source, rectified=rectified)
     left, top, width, height = (int(v) for v in (msg.roi.x_offset, msg.roi.y_offset, msg.roi.width, msg.roi.height))
-    if width == 0 or height == 0:
+    is_cropped = width > 0 and height > 0
+    if not is_cropped:
         left, top, width, height = 0, 0, int(msg.width), int(msg.height)
     binning_x, binning_y = max(1, int(msg.binning_x)), max(1, int(msg.binning_y))
     # Pixel centres have integer coordinates: the centre of a binned pixel is half a bin from its edge.
@@ -44,11 +47,15 @@ def camera_from_info(msg: CameraInfoLike, source: str, *, rectified: bool = Fals
     K[1] = [0, K[1, 1] / binning_y, (K[1, 2] - top + 0.5) / binning_y - 0.5]
     model, distortion = ("", ()) if rectified else (str(msg.distortion_model), msg.d)
     try:
-        return camera_from_model(
+        camera = camera_from_model(
             model, width // binning_x, height // binning_y, K, np.array(distortion, dtype=np.float64)
         )
     except CameraError as error:
         raise CameraError(f"{source}: {error}") from error
+    if warning := describe_implausible(camera, is_cropped=is_cropped):
+        binning = f" after binning by {binning_x} x {binning_y}" if binning_x * binning_y > 1 else ""
+        warn_once(f"{source}: {warning}{binning}")
+    return camera
 
 
 def mounted_camera_from_info(
@@ -65,3 +72,26 @@ def mounted_camera_from_info(
     if rectified and np.any(R):
         T_rect_camera[:3, :3] = R
     return MountedCamera(frame_id, camera, T_base_camera @ inverse(T_rect_camera))
+
+
+def is_rectified(image_topic: str) -> bool:
+    """Return whether the images of a topic are rectified, by the naming rule of image_proc."""
+    return "rect" in image_topic.removesuffix("/compressed").rpartition("/")[2]
+
+
+def _intrinsics(msg: CameraInfoLike, source: str, *, rectified: bool) -> FloatArray:
+    """Return K (3, 3), or the left part of P for rectified images."""
+    K = np.array(msg.k, dtype=np.float64).reshape(3, 3)
+    P = np.array(msg.p, dtype=np.float64).reshape(3, 4)[:, :3]
+    if not np.any(K if not rectified else P):
+        used, other = ("P", "K") if rectified else ("K", "P")
+        if not np.any(K) and not np.any(P):
+            raise CameraError(f"{source}: K and P are all zero: the camera is not calibrated")
+        if not rectified or np.any(np.array(msg.d, dtype=np.float64)):
+            kind = "rectified" if rectified else "raw"
+            raise CameraError(
+                f"{source}: {used} of {kind} images is all zero, {other} is not: give a camera_info with {used}"
+            )
+        warn_once(f"{source}: P of rectified images is all zero: K is used, because D is zero")
+        P = K
+    return np.array(P if rectified else K)

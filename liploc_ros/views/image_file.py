@@ -38,9 +38,9 @@ def decode_image(data: bytes | NDArray[np.uint8], source: str) -> NDArray[np.uin
     raw = bytes(data)
     # OpenCV returns the missing part of a truncated file as grey pixels, without an error.
     if raw.startswith(JPEG_START) and JPEG_END not in raw[-64:]:
-        raise ImageError(f"{source}: JPEG is cut off after {len(raw)} bytes: copy or record it again")
+        raise ImageError(f"{source}: JPEG is cut off after {len(raw)} bytes: the file or message is damaged")
     if raw.startswith(PNG_START) and PNG_END not in raw[-64:]:
-        raise ImageError(f"{source}: PNG is cut off after {len(raw)} bytes: copy or record it again")
+        raise ImageError(f"{source}: PNG is cut off after {len(raw)} bytes: the file or message is damaged")
     try:
         image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR) if raw else None
     except cv2.error:
