@@ -11,6 +11,7 @@ from typing import Any
 
 from rclpy.serialization import deserialize_message
 
+from liploc_ros.datasets.pose_message import pose_of
 from liploc_ros.demo.client import (
     CAMERA_INFO,
     IMAGE,
@@ -27,7 +28,7 @@ from liploc_ros.demo.node_process import NodeProcess, ParameterValues
 from liploc_ros.geometry import Pose
 from liploc_ros.localization import Status, TrackingState
 from liploc_ros.msg import Belief, MapInfo, MapProgress, PoseHypothesisArray
-from liploc_ros.nodes.common.conversions import pose_of, stamp_ns_of
+from liploc_ros.nodes.common.conversions import stamp_ns_of
 from liploc_ros.nodes.common.qos import LATCHED
 from liploc_ros.nodes.common.ros_libraries import message_type
 from liploc_ros.srv import SaveMap

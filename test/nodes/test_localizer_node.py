@@ -13,9 +13,10 @@ from rosgraph_msgs.msg import Clock
 from support.ros_bench import BEST_EFFORT, IMAGE, INFO, LATCHED, RAW_IMAGE
 from visualization_msgs.msg import MarkerArray
 
+from liploc_ros.datasets.pose_message import pose_of
 from liploc_ros.localization import Localizer
 from liploc_ros.msg import MapInfo, PoseHypothesisArray
-from liploc_ros.nodes.common.conversions import pose_of, stamp_ns_of
+from liploc_ros.nodes.common.conversions import stamp_ns_of
 from liploc_ros.nodes.localizer.node import LocalizerNode
 from liploc_ros.srv import Localize
 
@@ -123,7 +124,7 @@ def test_an_unknown_encoding_is_reported_by_topic_and_the_node_continues(bench, 
     bad = copy.deepcopy(raw_image)
     bad.encoding = "yuv999"
     bench.publish(RAW_IMAGE, bad)
-    bench.wait_for_health(WARN, [RAW_IMAGE, "'yuv999'", "publish one of"])
+    bench.wait_for_health(WARN, [RAW_IMAGE, "'yuv999'", "is not supported"])
     bench.publish(RAW_IMAGE, raw_image)
     bench.wait(lambda: received and received[-1].hypotheses, "the node has stopped")
     bench.wait_for_health(OK, ["images arrive"])

@@ -41,6 +41,10 @@ class AutostartNode(LifecycleNode):
         """Stop the node and free its resources."""
         raise NotImplementedError
 
+    def why_no_result(self) -> str:
+        """Return why the node has no result after it was closed; empty if it has one."""
+        return ""
+
     def fail(self, reason: str) -> TransitionCallbackReturn:
         """Return the failure of a transition. The reason is logged here, or raised by :meth:`start`."""
         self._failure = reason

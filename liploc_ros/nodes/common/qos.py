@@ -14,6 +14,9 @@ LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability
 TF_STATIC = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 """For subscriptions to /tf_static, which has many publishers."""
 
+TF = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
+"""For subscriptions to /tf."""
+
 # rclpy: destroying a subscription or publisher that has event callbacks, while an executor waits for it, ends the
 # executor. Those that a lifecycle transition destroys therefore have none; mismatches are found in the graph instead.
 NO_SUBSCRIPTION_EVENTS = SubscriptionEventCallbacks(use_default_callbacks=False)

@@ -6,9 +6,9 @@ from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CompressedImage, Image
 
-from liploc_ros.datasets.bag.topics import camera_info_topic
+from liploc_ros.datasets.bag.topics import IMAGE_TYPES, camera_info_topic
 from liploc_ros.datasets.camera_info import mounted_camera_from_info
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import MountedCamera
@@ -16,6 +16,8 @@ from liploc_ros.nodes.common.diagnostics import Health, Level, RateMeter
 from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.common.mounts import Mounts
 from liploc_ros.nodes.common.qos import NO_SUBSCRIPTION_EVENTS, qos_mismatch, sensor_profile
+from liploc_ros.nodes.inputs.camera_info import CameraInfoInput
+from liploc_ros.nodes.inputs.silence import SilenceLog, why_silent
 from liploc_ros.nodes.localizer.parameters import LocalizerParameters
 
 RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
@@ -56,21 +58,16 @@ class CameraInput:
         self._info: Any | None = None
         self._mounted: MountedCamera | None = None
         self._mounted_for = ("", "")
-        self._subscriptions = [
-            node.create_subscription(
-                CameraInfo,
-                self.info_topic,
-                self._on_info,
-                self._profile,
-                callback_group=group,
-                event_callbacks=NO_SUBSCRIPTION_EVENTS,
-            )
-        ]
+        self._silence_reason = ""  # before the first image, while the node was running
+        self._silence = SilenceLog(node.get_logger(), "image", time.monotonic())
+        self._infos = CameraInfoInput(node, self.info_topic, self._profile, self._on_info, log, group)
+        self._subscriptions: list[Any] = []
         self.is_subscribed = False
         self.subscribe_to_images()
 
     def subscribe_to_images(self) -> None:
-        """Subscribe to the images if their type is known by now."""
+        """Subscribe to the images if their type is known by now, and to a CameraInfo that was published before."""
+        self._infos.subscribe_to_latched()
         chosen = choose_transport(self.topic, self._parameters.transport, dict(self._node.get_topic_names_and_types()))
         if self.is_subscribed or chosen is None:
             return
@@ -89,6 +86,7 @@ class CameraInput:
 
     def close(self) -> None:
         """Unsubscribe."""
+        self._infos.close()
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions.clear()
@@ -113,8 +111,8 @@ class CameraInput:
         frame_id = frame_id.lstrip("/")
         if self._info is None:
             raise NotReadyError(
-                f"{self.topic}: no CameraInfo on {self.info_topic}: start its publisher, or set the parameter "
-                "camera_info_topics"
+                f"{self.topic}: no CameraInfo on {self.info_topic}: {self._infos.why_silent()}; start its publisher, "
+                "or set the parameter camera_info_topics"
             )
         if not frame_id:
             raise NotReadyError(
@@ -171,11 +169,22 @@ class CameraInput:
             health.add(Level.ERROR, mismatch)
         if self.last_fault:
             health.add(Level.ERROR if self.is_overdue() else Level.WARN, self.last_fault)
+        self._silence.update(self._received_at, now, self.topic, self._why_silent)
         if not self.received:
-            health.add(Level.WARN, f"no image on {self.topic} yet: start the camera, or set image_topics")
+            self._silence_reason = self._why_silent()
+            health.add(Level.WARN, f"no image on {self.topic} yet: {self._silence_reason}; or set image_topics")
         elif age > max(self._parameters.max_image_age, 1.0):
             health.add(Level.WARN, f"no image on {self.topic} for {age:.1f} s")
         return health
+
+    def why_unused(self) -> str:
+        """Return why no image was used, as far as it is known; empty otherwise."""
+        if self.received:
+            return self.last_fault
+        return f"no image on {self.topic}: {self._silence_reason or self._why_silent()}"
+
+    def _why_silent(self) -> str:
+        return why_silent(self._node, self.topic, IMAGE_TYPES, self._profile)
 
     def _on_message(self, msg: Any) -> None:
         now = time.monotonic()

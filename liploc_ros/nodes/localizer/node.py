@@ -28,6 +28,7 @@ from liploc_ros.nodes.localizer.latest_worker import LatestWorker
 from liploc_ros.nodes.localizer.outcome import ImageOutcome, with_earlier_steps
 from liploc_ros.nodes.localizer.parameters import LocalizerParameters
 from liploc_ros.nodes.localizer.resources import LocalizerResources
+from liploc_ros.nodes.localizer.run_report import RunReport
 from liploc_ros.nodes.localizer.services import LocalizerServices
 
 
@@ -47,6 +48,7 @@ class LocalizerNode(AutostartNode):
         self.settings = declare(self, LocalizerParameters)
         guard_changes(self, LocalizerParameters, self._refuse_changes)
         self.outcomes = OutcomeLog()
+        self.report = RunReport(self.get_logger())
         self.load_error = ""
         self._log = ThrottledLog(self.get_logger())
         self._transforms = ros_libraries.transform_source(self, self._log, MutuallyExclusiveCallbackGroup())
@@ -93,6 +95,7 @@ class LocalizerNode(AutostartNode):
                 raise NotReadyError(f"{camera.topic}: the map was replaced while an image was localized: try the next")
             camera.report_success()
             self.outcomes.add(outcome)
+            self.report.add(outcome)
             resources.publish(outcome)
 
     def _on_image(self, camera: CameraInput, msg: Any) -> None:
@@ -115,6 +118,7 @@ class LocalizerNode(AutostartNode):
             reason = str(error)
         except Exception:
             reason = self.internal_error(topic)
+        self.report.add_unusable()
         with self._map_lock:
             if self._resources is not None:
                 lidar_map = self._resources.engine.lidar_map
@@ -131,11 +135,15 @@ class LocalizerNode(AutostartNode):
         self._stop()
         self._release()
 
+    def why_no_result(self) -> str:
+        """Return why the last run, which was long enough, has no result; empty if it has one."""
+        return self.report.failure
+
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load model and map."""
         try:
             self.settings = read(self, LocalizerParameters)
-            self._resources = LocalizerResources(self, self.settings, self._log)
+            self._resources = LocalizerResources(self, self.settings, self._transforms, self._log)
             self._offered_services = LocalizerServices(self)
         except Exception as error:
             reason = _reason(error)
@@ -155,6 +163,7 @@ class LocalizerNode(AutostartNode):
             return FAILURE
         super().on_activate(state)
         self.outcomes.clear()
+        self.report.start()
         self._resources.reset_tracking()
         try:
             self._worker = LatestWorker(self._work)
@@ -180,11 +189,12 @@ class LocalizerNode(AutostartNode):
 
     def _stop(self) -> None:
         inputs, self._inputs = self._inputs, None
-        if inputs is not None:
-            inputs.close()
         if self._worker is not None:
             self._worker.close()
             self._worker = None
+        if inputs is not None:
+            self.report.finish(inputs.cameras, is_expected=self.settings.continuous)
+            inputs.close()
 
     def _release(self) -> None:
         with self._map_lock:

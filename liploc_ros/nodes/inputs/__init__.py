@@ -1,0 +1,1 @@
+"""Inputs of localizer and map builder: silent topics, and odometry from /tf."""
