@@ -5,6 +5,7 @@ from liploc_ros.localization.encoded_view import EncodedView
 from liploc_ros.localization.hypotheses import Hypothesis
 from liploc_ros.localization.localizer import Localizer
 from liploc_ros.localization.matching import Matches
+from liploc_ros.localization.prior import PosePrior, PriorError
 from liploc_ros.localization.result import Localization, Status
 from liploc_ros.localization.tracking.result import TrackingResult, TrackingState
 
@@ -15,6 +16,8 @@ __all__ = [
     "Localizer",
     "LocalizerConfig",
     "Matches",
+    "PosePrior",
+    "PriorError",
     "Status",
     "TrackingConfig",
     "TrackingResult",

@@ -44,10 +44,11 @@ def cluster_matches(poses: PoseSE2, match_score: NDArray[np.float64], config: Ma
     near = (x[:, None] - x) ** 2 + (y[:, None] - y) ** 2 < config.merge_distance**2
     direction = np.stack([np.cos(yaw), np.sin(yaw)])
     near &= direction.T @ direction > np.cos(min(config.merge_angle, np.pi))  # cheaper than wrapping differences
+    neighbours = near.astype(np.float64)
     remaining = np.ones(len(top), dtype=bool)
     clusters: list[Cluster] = []
     while remaining.any() and len(clusters) < config.max_hypotheses:
-        centre = int(np.argmax(np.where(remaining, near @ (probability * remaining), -1.0)))
+        centre = int(np.argmax(np.where(remaining, neighbours @ (probability * remaining), -1.0)))
         members = np.flatnonzero(near[centre] & remaining)
         remaining[members] = False
         total = float(probability[members].sum())

@@ -24,29 +24,38 @@ class Comparison:
     similarity: NDArray[np.float32]
 
 
-def compare_features(features: NDArray[np.float32], windows: NDArray[np.float32], reach: int) -> Comparison:
-    """Compare a view (h, w, D) with windows (M, h, w + 2 reach, D) of panoramas at every shift of whole columns.
+def compare_features(
+    features: NDArray[np.float32], windows: NDArray[np.float32], returned: NDArray[np.bool_]
+) -> Comparison:
+    """Compare a view with windows of panoramas at every shift of whole columns.
 
     The *similarity* of a row is the mean cosine of the cells that both sides see. The *distinctiveness* of a row is the
-    mean of ``max(0, log(n p))``, where p is the softmax probability (sharpness 20) with which a cell of the view
-    chooses its counterpart among the n cells of the same row of the window. It is 0 for a cell that resembles all
-    others, such as road surface, and log n for a cell that is unique. Cells that only one side sees are ignored:
-    neither a narrow field of view nor a hole in the map lowers the scores.
+    mean of ``max(0, log(n p))``: p is the softmax probability (sharpness 20) with which a cell of the view chooses
+    its counterpart among the n cells of the same row of the window. It is 0 for a cell that resembles all others, such
+    as road surface, and log n for a cell that is unique. Cells that only one side sees are ignored: neither a narrow
+    field of view nor a hole in the map lowers the scores.
+
+    Args:
+        features: (h, w, D) of the view: unit vectors, 0 where the camera sees nothing.
+        windows: (M, W, h, D) of the panoramas: unit vectors; W is larger than w by the number of shifts less one.
+        returned: (M, W, h) cells of the windows with a return.
     """
-    products = np.matmul(features[None], windows.transpose(0, 1, 3, 2))  # (M, h, w, w + 2 reach)
-    visible, returned = np.any(features != 0, axis=-1), np.any(windows != 0, axis=-1)
-    cosines = _counterparts(products)  # (M, h, w, S), as are `both` and the distinctiveness
-    both = visible[..., None] & sliding_window_view(returned, features.shape[1], axis=2).transpose(0, 1, 3, 2)
-    count = both.sum(axis=2, dtype=np.float32)
-    cosines *= both
-    similarity = cosines.sum(axis=(1, 2)) / np.maximum(count.sum(axis=1), 1)
-    scores = [cosines.sum(axis=2) / np.maximum(count, 1)]
-    if visible.size == 1:  # one embedding per image: there are no other cells to choose from
-        scores.append(np.zeros_like(scores[0]))
+    (count, columns, height, channels), width = windows.shape, features.shape[1]
+    # Row by row: one product of all columns of all windows with the view. BLAS takes the strided windows as they are.
+    by_row = windows.reshape(count * columns, height, channels).transpose(1, 0, 2)
+    products = np.matmul(by_row, features.transpose(0, 2, 1)).reshape(height, count, columns, width)
+    returned = np.ascontiguousarray(returned.transpose(2, 0, 1))  # (h, M, W)
+    window_returned = sliding_window_view(returned, width, axis=2)  # (h, M, S, w)
+    both = (window_returned & np.any(features != 0, axis=-1)[:, None, None, :]).astype(np.float32)
+    cosines = _counterparts(products) * both
+    cells, sums = both.sum(axis=3), cosines.sum(axis=3)
+    similarity = sums.sum(axis=0) / np.maximum(cells.sum(axis=0), 1)
+    if features[..., 0].size == 1:  # one embedding per image: there are no other cells to choose from
+        distinctiveness = np.zeros_like(sums)
     else:
-        distinctiveness = _distinctiveness(products, cosines, returned) * both
-        scores.append(distinctiveness.sum(axis=2) / np.maximum(count, 1))
-    return Comparison(np.concatenate(scores, axis=1).transpose(0, 2, 1), similarity)
+        distinctiveness = (_distinctiveness(products, cosines, returned) * both).sum(axis=3)
+    row_scores = np.concatenate([sums, distinctiveness]) / np.tile(np.maximum(cells, 1), (2, 1, 1))
+    return Comparison(row_scores.transpose(1, 2, 0), similarity)
 
 
 def score_weights(confidence_model: ConfidenceModel, rows: int) -> NDArray[np.float32]:
@@ -62,25 +71,44 @@ def score_weights(confidence_model: ConfidenceModel, rows: int) -> NDArray[np.fl
 
 
 def _counterparts(products: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the products (M, h, w, S) of each cell with its counterpart at every shift."""
-    *outer, width, columns = products.shape
-    *strides, row, column = products.strides
-    shape = (*outer, width, columns - width + 1)
-    view = as_strided(products, shape, (*strides, row + column, column), writeable=False)
-    return np.array(view)
+    """Return (h, M, S, w): of products (h, M, W, w) those of each cell with its counterpart at every shift."""
+    height, count, columns, width = products.shape
+    row, window, column, cell = products.strides
+    shape, strides = (height, count, columns - width + 1, width), (row, window, column, column + cell)
+    return as_strided(products, shape, strides, writeable=False)
 
 
 def _distinctiveness(
     products: NDArray[np.float32], cosines: NDArray[np.float32], returned: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """Return (M, h, w, S) ``max(0, log(n p))`` of each cell at every shift."""
-    width, columns = products.shape[2:]
-    inside = sliding_window_view(np.eye(columns, dtype=np.float32), width, axis=0).sum(axis=2).T  # (columns, S)
-    choices = returned.astype(np.float32) @ inside  # (M, h, S)
-    exponentials = products * np.float32(SHARPNESS)
-    np.exp(exponentials, out=exponentials)
-    exponentials *= returned[:, :, None, :]
-    counterpart = np.float32(SHARPNESS) * cosines
-    total = np.maximum(exponentials @ inside, np.exp(counterpart))  # a hole in the map has no exponential of its own
-    log_np = counterpart - np.log(total) + np.log(np.maximum(choices, 1))[:, :, None]
+    """Return (h, M, S, w) ``max(0, log(n p))`` of each cell at every shift. The products are overwritten."""
+    shifts, width = cosines.shape[2:]
+    products *= np.float32(SHARPNESS)
+    total = _window_sums(np.exp(products, out=products), shifts)
+    choices = sliding_window_view(returned, width, axis=2).sum(axis=3, dtype=np.float32)
+    # A cell without a return has the product 0, so it added exp(0) to the sum.
+    total -= (width - choices)[..., None]
+    counterpart = cosines * np.float32(SHARPNESS)
+    # At least the cell's own exponential, which is missing where the map has a hole.
+    np.maximum(total, np.exp(counterpart), out=total)
+    log_np = counterpart - np.log(total, out=total) + np.log(np.maximum(choices, 1))[..., None]
     return np.asarray(np.maximum(log_np, 0))
+
+
+def _window_sums(values: NDArray[np.float32], shifts: int) -> NDArray[np.float32]:
+    """Return the sums (h, M, S, w) over the columns of each window of values (h, M, W, w).
+
+    The columns that all windows share are summed once. Nothing is subtracted, which would leave rounding errors.
+    """
+    width = values.shape[2] - shifts + 1
+    shared = values[:, :, shifts - 1 : width]
+    ones = np.ones((1, shared.shape[2]), np.float32)  # a product is several times faster than sum(axis=2)
+    sums = np.repeat(np.matmul(ones, shared), shifts, axis=2)
+    left = np.zeros_like(sums[:, :, 0])
+    right = np.zeros_like(left)
+    for shift in range(1, shifts):
+        right += values[:, :, width + shift - 1]
+        sums[:, :, shift] += right
+        left += values[:, :, shifts - 1 - shift]
+        sums[:, :, shifts - 1 - shift] += left
+    return sums

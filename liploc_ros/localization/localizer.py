@@ -14,6 +14,7 @@ from liploc_ros.localization.encoded_view import EncodedView, optical_axis_yaw
 from liploc_ros.localization.feature_comparison import score_weights
 from liploc_ros.localization.hypotheses import estimate_hypotheses
 from liploc_ros.localization.matching import Matches, match_candidates
+from liploc_ros.localization.prior import PosePrior
 from liploc_ros.localization.result import Localization, Status
 from liploc_ros.localization.timer import Timer
 from liploc_ros.localization.tracking.result import TrackingResult
@@ -78,23 +79,31 @@ class Localizer:
         """What :meth:`track` carries from image to image."""
         return Tracker(self.lidar_map, self.confidence_model, self.config)
 
-    def localize(self, image: NDArray[np.uint8], camera: MountedCamera, stamp_ns: int) -> Localization:
+    def localize(
+        self, image: NDArray[np.uint8], camera: MountedCamera, stamp_ns: int, prior: PosePrior | None = None
+    ) -> Localization:
         """Return where the vehicle may have been when an image was taken, from this image alone.
 
         Args:
             image: (h, w, 3) RGB or (h, w) grey.
             camera: its camera.
             stamp_ns: when it was taken.
+            prior: pose of the base; only places and headings near it are searched.
 
         Raises:
             ViewError: the image has another size than its camera's calibration, or is not 8 bit.
         """
         self.timer.restart()
-        *_, localization = self._localize(image, camera, stamp_ns)
+        *_, localization = self._localize(image, camera, stamp_ns, prior)
         return localization
 
     def track(
-        self, image: NDArray[np.uint8], camera: MountedCamera, stamp_ns: int, T_odom_base: Pose | None = None
+        self,
+        image: NDArray[np.uint8],
+        camera: MountedCamera,
+        stamp_ns: int,
+        T_odom_base: Pose | None = None,
+        prior: PosePrior | None = None,
     ) -> TrackingResult:
         """Return where the vehicle is, from this image and all previous ones.
 
@@ -107,6 +116,7 @@ class Localizer:
             stamp_ns: when it was taken.
             T_odom_base: pose of the base in the frame of odometry at that time. Without it, constant speed and heading
                 are assumed, and the uncertainty grows faster.
+            prior: pose of the base; only places and headings near it are searched for new hypotheses.
 
         Raises:
             ViewError: the image has another size than its camera's calibration, or is not 8 bit.
@@ -117,7 +127,7 @@ class Localizer:
             return self._tracking_result(camera, None)
         with self.timer.step("predict"):
             tracker.predict(stamp_ns, T_odom_base)
-        view, candidates, matches, localization = self._localize(image, camera, stamp_ns)
+        view, candidates, matches, localization = self._localize(image, camera, stamp_ns, prior)
         if view is not None and matches is not None:
             with self.timer.step("match predicted"):
                 predicted = tracker.predicted_candidates(view, candidates)
@@ -140,10 +150,11 @@ class Localizer:
             features = self.encoders.encode_camera(view)
         return EncodedView(features, camera, optical_axis_yaw(camera))
 
-    def search(self, view: EncodedView) -> list[Candidate]:
-        """Return the places and headings of the search index that are most similar to a view, best first."""
+    def search(self, view: EncodedView, prior: PosePrior | None = None) -> list[Candidate]:
+        """Return the places and headings that are most similar to a view, best first; only those near a prior."""
         with self.timer.step("search"):
-            return self.lidar_map.index.search(view.features, self.config.matching.candidates)
+            allowed = None if prior is None else prior.allows(self.lidar_map, view)
+            return self.lidar_map.index.search(view.features, self.config.matching.candidates, allowed)
 
     def match(self, view: EncodedView, candidates: Sequence[Candidate] | None = None) -> Matches:
         """Return the poses around candidates, with their match scores; around those of :meth:`search` if left out."""
@@ -168,7 +179,7 @@ class Localizer:
         self.localize(ramp, MountedCamera("", camera, T_base_camera), 0)
 
     def _localize(
-        self, image: NDArray[np.uint8], camera: MountedCamera, stamp_ns: int
+        self, image: NDArray[np.uint8], camera: MountedCamera, stamp_ns: int, prior: PosePrior | None
     ) -> tuple[EncodedView | None, Sequence[Candidate], Matches | None, Localization]:
         """Run the pipeline on a single image; the body of :meth:`localize` and :meth:`track`."""
         view = self.encode(image, camera)
@@ -176,7 +187,7 @@ class Localizer:
             timer = self.timer
             nothing = Localization(Status.UNKNOWN_PLACE, NO_CONTENT, (), stamp_ns, timer.total, timer.steps)
             return None, (), None, nothing
-        candidates = self.search(view)
+        candidates = self.search(view, prior)
         matches = self.match(view, candidates)
         return view, candidates, matches, self.estimate(matches, stamp_ns)
 

@@ -77,8 +77,9 @@ def match_candidates(
     pairs = _with_neighbours(candidates, len(features), layout.headings, covered)
     places, first = pairs[:, 0], pairs[:, 1] * layout.pool - heading_reach
     columns = (first[:, None] + np.arange(view.features.shape[1] + 2 * heading_reach)) % layout.panorama_columns
-    windows = features[places[:, None], :, columns].transpose(0, 2, 1, 3).astype(np.float32)
-    comparison = compare_features(view.features, windows / np.float32(feature_scale(features)), heading_reach)
+    windows = features[places[:, None], :, columns].astype(np.float32)  # (M, W, h, D)
+    returned = lidar_map.returned[places[:, None], :, columns]
+    comparison = compare_features(view.features / np.float32(feature_scale(features)), windows, returned)
     return _without_repetitions(view, places, first, comparison, weights, lidar_map)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,11 @@ class LidarMap:
     def id(self) -> str:
         """Hash that identifies this map."""
         return hashlib.sha256(self.manifest.model_dump_json().encode()).hexdigest()
+
+    @cached_property
+    def returned(self) -> NDArray[np.bool_]:
+        """(P, h, columns) cells with a return."""
+        return np.asarray(np.any(self.features, axis=-1))
 
     @property
     def drawn_length(self) -> float:

@@ -104,15 +104,34 @@ class PlaceIndex:
         """Number of headings per place."""
         return self._headings
 
-    def search(self, features: NDArray[np.float32], k: int) -> list[Candidate]:
-        """Return the ``k`` best candidates for a camera view's masked features (h, w, D), best first."""
-        scores, rows = self._index.search(describe(features, self._pool)[None], min(k, self._index.ntotal))
+    def search(
+        self, features: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None
+    ) -> list[Candidate]:
+        """Return the ``k`` best candidates for a camera view, best first.
+
+        Args:
+            features: (h, w, D) masked features of the view.
+            k: number of candidates.
+            allowed: (P, headings) places and headings that are searched; all if left out.
+        """
+        query, k = describe(features, self._pool)[None], min(k, self._index.ntotal)
+        scores, rows = self._index.search(query, k, params=self._restriction(allowed))
         places, headings = np.divmod(rows[0], self._headings)
         found = rows[0] >= 0  # FAISS pads with -1
         return [
             Candidate(int(p), int(h), float(s))
             for p, h, s in zip(places[found], headings[found], scores[0][found], strict=True)
         ]
+
+    def _restriction(self, allowed: NDArray[np.bool_] | None) -> Any:
+        """Return faiss.SearchParameters that restrict a search to the allowed rows."""
+        if allowed is None:
+            return None
+        api: Any = faiss  # its Python layer takes other arguments than the generated types say
+        among = api.SearchParameters(sel=api.IDSelectorBitmap(np.packbits(allowed.ravel(), bitorder="little")))
+        if not isinstance(self._index, faiss.IndexPreTransform):
+            return among
+        return api.SearchParametersPreTransform(index_params=among)
 
 
 def describe(features: NDArray[np.float32], pool: int) -> NDArray[np.float32]:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from liploc_ros.geometry import MountedCamera, angle_difference, inverse, pose_from_yaw, yaw_of
-from liploc_ros.localization import Localizer, LocalizerConfig, Status
+from liploc_ros.geometry.se2 import se2_of
+from liploc_ros.localization import Localizer, LocalizerConfig, PosePrior, PriorError, Status
 from liploc_ros.localization.acceptance import accept
 from liploc_ros.localization.config import AcceptanceConfig, CovarianceConfig
 from liploc_ros.localization.hypotheses import Hypothesis
@@ -112,6 +113,29 @@ def test_negative_settings_are_those_of_the_confidence_model(demo_map, bundle):
     config, model = Localizer(demo_map, bundle, given).config, demo_map.manifest.confidence_model
     assert config.acceptance.min_confidence == model.min_confidence
     assert config.covariance.sigma_position == model.sigma_position and config.covariance.sigma_heading == 0.5
+
+
+def test_a_prior_restricts_hypotheses_to_its_neighbourhood(localizer, demo_drive, demo_camera, demo_image):
+    true = se2_of(next(demo_drive.images()).T_map_base)
+    near = localizer.localize(demo_image, demo_camera, 0, PosePrior(true, np.diag([4.0, 4.0, 0.01])))
+    assert np.linalg.norm(se2_of(near.best.T_map_base)[:2] - true[:2]) < 2 and near.best.confidence > 0.5
+    elsewhere = PosePrior(se2_of(localizer.lidar_map.T_map_base[120]), np.diag([1.0, 1.0, 0.01]))
+    far = localizer.localize(demo_image, demo_camera, 0, elsewhere)
+    poses = np.array([se2_of(h.T_map_base) for h in far.hypotheses])
+    assert np.linalg.norm(poses[:, :2] - elsewhere.mean[:2], axis=1).max() < 6
+    assert np.abs(angle_difference(poses[:, 2], elsewhere.mean[2])).max() < 0.6
+
+
+def test_a_prior_off_the_map_leaves_an_unknown_place(localizer, demo_camera, demo_image):
+    off_map = PosePrior(np.array([1e5, 0.0, 0.0]), np.eye(3))
+    found = localizer.localize(demo_image, demo_camera, 0, off_map)
+    assert found.status is Status.UNKNOWN_PLACE and not found.hypotheses
+
+
+@pytest.mark.parametrize("covariance", [np.eye(2), np.full((3, 3), np.nan), -np.eye(3)])
+def test_a_prior_that_is_no_gaussian_is_refused(covariance):
+    with pytest.raises(PriorError, match="prior"):
+        PosePrior(np.zeros(3), covariance)
 
 
 def hypothesis(confidence, probability):

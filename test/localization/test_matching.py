@@ -15,7 +15,8 @@ def test_row_scores_are_similarity_and_distinctiveness_of_each_row_at_each_shift
     features /= np.linalg.norm(features, axis=-1, keepdims=True)
     windows /= np.linalg.norm(windows, axis=-1, keepdims=True)
     features[:, 0], windows[1, 2, :5] = 0, 0
-    compared = compare_features(features, windows, 2)
+    by_column = windows.transpose(0, 2, 1, 3)
+    compared = compare_features(features, by_column, by_column.any(axis=-1))
     for m, s, row in np.ndindex(2, 5, 4):
         window = windows[m, row, s : s + 6]
         returned = window[window.any(axis=1)]

@@ -42,7 +42,7 @@ class ViewLikelihood:
         self._tree = cKDTree(self.view_poses[:, :2])
         self._first_yaw, second_yaw = layout.column_yaw(np.arange(2.0))
         self._yaw_per_column = angle_difference(second_yaw, self._first_yaw)
-        self._returned: NDArray[np.bool_] = np.any(self._features, axis=-1)
+        self._returned = lidar_map.returned
         rng = np.random.default_rng(0)
         columns = rng.integers(0, self._features.shape[2], SAMPLES)
         windows, returned = self._windows(rng.integers(0, len(self._features), SAMPLES), columns)
