@@ -30,7 +30,10 @@ def why_silent(node: Node, topic: str, types: Collection[str], profile: QoSProfi
     matching = [publisher for publisher in publishers if publisher.topic_type in types]
     wanted = " or ".join(_short(name) for name in types)
     if matching:
-        return f"{topic} has the publisher {matching[0].node_name}, but nothing arrives: check that it sends, or set reliability to reliable"
+        return (
+            f"{topic} has the publisher {matching[0].node_name}, but nothing arrives: check that it sends, or set the "
+            "parameter reliability to reliable"
+        )
     problem = f"{topic} has no publisher"
     if publishers:
         problem = f"{topic} is published as {_short(publishers[0].topic_type)}, not as {wanted}"

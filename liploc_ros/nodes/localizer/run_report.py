@@ -99,7 +99,7 @@ class RunReport:
                 self._logger.info(self._summary(received, replaced))
 
     def _summary(self, received: int, replaced: int) -> str:
-        tracking = f"LOST after {self._lost}, {self._states.last} at the end, " if self._tracked else ""
+        tracking = f"{self._lost} lost, {self._states.last} at the end, " if self._tracked else ""
         return (
             f"summary: {received} images, {self._accepted} accepted, {self._distance:.0f} m localized, "
             f"{tracking}{replaced + self._unusable} dropped "
