@@ -50,9 +50,11 @@ def test_the_end_of_a_run_has_one_line_with_all_counts(bench, settings, image, i
     bench.publish(INFO, info)
     bench.publish(IMAGE, image)
     bench.wait(lambda: received, "no hypotheses")
+    node.localize_image(node.cameras[0], node.cameras[0].latest)  # as ~/localize does
+    bench.wait(lambda: len(received) == 2, "no second result")
     image.data = image.data[:1000]
     bench.publish(IMAGE, image)
-    bench.wait(lambda: len(received) == 2, "the damaged image has no result")
+    bench.wait(lambda: len(received) == 3, "the damaged image has no result")
     node.close()
     summaries = [line for line in capfd.readouterr().err.splitlines() if "summary: " in line]
     assert len(summaries) == 1

@@ -86,16 +86,16 @@ class LocalizerNode(AutostartNode):
         if localization is None:  # without tracking, or because tracking skipped the image
             localization = engine.localize(image, mounted, stamp_ns)
         outcome = ImageOutcome(with_earlier_steps(localization, timer), tracking, engine)
-        self._publish(outcome, camera, resources)
+        self._publish(outcome, camera, msg, resources)
         return outcome
 
-    def _publish(self, outcome: ImageOutcome, camera: CameraInput, resources: LocalizerResources) -> None:
+    def _publish(self, outcome: ImageOutcome, camera: CameraInput, msg: Any, resources: LocalizerResources) -> None:
         with self._map_lock:
             if outcome.engine is not self.engine:
                 raise NotReadyError(f"{camera.topic}: the map was replaced while an image was localized: try the next")
             camera.report_success()
             self.outcomes.add(outcome)
-            self.report.add(outcome)
+            self.report.add(outcome, camera.topic, msg)
             resources.publish(outcome)
 
     def _on_image(self, camera: CameraInput, msg: Any) -> None:

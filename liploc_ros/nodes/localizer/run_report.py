@@ -63,10 +63,14 @@ class RunReport:
             self._localized = self._accepted = self._tracked = self._lost = self._unusable = 0
             self._distance = 0.0
             self._last_pose: Pose | None = None
+            self._last_message: dict[str, Any] = {}
 
-    def add(self, outcome: ImageOutcome) -> None:
-        """Add an image that was localized."""
+    def add(self, outcome: ImageOutcome, camera: str, msg: Any) -> None:
+        """Add an image of a camera that was localized; its second time, on request, does not count."""
         with self._lock:
+            if self._last_message.get(camera) is msg:
+                return
+            self._last_message[camera] = msg
             self._localized += 1
             self._accepted += outcome.localization.status is Status.SUCCESS
             if outcome.belief is not None:
@@ -91,6 +95,7 @@ class RunReport:
         replaced = sum(camera.replaced for camera in cameras)
         with self._lock:
             self.failure = ""
+            self._last_message.clear()
             is_long = time.monotonic() - self._started_at > MAX_SILENCE
             if not self._localized and (received or (is_expected and is_long)):
                 reasons = [reason for camera in cameras if (reason := camera.why_unused())]
