@@ -33,6 +33,12 @@ def expand_path(path: Path | str) -> Path:
         return Path(path)
 
 
+def target_path(path: Path | str) -> Path:
+    """Return where a file or folder is written: the absolute path, or what it links to, so that a link stays one."""
+    path = expand_path(path).absolute()
+    return path.resolve() if path.is_symlink() else path
+
+
 def write_file(path: Path, data: bytes | str) -> None:
     """Write a file atomically; the previous version stays until the new one is on disk.
 
@@ -52,7 +58,7 @@ def open_atomic(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         FileError: it cannot be written.
     """
-    path = Path(path)
+    path = target_path(path)
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -101,7 +107,7 @@ def check_replaceable(path: Path, marker: str) -> None:
     Raises:
         FileError: something else is there, or its parent cannot be written.
     """
-    path = expand_path(path).absolute()
+    path = target_path(path)
     recover_folder(path)
     if path.exists() and not (path / marker).exists() and (not path.is_dir() or any(path.iterdir())):
         raise FileError(f"{path}: exists and has no {marker}: choose another folder")
@@ -114,7 +120,7 @@ def check_writable(path: Path) -> None:
     Raises:
         FileError: its folder, or the first parent that exists, cannot be written to.
     """
-    path = expand_path(path).absolute()
+    path = target_path(path)
     parent = next(folder for folder in path.parents if folder.exists())
     try:
         # os.access does not know of read-only file systems for root, nor of quotas.
@@ -133,7 +139,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
     Raises:
         FileError: the folder cannot be written.
     """
-    path = expand_path(path).absolute()
+    path = target_path(path)
     new: Path | None = None
     try:
         recover_folder(path)
@@ -158,7 +164,7 @@ def recover_folder(path: Path) -> None:
     Raises:
         FileError: the folder cannot be renamed.
     """
-    path = Path(path).absolute()
+    path = target_path(path)
     old = _old_name(path)
     if not path.exists() and old.exists():
         try:

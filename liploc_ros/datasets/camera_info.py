@@ -31,15 +31,14 @@ def camera_from_info(msg: CameraInfoLike, source: str, *, rectified: bool = Fals
     Raw images have the intrinsics K, the distortion D and its model. Rectified images have the left 3 x 3 part of P and
     no distortion. If P is zero and D too, they have K. The axes of a rectified camera are rotated by R; see
     :func:`mounted_camera_from_info`. Binning and region of interest are applied, so the camera has the size of the
-    published image. A warning is logged if the intrinsics hardly fit this size.
+    published image.
 
     Raises:
         CameraError: the numbers are not a valid calibration, for instance all zero.
     """
     K = _intrinsics(msg, source, rectified=rectified)
     left, top, width, height = (int(v) for v in (msg.roi.x_offset, msg.roi.y_offset, msg.roi.width, msg.roi.height))
-    is_cropped = width > 0 and height > 0
-    if not is_cropped:
+    if not _is_cropped(msg):
         left, top, width, height = 0, 0, int(msg.width), int(msg.height)
     binning_x, binning_y = max(1, int(msg.binning_x)), max(1, int(msg.binning_y))
     # Pixel centres have integer coordinates: the centre of a binned pixel is half a bin from its edge.
@@ -47,15 +46,23 @@ def camera_from_info(msg: CameraInfoLike, source: str, *, rectified: bool = Fals
     K[1] = [0, K[1, 1] / binning_y, (K[1, 2] - top + 0.5) / binning_y - 0.5]
     model, distortion = ("", ()) if rectified else (str(msg.distortion_model), msg.d)
     try:
-        camera = camera_from_model(
+        return camera_from_model(
             model, width // binning_x, height // binning_y, K, np.array(distortion, dtype=np.float64)
         )
     except CameraError as error:
         raise CameraError(f"{source}: {error}") from error
-    if warning := describe_implausible(camera, is_cropped=is_cropped):
-        binning = f" after binning by {binning_x} x {binning_y}" if binning_x * binning_y > 1 else ""
-        warn_once(f"{source}: {warning}{binning}")
-    return camera
+
+
+def camera_doubts(msg: CameraInfoLike, *, rectified: bool = False) -> list[str]:
+    """Return warnings about a valid calibration: P is missing, or the intrinsics hardly fit the size of the image."""
+    doubts = []
+    if rectified and not np.any(_left_of_p(msg)):
+        doubts.append("P of rectified images is all zero: K is used, because D is zero")
+    doubt = describe_implausible(camera_from_info(msg, "", rectified=rectified), is_cropped=_is_cropped(msg))
+    if doubt:
+        is_binned = max(1, int(msg.binning_x)) * max(1, int(msg.binning_y)) > 1
+        doubts.append(doubt + f" (binning {msg.binning_x} x {msg.binning_y})" * is_binned)
+    return doubts
 
 
 def mounted_camera_from_info(
@@ -63,10 +70,14 @@ def mounted_camera_from_info(
 ) -> MountedCamera:
     """Return the camera with its pose in the base frame. The axes of a rectified camera are rotated by R.
 
+    Doubts about the calibration are logged, see :func:`camera_doubts`.
+
     Raises:
         CameraError: the numbers are not a valid calibration.
     """
     camera = camera_from_info(msg, source, rectified=rectified)
+    for doubt in camera_doubts(msg, rectified=rectified):
+        warn_once(f"{source}: {doubt}")
     T_rect_camera = np.eye(4)
     R = np.array(msg.r, dtype=np.float64).reshape(3, 3)
     if rectified and np.any(R):
@@ -81,17 +92,23 @@ def is_rectified(image_topic: str) -> bool:
 
 def _intrinsics(msg: CameraInfoLike, source: str, *, rectified: bool) -> FloatArray:
     """Return K (3, 3), or the left part of P for rectified images."""
-    K = np.array(msg.k, dtype=np.float64).reshape(3, 3)
-    P = np.array(msg.p, dtype=np.float64).reshape(3, 4)[:, :3]
-    if not np.any(K if not rectified else P):
-        used, other = ("P", "K") if rectified else ("K", "P")
-        if not np.any(K) and not np.any(P):
-            raise CameraError(f"{source}: K and P are all zero: the camera is not calibrated")
-        if not rectified or np.any(np.array(msg.d, dtype=np.float64)):
-            kind = "rectified" if rectified else "raw"
-            raise CameraError(
-                f"{source}: {used} of {kind} images is all zero, {other} is not: give a camera_info with {used}"
-            )
-        warn_once(f"{source}: P of rectified images is all zero: K is used, because D is zero")
-        P = K
-    return np.array(P if rectified else K)
+    K, P = np.array(msg.k, dtype=np.float64).reshape(3, 3), _left_of_p(msg)
+    used, other = (P, K) if rectified else (K, P)
+    if np.any(used):
+        return np.array(used)
+    if not np.any(other):
+        raise CameraError(f"{source}: K and P are all zero: the camera is not calibrated")
+    if rectified and not np.any(np.array(msg.d, dtype=np.float64)):
+        return np.array(K)
+    kind, names = ("rectified", ("P", "K")) if rectified else ("raw", ("K", "P"))
+    raise CameraError(
+        f"{source}: {names[0]} of {kind} images is all zero, {names[1]} is not: give a camera_info with {names[0]}"
+    )
+
+
+def _left_of_p(msg: CameraInfoLike) -> FloatArray:
+    return np.array(msg.p, dtype=np.float64).reshape(3, 4)[:, :3]
+
+
+def _is_cropped(msg: CameraInfoLike) -> bool:
+    return int(msg.roi.width) > 0 and int(msg.roi.height) > 0

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from liploc_ros.datasets.drive import DatasetError
 
-MCAP_START = b"\x89MCAP0\r\n"
-SQLITE_START = b"SQLite format 3\x00"
-BAG_SUFFIXES = (".mcap", ".db3")
+STARTS = {b"\x89MCAP0\r\n": ".mcap", b"SQLite format 3\x00": ".db3"}
+"""First bytes of the files of rosbag2, and their suffixes."""
+BAG_SUFFIXES = tuple(STARTS.values())
 HEAD_BYTES = 64
 
 KINDS = (
@@ -34,18 +34,21 @@ def is_bag(path: Path) -> bool:
     """Return whether a path is a rosbag2 recording, or is named as one: a folder, an ``.mcap`` or a ``.db3`` file."""
     if path.is_dir():
         return (path / "metadata.yaml").exists()
-    return path.suffix in BAG_SUFFIXES or _head(path).startswith((MCAP_START, SQLITE_START))
+    return path.suffix in BAG_SUFFIXES
 
 
 def check_kind(path: Path) -> None:
     """Refuse files of a known other kind, such as ROS 1 bags and videos, whatever their name is.
 
     Raises:
-        DatasetError: it is such a file.
+        DatasetError: it is such a file, or a bag whose name does not have the suffix that the rosbags library needs.
     """
     if not path.is_file():
         return
     head = _head(path)
+    for start, suffix in STARTS.items():
+        if head.startswith(start) and path.suffix != suffix:
+            raise DatasetError(f"{path}: is a recording in a {suffix} file: rename it to {path.stem}{suffix}")
     for offset, magic, name, remedy in KINDS:
         if head[offset:].startswith(magic):
             stem = path.with_suffix("")

@@ -103,15 +103,15 @@ def describe_depth(msg: Any) -> str:
     """
     if hasattr(msg, "encoding"):
         name = str(msg.encoding)
-        return f"{name} is depth or another measure, not brightness" if DEPTH.fullmatch(name) else ""
+        return f"{name} is depth or another measure, not brightness: leave it out" if DEPTH.fullmatch(name) else ""
     name = str(msg.format)
     is_depth = "compresseddepth" in name.lower() or DEPTH.fullmatch(name.partition(";")[0].strip())
-    return f"format {name!r} is depth or another measure, not brightness" if is_depth else ""
+    return f"format {name!r} is depth or another measure, not brightness: leave it out" if is_depth else ""
 
 
 def describe_video(msg: Any) -> str:
     """Return why the data of a CompressedImage is not a picture but a packet of a video, or an empty string."""
     name, start = str(msg.format), bytes(msg.data[:4])
     if VIDEO.search(name) or start.startswith(VIDEO_STARTS):
-        return f"format {name!r} is video, of which a packet is not an image"
+        return f"format {name!r} is video, whose packets are not images: decode it first"
     return ""

@@ -15,7 +15,7 @@ from liploc_ros.datasets.image_encoding import (
     describe_video,
 )
 from liploc_ros.datasets.left_out import warn_once
-from liploc_ros.views.image_file import ImageError, decode_image
+from liploc_ros.views.image_file import ImageError, decode_16_bit_image, decode_image, is_16_bit_png
 
 BIT_DEPTHS = (10, 12, 14, 16)
 """Used bits that cameras with 16-bit images have."""
@@ -56,8 +56,11 @@ def image_from_message(msg: ImageLike | CompressedImageLike, source: str, bits: 
     if is_raw(msg):
         return _image_from_raw(msg, source, bits)
     if reason := describe_depth(msg) or describe_video(msg):
-        raise ImageError(f"{source}: {reason}: choose a topic with JPEG, PNG or raw images, or convert it")
-    return decode_image(bytes(msg.data), source)
+        raise ImageError(f"{source}: {reason}, or choose a topic with JPEG, PNG or raw images")
+    data = bytes(msg.data)
+    if is_16_bit_png(data):
+        return _to_8_bits(decode_16_bit_image(data, source), bits, f"{source}: PNG")
+    return decode_image(data, source)
 
 
 def is_raw(msg: ImageLike | CompressedImageLike) -> TypeGuard[ImageLike]:
@@ -100,10 +103,15 @@ def _reduced(
     if encoding.bytes_per_channel == 1:
         return rows
     values = rows.view(">u2" if is_bigendian else "<u2")
-    used = bits or encoding.bits or used_bits(values)
-    if not bits and not encoding.bits and used < 16:
+    return _to_8_bits(values, bits or encoding.bits, source)
+
+
+def _to_8_bits(values: NDArray[np.uint16], bits: int, source: str) -> NDArray[np.uint8]:
+    """Return the upper 8 of the used bits; ``bits`` is their number, or 0 to find it."""
+    used = bits or used_bits(values)
+    if not bits and used < 16:
         warn_once(f"{source} uses {used} of 16 bits: images are scaled by {1 << 16 - used}")
-    return np.asarray(np.minimum(values >> (used - 8), 255), np.uint8)
+    return np.asarray(np.minimum(values >> max(used - 8, 0), 255), np.uint8)
 
 
 def _image_from_planes(msg: ImageLike, encoding: PlanarEncoding, source: str) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from liploc_ros.datasets.bag.options import BagOptions
 from liploc_ros.datasets.bag.reader import read_bag
 from liploc_ros.datasets.bag.topics import BagTopics, DataKind
 from liploc_ros.datasets.drive import DatasetError, Drive
-from liploc_ros.datasets.file_kind import check_kind, is_bag
+from liploc_ros.datasets.file_kind import BAG_SUFFIXES, check_kind, is_bag
 from liploc_ros.datasets.kitti.kitti_360 import FOLDERS as KITTI_360_FOLDERS
 from liploc_ros.datasets.kitti.kitti_360 import read_kitti_360
 from liploc_ros.datasets.kitti.object_frames import read_kitti_object
@@ -100,7 +100,11 @@ def _suggestion(folder: Path) -> str:
     nested = (path for pattern in NESTED_PATTERNS for path in sorted(folder.glob(pattern)))
     found = [str(path) for path in nested if _is_recording(path)]
     more = f" or another of {len(found)} recordings" if len(found) > MAX_SUGGESTIONS else ""
-    return f"did you mean {', '.join(found[:MAX_SUGGESTIONS])}{more}" if found else ""
+    if not found:
+        return ""
+    parts = [path for path in folder.iterdir() if path.suffix in BAG_SUFFIXES]
+    reindex = "; for all parts of one recording, write metadata.yaml with 'ros2 bag reindex'" if parts else ""
+    return f"did you mean {', '.join(found[:MAX_SUGGESTIONS])}{more}{reindex}"
 
 
 def _is_recording(path: Path) -> bool:

@@ -233,11 +233,11 @@ def describe_implausible(camera: PinholeCamera | FisheyeCamera, *, is_cropped: b
 
 
 def _fit_length(distortion: FloatArray, lengths: tuple[int, ...]) -> FloatArray:
-    """Return the coefficients with a supported number of them, if only zeros are added or removed."""
+    """Return the coefficients with a supported number of them, if only zeros are removed, or added up to 4."""
     used = len(np.trim_zeros(distortion, "b"))
     if len(distortion) in lengths or not np.all(np.isfinite(distortion)):
         return distortion
-    length = next((n for n in sorted(lengths) if n >= used), None)
+    length = next((n for n in sorted(lengths) if used <= n <= max(4, len(distortion))), None)
     return distortion if length is None else np.r_[distortion[:used], np.zeros(length - used)]
 
 

@@ -83,7 +83,8 @@ def _select_keyframes(drive: Drive, spacing: float, on_frame: Progress | None) -
         if on_frame is not None:
             on_frame(number + 1, len(drive.frames))
     if not selector.keyframes:
-        raise MapError(f"{drive.source}: no scan can be used: {counts.describe(spacing)}: give another recording")
+        reason = drive.pose_problem or f"{counts.describe(spacing)}: give another recording"
+        raise MapError(f"{drive.source}: no scan can be used: {reason}")
     return selector, counts
 
 

@@ -28,7 +28,7 @@ def mounted_cameras(
         LiplocError: a named topic, or every topic, has no usable camera; or several topics have the same frame.
     """
     cameras: dict[str, MountedCamera] = {}
-    first: LiplocError | None = None
+    errors: dict[str, LiplocError] = {}
     for topic, images in index.images.items():
         if not images.messages:
             continue
@@ -37,10 +37,11 @@ def mounted_cameras(
         except LiplocError as error:
             if is_named:
                 raise
-            first = first or error
-            warn_once(f"{error} ({topic} is skipped)")
-    if first is not None and not cameras:
-        raise first
+            errors[topic] = error
+    if errors and not cameras:
+        raise next(iter(errors.values()))
+    for topic, reason in errors.items():
+        warn_once(f"{reason} ({topic} is skipped)")
     frames = [camera.frame_id for camera in cameras.values()]
     for frame_id in frames:
         if frames.count(frame_id) > 1:
@@ -54,7 +55,7 @@ def mounted_cameras(
 def _mounted_camera(index: BagIndex, calibration: Calibration, poses: BagPoses, topic: str) -> MountedCamera:
     path, images = index.bag.path, index.images[topic]
     if images.refused:
-        raise DatasetError(f"{path}: {topic}: {images.refused}: choose another with --image-topic")
+        raise DatasetError(f"{path}: {topic}: {images.refused}, or choose another with --image-topic")
     frame_id = images.frame_id or topic.strip("/")
     camera = calibration.camera_of(topic)
     if camera is not None:

@@ -1,5 +1,6 @@
 """Poses of the vehicle and of its sensors in a bag: from odometry or /tf, and from /tf_static, options or files."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ from liploc_ros.datasets.mounts import SensorMounts
 from liploc_ros.datasets.pose_message import DEFAULT_BASE_FRAME, frame_name
 from liploc_ros.datasets.trajectory import Trajectory
 from liploc_ros.geometry import Pose
+
+PART = re.compile(r"_[1-9]\d*$")
+"""End of the name of a later file of a split recording; /tf_static is often in the first only."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,9 @@ class BagPoses:
             problem = str(error) if frame_id else f"messages of {topic} have no frame_id"
             others = [t for t in topics_of(bag, TF_TYPES) if t not in (index.topics.tf, index.topics.tf_static)]
             hint = f" (other topics of transforms: {', '.join(others)})" if others else ""
+            whole = "the folder of the whole recording, " if PART.search(bag.path.stem) else ""
             raise DatasetError(
-                f"{bag.path}: {problem}{hint}: give --sensor-mount '{frame_id or topic} x y z roll pitch yaw', "
+                f"{bag.path}: {problem}{hint}: give {whole}--sensor-mount '{frame_id or topic} x y z roll pitch yaw', "
                 "--calibration with a bag that has /tf_static, or --base-frame"
             ) from error
 
@@ -130,7 +135,7 @@ def _from_tf(
     has = f"{index.topics.tf} has {tf.describe()}" if index.topics.tf else "there is no /tf"
     raise DatasetError(
         f"{index.bag.path}: {problem}; {has}, no moving frame that carries {' or '.join(sensors) or 'a sensor'}: "
-        "give another recording, or --sensor-mount and --base-frame"
+        f"give another recording, or --sensor-mount '{sensors[0] if sensors else 'FRAME'} x y z roll pitch yaw'"
     )
 
 

@@ -1,7 +1,7 @@
 """Reader of rosbag2 recordings."""
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,28 @@ from numpy.typing import NDArray
 from liploc_ros.datasets.bag.calibration import read_calibration
 from liploc_ros.datasets.bag.cameras import mounted_cameras
 from liploc_ros.datasets.bag.file import BagFile, MessageKey
-from liploc_ros.datasets.bag.index import BagIndex, Progress, TopicIndex
+from liploc_ros.datasets.bag.index import BagIndex, Progress
 from liploc_ros.datasets.bag.options import BagOptions
 from liploc_ros.datasets.bag.poses import BagPoses, find_poses
 from liploc_ros.datasets.bag.topics import BagTopics, DataKind, choose_topics
 from liploc_ros.datasets.drive import DatasetError, Drive, Frame
 from liploc_ros.datasets.image_message import image_from_message
-from liploc_ros.datasets.missing_poses import describe_missing_poses
+from liploc_ros.datasets.missing_poses import explain_missing_poses
 from liploc_ros.datasets.point_cloud import points_from_cloud2, reflectance_scale
 from liploc_ros.datasets.reflectance import ReflectanceScale, describe_saturation
-from liploc_ros.geometry import MountedCamera, Pose
+from liploc_ros.geometry import MountedCamera
 from liploc_ros.views.panorama import PointsError
 
 SAMPLED_SCANS = 5
 """Scans of a recording from which the range of the reflectance is found."""
+
+REMEDIES = {
+    "none": "choose another topic with --odometry-topic",
+    "clocks": "give --stamps recorded to use the times of recording instead",
+    "ends": "they are not used",
+    "gap": "allow more with --max-odometry-gap and --max-odometry-distance",
+}
+"""What to do about missing poses, by their cause."""
 
 _logger = logging.getLogger(__name__)
 
@@ -77,14 +85,23 @@ def read_bag(
 def _drive(index: BagIndex, poses: BagPoses, cameras: Mapping[str, MountedCamera]) -> Drive:
     bag, options = index.bag, index.options
     T_base_lidar = poses.lidar_mount(index) if index.scans.messages else None
-    frames: list[Frame] = []
-    for topic, camera in cameras.items():
-        for stamp_ns, pose, key in _posed(index, poses, topic, index.images[topic]):
-            readers = {camera.frame_id: partial(_read_image, bag, key, options.image_bits)}
-            frames.append(Frame(stamp_ns, pose, readers))
+    images = [
+        Frame(
+            stamp_ns,
+            poses.trajectory.at(stamp_ns),
+            {camera.frame_id: partial(_read_image, bag, key, options.image_bits)},
+        )
+        for topic, camera in cameras.items()
+        for stamp_ns, key in index.images[topic].messages
+    ]
     scale = _reflectance_scale(index)
-    for stamp_ns, pose, key in _posed(index, poses, index.topics.points or "", index.scans):
-        frames.append(Frame(stamp_ns, pose, {}, partial(_read_points, bag, key, scale)))
+    scans = [
+        Frame(stamp_ns, poses.trajectory.at(stamp_ns), {}, partial(_read_points, bag, key, scale))
+        for stamp_ns, key in index.scans.messages
+    ]
+    problems = [p for p in (_pose_problem(poses, scans, "scans"), _pose_problem(poses, images, "images")) if p]
+    for problem in problems:
+        _logger.warning("%s: %s", bag.path, problem)
     for sentence in index.left_out.report():
         _logger.warning("%s: %s", bag.path, sentence)
     if index.unstamped:
@@ -92,26 +109,23 @@ def _drive(index: BagIndex, poses: BagPoses, cameras: Mapping[str, MountedCamera
     return Drive(
         name=bag.path.stem,
         source=bag.path,
-        frames=tuple(sorted(frames, key=lambda frame: frame.stamp_ns)),
+        frames=tuple(sorted([*images, *scans], key=lambda frame: frame.stamp_ns)),
         cameras={camera.frame_id: camera for camera in cameras.values()},
         T_base_lidar=T_base_lidar,
         base_frame=poses.base_frame,
         lidar_frame=index.scans.frame_id or "lidar",
         datum=f"origin of the frame {poses.map_frame or 'odom'!r} in {bag.path.name}",
+        pose_problem="; ".join(problems),
     )
 
 
-def _posed(
-    index: BagIndex, poses: BagPoses, topic: str, messages: TopicIndex
-) -> list[tuple[int, Pose | None, MessageKey]]:
-    """Return stamp, pose and key of the messages of a topic, and log why some have no pose."""
-    posed = [(stamp_ns, poses.trajectory.at(stamp_ns), key) for stamp_ns, key in messages.messages]
-    without = [stamp_ns for stamp_ns, pose, _ in posed if pose is None]
-    if poses.source and without:
-        reason = describe_missing_poses(poses.trajectory, without, poses.source)
-        source = f"{index.bag.path}: {topic}"
-        _logger.warning("%s: %d of %d messages have no pose: %s", source, len(without), len(posed), reason)
-    return posed
+def _pose_problem(poses: BagPoses, frames: Sequence[Frame], kind: str) -> str:
+    """Return why scans or images have no pose; empty if all have one."""
+    without = [frame.stamp_ns for frame in frames if frame.T_map_base is None]
+    if not without or not poses.source:
+        return ""
+    cause, reason = explain_missing_poses(poses.trajectory, without, poses.source)
+    return f"{len(without)} of {len(frames)} {kind} have no pose: {reason}: {REMEDIES[cause]}"
 
 
 def _reflectance_scale(index: BagIndex) -> ReflectanceScale | None:
@@ -119,12 +133,10 @@ def _reflectance_scale(index: BagIndex) -> ReflectanceScale | None:
     source = f"{index.bag.path}: {index.topics.points}"
     keys = [key for _, key in index.scans.messages]
     sampled = keys[:: max(1, len(keys) // SAMPLED_SCANS)][:SAMPLED_SCANS]
-    scans = [index.bag.message(key) for key in sampled]
-    settings = index.options.reflectance
-    readable = [msg for msg in scans if settings.field or _is_readable(msg, source)]
+    readable = [msg for msg in map(index.bag.message, sampled) if _is_readable(msg, source)]
     if not readable:
         return None
-    scale = reflectance_scale(readable, source, settings)
+    scale = reflectance_scale(readable, source, index.options.reflectance)
     if warning := describe_saturation([points_from_cloud2(msg, source, scale)[:, 3] for msg in readable], scale):
         _logger.warning("%s: %s (--reflectance-field, --reflectance-max)", source, warning)
     return scale

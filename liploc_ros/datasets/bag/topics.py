@@ -40,7 +40,8 @@ class BagTopics(FrozenModel):
 
     def info_of(self, image_topic: str) -> str:
         """Return the camera_info topic of an image topic."""
-        return dict(zip(self.images, self.camera_infos, strict=False)).get(image_topic, camera_info_topic(image_topic))
+        given = dict(zip(self.images, self.camera_infos, strict=False))
+        return given.get(image_topic) or camera_info_topic(image_topic)
 
 
 def choose_topics(
