@@ -8,12 +8,13 @@ from typing import Any
 
 import yaml
 from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventHandler, Shutdown
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, RegisterEventHandler, Shutdown
 from launch.event_handlers import OnProcessExit
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from liploc_ros.nodes.common.dds_profile import choose_profile
 
 SHARE = Path(get_package_share_directory("liploc_ros"))
 DEFAULT_PARAMETERS = str(SHARE / "config" / "localizer.yaml")
@@ -122,7 +123,9 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     given = context.launch_configurations
     has_bag = bool(given["bag"])
     use_sim_time = has_bag if given["use_sim_time"] == "auto" else given["use_sim_time"] == "true"
+    dds = choose_profile()
     common = {
+        "additional_env": dict(dds.variables),
         "namespace": given["namespace"],
         "output": "screen",
         "arguments": ["--ros-args", "--log-level", given["log_level"]],
@@ -152,7 +155,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         on_exit=None if is_respawned else Shutdown(reason="the localizer has ended"),
         **common,
     )
-    actions: list[LaunchDescriptionEntity] = [localizer]
+    actions: list[LaunchDescriptionEntity] = [LogInfo(msg=dds.reason), localizer]
     if has_bag:
         player = Node(
             package="liploc_ros",

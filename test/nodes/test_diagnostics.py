@@ -32,8 +32,10 @@ def test_a_camera_that_stops_and_returns(bench, settings, image, info):
     bench.start(LocalizerNode, **settings)
     bench.wait_for_health(WARN, [f"no image on {IMAGE} yet", "has no publisher", "set image_topics"])
     bench.publish(INFO, info)
+    image.header.stamp = bench.peer.get_clock().now().to_msg()
     bench.publish(IMAGE, image)
     bench.wait_for_health(WARN, [f"no image on {IMAGE} for "])
+    image.header.stamp = bench.peer.get_clock().now().to_msg()
     bench.publish(IMAGE, image)
     bench.wait_for_health(OK, ["images arrive"])
 
@@ -49,9 +51,11 @@ def test_a_camera_whose_mount_stays_unknown_is_an_error(bench, settings, image, 
 def test_twenty_images_of_which_none_is_accepted_are_a_warning(bench, settings, image, info):
     node = bench.start(LocalizerNode, **{**settings, "acceptance.min_confidence": 1.0, "tracking.enabled": False})
     bench.publish(INFO, info)
-    bench.wait(lambda: node.cameras[0]._info, "no CameraInfo")
+    bench.publish(IMAGE, image)
+    camera = node.cameras[0]
+    bench.wait(lambda: camera.latest and camera._info, "no image or no CameraInfo")
     for _ in range(20):
-        node.localize_image(node.cameras[0], image)
+        node.localize_image(camera, camera.latest)
     bench.wait_for_health(WARN, ["none of the last 20 images was accepted"])
     bench.wait_for_health(OK, ["map is loaded"])
 

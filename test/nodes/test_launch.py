@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from liploc_ros.datasets import DatasetError
+from liploc_ros.nodes.common import dds_profile
 from liploc_ros.package_share import share_folder
 
 LAUNCH_FILES = sorted((share_folder() / "launch").glob("*.launch.py"))
@@ -97,6 +98,16 @@ def test_a_launch_file_uses_no_argument_that_it_does_not_declare(path):
     text = path.read_text()
     declared = set(re.findall(r'DeclareLaunchArgument\(\s*"(\w+)"', text))
     assert set(re.findall(r'given\["(\w+)"\]', text)) <= declared
+
+
+@pytest.mark.parametrize("name", ["localize", "build_map"])
+def test_all_nodes_of_a_launch_file_use_the_dds_profile(nodes, monkeypatch, name, demo_bag):
+    monkeypatch.setenv("RMW_IMPLEMENTATION", "rmw_cyclonedds_cpp")
+    started = nodes(name, bag=str(demo_bag), rviz="true")
+    assert {str(node["additional_env"]) for node in started.values()} == {"{}"}
+    monkeypatch.setattr(dds_profile, "choose_profile", lambda: dds_profile.DdsProfile("used", {"PROFILE": "file"}))
+    started = nodes(name, bag=str(demo_bag), rviz="true")
+    assert {str(node["additional_env"]) for node in started.values()} == {str({"PROFILE": "file"})}
 
 
 def test_a_map_called_like_a_number_or_off_stays_text(nodes, monkeypatch):

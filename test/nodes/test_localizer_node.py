@@ -160,7 +160,7 @@ def test_a_publisher_of_another_quality_of_service_is_reported(bench, settings, 
     bench.start(LocalizerNode, **settings, reliability="reliable")
     bench.peer.create_publisher(type(image), IMAGE, BEST_EFFORT)
     status = bench.wait_for_health(ERROR, [IMAGE, "peer", "does not match"])
-    assert "reliability to best_effort" in status.message
+    assert "reliability to auto" in status.message
 
 
 def test_the_node_continues_after_time_jumps_back(bench, settings, image, info):

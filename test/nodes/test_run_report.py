@@ -59,7 +59,7 @@ def test_the_end_of_a_run_has_one_line_with_all_counts(bench, settings, image, i
     summaries = [line for line in capfd.readouterr().err.splitlines() if "summary: " in line]
     assert len(summaries) == 1
     assert "2 images, 1 accepted, 0 m localized, " in summaries[0]
-    assert summaries[0].endswith("at the end, 1 dropped (0 replaced by newer ones, 1 unusable)")
+    assert summaries[0].endswith("at the end, 1 dropped (0 replaced by newer ones, 1 unusable), 0 never arrived")
     assert node.why_no_result() == ""
 
 

@@ -14,6 +14,7 @@ from support.ros_bench import BEST_EFFORT, IMAGE, INFO, LATCHED, RELIABLE, messa
 from liploc_ros.datasets.bag.topics import IMAGE_TYPES
 from liploc_ros.msg import MapProgress, PoseHypothesisArray
 from liploc_ros.nodes.bag_player.node import BagPlayerNode
+from liploc_ros.nodes.common.qos import qos_mismatch
 from liploc_ros.nodes.inputs.silence import SilenceLog, why_silent
 from liploc_ros.nodes.localizer.node import LocalizerNode
 from liploc_ros.nodes.map_builder.node import MapBuilderNode
@@ -54,8 +55,10 @@ def test_a_builder_that_dropped_all_scans_ends_with_status_1_and_the_reason(benc
     options = {"points_topic": "/points", "odometry_timeout": 1.0, "reliability": "reliable"}
     process = start("map_builder", map_path=tmp_path / "map", **options)
     scan = messages_of(demo_bag, "/points")["/points"][0]
+    for _ in range(10):  # messages to a subscription that was just discovered may be lost
+        bench.publish("/odom", Odometry(header=scan.header, child_frame_id="base_link"))
+        time.sleep(0.1)
     bench.publish("/points", scan)
-    bench.publish("/odom", Odometry(header=scan.header, child_frame_id="base_link"))
     assert "'velo_link' in 'base_link' is not known" in wait_for_line(process, "[WARN]")
     status, log = end(process)
     assert status == 1
@@ -79,7 +82,7 @@ def test_a_silent_publisher_a_wrong_type_and_a_mismatch_are_told_apart(bench):
     bench.peer.create_publisher(Image, "/image", BEST_EFFORT)
 
     def why(topic):
-        return why_silent(bench.peer, topic, IMAGE_TYPES, RELIABLE)
+        return why_silent(bench.peer, topic, IMAGE_TYPES, qos_mismatch(bench.peer, topic, RELIABLE))
 
     bench.wait(lambda: "/silent has the publisher peer" in why("/silent"), why("/silent"))
     assert "published as sensor_msgs/CameraInfo, not as sensor_msgs/Image or" in why("/calibration")

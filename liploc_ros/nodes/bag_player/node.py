@@ -7,6 +7,7 @@ from typing import Any
 
 from builtin_interfaces.msg import Time
 from rclpy.duration import Duration
+from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -18,6 +19,7 @@ from liploc_ros.files import expand_path
 from liploc_ros.nodes.bag_player.messages import TF_STATIC, BagMessages, RecordedTopic
 from liploc_ros.nodes.bag_player.parameters import BagPlayerParameters
 from liploc_ros.nodes.common.conversions import NANOSECONDS
+from liploc_ros.nodes.common.dds_profile import use_profile
 from liploc_ros.nodes.common.parameters import check_topic, declare
 from liploc_ros.nodes.common.process import run_node
 from liploc_ros.nodes.common.ros_libraries import message_type
@@ -183,7 +185,8 @@ class BagPlayerNode(Node):
 
 
 def play(settings: BagPlayerParameters, progress: Progress | None = None) -> int:
-    """Play a bag to its end and return the exit code of the process."""
+    """Play a bag to its end, with the DDS profile for large messages, and return the exit code of the process."""
+    get_logger("bag_player").info(use_profile())
     return run_node(lambda stop: BagPlayerNode(settings, progress, stop), "bag_player", [])
 
 

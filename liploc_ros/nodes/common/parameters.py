@@ -106,6 +106,14 @@ def check_topic(node: Node, name: str, topic: str) -> None:
         raise ParameterError(f"parameter {name} = {topic!r}: {' '.join(reason.split())}") from error
 
 
+def resolved_name(node: Node, topic: str) -> str:
+    """Return the full name of a topic, or the topic as it is if ROS does not allow it."""
+    try:
+        return str(node.resolve_topic_name(topic))
+    except RuntimeError:
+        return topic
+
+
 def _values(node: Node, table: type[BaseModel]) -> dict[str, Any]:
     values = {spec.name: node.get_parameter(spec.name).value for spec in parameters_of(table)}
     return {

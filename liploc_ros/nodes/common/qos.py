@@ -6,7 +6,7 @@ from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallba
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSCompatibility, QoSProfile, ReliabilityPolicy, qos_check_compatible
 
-Reliability = Literal["best_effort", "reliable"]
+Reliability = Literal["auto", "best_effort", "reliable"]
 
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 """For messages that are published once and kept for late subscribers."""
@@ -24,7 +24,7 @@ NO_PUBLISHER_EVENTS = PublisherEventCallbacks(use_default_callbacks=False)
 
 
 def sensor_profile(reliability: Reliability, depth: int = 5) -> QoSProfile:
-    """Return a profile for sensor data (REP-2003). Best effort matches every publisher; reliable loses no message."""
+    """Return a profile for sensor data (REP-2003). Best effort, also used for auto, matches every publisher."""
     policy = ReliabilityPolicy.RELIABLE if reliability == "reliable" else ReliabilityPolicy.BEST_EFFORT
     return QoSProfile(depth=depth, reliability=policy, durability=DurabilityPolicy.VOLATILE)
 
@@ -36,6 +36,6 @@ def qos_mismatch(node: Node, topic: str, profile: QoSProfile) -> str:
         if compatibility == QoSCompatibility.ERROR:
             return (
                 f"{topic}: quality of service of {publisher.node_name} does not match, nothing is received from it "
-                f"({reason.strip().rstrip(';')}): change the publisher, or set the parameter reliability to best_effort"
+                f"({reason.strip().rstrip(';')}): change the publisher, or set the parameter reliability to auto"
             )
     return ""

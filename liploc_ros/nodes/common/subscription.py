@@ -2,6 +2,7 @@
 
 import traceback
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
@@ -41,18 +42,33 @@ def subscribe(
     name = node.resolve_topic_name(topic)
 
     def on_data(data: bytes) -> None:
-        try:
-            msg = deserialize_message(data, message_type)
-        except Exception as error:  # of the C extension
-            reason = " ".join(str(error).split())[:100]
-            on_fault("serialization", f"{name}: a message cannot be deserialized ({reason}): check its publisher")
-            return
-        try:
-            callback(msg)
-        except Exception as error:
-            on_fault(type(error).__name__, f"{name}: internal error on a message: {type(error).__name__}: {error}")
-            node.get_logger().debug(traceback.format_exc())
+        deliver(partial(deserialize_message, data, message_type), callback, name, on_fault, node.get_logger())
 
     return node.create_subscription(
         message_type, topic, on_data, profile, callback_group=group, event_callbacks=NO_SUBSCRIPTION_EVENTS, raw=True
     )
+
+
+def deliver(
+    read: Callable[[], Any], callback: Callable[[Any], None], topic: str, on_fault: OnFault, logger: Any
+) -> None:
+    """Call ``callback`` with the message that ``read`` returns, and report a failure of either.
+
+    Args:
+        read: deserializes a message.
+        callback: gets the message.
+        topic: for the report.
+        on_fault: gets the report.
+        logger: gets the traceback of a failed callback, at debug level.
+    """
+    try:
+        msg = read()
+    except Exception as error:  # also of the C extension
+        reason = " ".join(str(error).split())[:100]
+        on_fault("serialization", f"{topic}: a message cannot be deserialized ({reason}): check its publisher")
+        return
+    try:
+        callback(msg)
+    except Exception as error:
+        on_fault(type(error).__name__, f"{topic}: internal error on a message: {type(error).__name__}: {error}")
+        logger.debug(traceback.format_exc())

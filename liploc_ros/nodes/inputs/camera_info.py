@@ -6,15 +6,18 @@ from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo
 
 from liploc_ros.datasets.bag.topics import CAMERA_INFO_TYPES
 from liploc_ros.nodes.common.logging import ThrottledLog
-from liploc_ros.nodes.common.qos import LATCHED
-from liploc_ros.nodes.common.subscription import subscribe
+from liploc_ros.nodes.common.qos import LATCHED, Reliability
+from liploc_ros.nodes.common.subscription import deliver, subscribe
 from liploc_ros.nodes.inputs.silence import why_silent
+from liploc_ros.nodes.subscriptions.following_subscription import FollowingSubscription
+from liploc_ros.nodes.subscriptions.serialized_message import SerializedMessage
 
+QUEUE = 5
 HINT_PERIOD = 1.0
 """Time for which the reason for silence is kept [s]: it takes a look at all topics."""
 
@@ -30,44 +33,50 @@ class CameraInfoInput:
         self,
         node: Node,
         topic: str,
-        profile: QoSProfile,
+        reliability: Reliability,
         callback: Callable[[Any], None],
         log: ThrottledLog,
         group: CallbackGroup,
     ) -> None:
         """Subscribe; ``topic`` is a fully qualified name."""
-        self._node, self._topic, self._profile = node, topic, profile
+        self._node, self.topic = node, topic
         self._callback, self._log, self._group = callback, log, group
-        self._has_latched = False
         self._hint, self._hint_at = "", -HINT_PERIOD
-        self._subscriptions = [self._subscribe(profile)]
+        self._latched: Any | None = None
+
+        def on_message(message: SerializedMessage) -> None:
+            deliver(message.read, callback, topic, self._warn, node.get_logger())
+
+        self._volatile = FollowingSubscription(node, CameraInfo, topic, on_message, reliability, QUEUE, group)
         self.subscribe_to_latched()
 
     def subscribe_to_latched(self) -> None:
         """Also get what was published before, if there is a publisher that keeps it."""
-        if self._has_latched or not any(map(_is_latched, self._node.get_publishers_info_by_topic(self._topic))):
-            return
-        self._subscriptions.append(self._subscribe(LATCHED))
-        self._has_latched = True
+        if self._latched is None and any(map(_is_latched, self._node.get_publishers_info_by_topic(self.topic))):
+            self._latched = subscribe(
+                self._node, CameraInfo, self.topic, self._callback, LATCHED, self._warn, self._group
+            )
+
+    def mismatch(self) -> str:
+        """Return one line about a publisher whose quality of service does not match, or an empty string."""
+        return self._volatile.mismatch()
 
     def why_silent(self) -> str:
         """Return why nothing arrives, and what is published instead."""
         now = time.monotonic()
         if now - self._hint_at >= HINT_PERIOD:
-            self._hint = why_silent(self._node, self._topic, CAMERA_INFO_TYPES, self._profile)
+            self._hint = why_silent(self._node, self.topic, CAMERA_INFO_TYPES, self.mismatch())
             self._hint_at = now
         return self._hint
 
     def close(self) -> None:
         """Unsubscribe."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
-
-    def _subscribe(self, profile: QoSProfile) -> Any:
-        return subscribe(self._node, CameraInfo, self._topic, self._callback, profile, self._warn, self._group)
+        self._volatile.close()
+        if self._latched is not None:
+            self._node.destroy_subscription(self._latched)
 
     def _warn(self, kind: str, line: str) -> None:
-        self._log.warn(f"{self._topic} {kind}", line)
+        self._log.warn(f"{self.topic} {kind}", line)
 
 
 def _is_latched(publisher: Any) -> bool:

@@ -1,24 +1,58 @@
 """Odometry of a node: from a topic of nav_msgs/Odometry, or from the transforms on /tf."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from geometry_msgs.msg import PoseWithCovariance
 from nav_msgs.msg import Odometry
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
 
 from liploc_ros.datasets.pose_message import frame_name
 from liploc_ros.nodes.common.conversions import pose_to_message
-from liploc_ros.nodes.common.qos import TF, TF_STATIC
+from liploc_ros.nodes.common.qos import TF, TF_STATIC, Reliability, qos_mismatch
 from liploc_ros.nodes.common.ros_libraries import tf_message_type
-from liploc_ros.nodes.common.subscription import OnFault, subscribe
+from liploc_ros.nodes.common.subscription import OnFault, deliver, subscribe
 from liploc_ros.nodes.common.transforms import TransformBuffer, TransformError
+from liploc_ros.nodes.subscriptions.following_subscription import FollowingSubscription
+from liploc_ros.nodes.subscriptions.serialized_message import SerializedMessage
 
 TF_NAME = "tf"
 ODOMETRY_TYPE, TF_TYPE = "nav_msgs/msg/Odometry", "tf2_msgs/msg/TFMessage"
 TF_STATIC_TOPIC = "/tf_static"
+
+
+class OdometrySubscription(Protocol):
+    """What a node needs of a subscription."""
+
+    @property
+    def chosen(self) -> str:
+        """The reliability in use and why, for diagnostics."""
+
+    def mismatch(self) -> str:
+        """Return one line about a publisher whose quality of service does not match, or an empty string."""
+
+    def close(self) -> None:
+        """Unsubscribe."""
+
+
+class TfSubscription:
+    """The subscriptions to /tf and /tf_static."""
+
+    chosen = "reliable (transforms)"
+
+    def __init__(self, node: Node, topic: str, subscriptions: list[Any]) -> None:
+        """Keep the subscriptions."""
+        self._node, self._topic, self._subscriptions = node, node.resolve_topic_name(topic), subscriptions
+
+    def mismatch(self) -> str:
+        """Return one line about a publisher whose quality of service does not match, or an empty string."""
+        return qos_mismatch(self._node, self._topic, TF)
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
 
 
 class OdometrySource:
@@ -38,17 +72,32 @@ class OdometrySource:
         node: Node,
         topic: str,
         callback: Callable[[Any], None],
-        profile: QoSProfile,
+        reliability: Reliability,
+        depth: int,
         on_fault: OnFault,
         group: CallbackGroup,
-    ) -> list[Any]:
-        """Call ``callback`` with each nav_msgs/Odometry, and return the subscriptions.
+    ) -> OdometrySubscription:
+        """Call ``callback`` with each nav_msgs/Odometry, and return the subscription.
+
+        Args:
+            node: that subscribes.
+            topic: of nav_msgs/Odometry, or one called ``tf``.
+            callback: gets nav_msgs/Odometry.
+            reliability: of a subscription to nav_msgs/Odometry.
+            depth: of the queue of that subscription.
+            on_fault: gets faults.
+            group: runs one callback at a time.
 
         Raises:
             TransformError: transforms are wanted, and tf2_msgs is not installed.
         """
         if self.type_of(topic) == ODOMETRY_TYPE:
-            return [subscribe(node, Odometry, topic, callback, profile, on_fault, group)]
+            name = node.resolve_topic_name(topic)
+
+            def on_message(message: SerializedMessage) -> None:
+                deliver(message.read, callback, name, on_fault, node.get_logger())
+
+            return FollowingSubscription(node, Odometry, topic, on_message, reliability, depth, group)
         message_type = tf_message_type()
         if message_type is None:
             raise TransformError(
@@ -56,10 +105,10 @@ class OdometrySource:
                 "apt install ros-$ROS_DISTRO-tf2-msgs, or name a topic of nav_msgs/Odometry"
             )
         reader = TfOdometry(self._odometry_frame, self._base_frame, callback)
-        return [
-            subscribe(node, message_type, TF_STATIC_TOPIC, reader.add_static, TF_STATIC, on_fault, group),
-            subscribe(node, message_type, topic, reader.add, TF, on_fault, group),
-        ]
+        static = subscribe(node, message_type, TF_STATIC_TOPIC, reader.add_static, TF_STATIC, on_fault, group)
+        return TfSubscription(
+            node, topic, [static, subscribe(node, message_type, topic, reader.add, TF, on_fault, group)]
+        )
 
 
 class TfOdometry:

@@ -5,9 +5,8 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
 
-from liploc_ros.nodes.common.qos import qos_mismatch
+from liploc_ros.nodes.subscriptions.lost_messages import REMEDY
 
 MAX_SILENCE = 5.0
 """Time without messages after which the log warns [s]."""
@@ -15,24 +14,23 @@ MAX_NAMED = 5
 """Topics that are named instead of a silent one."""
 
 
-def why_silent(node: Node, topic: str, types: Collection[str], profile: QoSProfile) -> str:
+def why_silent(node: Node, topic: str, types: Collection[str], mismatch: str) -> str:
     """Return why nothing arrives on a topic, and the topics of these types that are published instead.
 
     Args:
         node: that subscribes.
         topic: fully qualified name.
         types: of the messages that the node can use, such as ``sensor_msgs/msg/Image``.
-        profile: of the subscription.
+        mismatch: why the quality of service of a publisher does not match; empty if all match.
     """
-    if mismatch := qos_mismatch(node, topic, profile):
+    if mismatch:
         return mismatch
     publishers = node.get_publishers_info_by_topic(topic)
     matching = [publisher for publisher in publishers if publisher.topic_type in types]
     wanted = " or ".join(_short(name) for name in types)
     if matching:
         return (
-            f"{topic} has the publisher {matching[0].node_name}, but nothing arrives: check that it sends, or set the "
-            "parameter reliability to reliable"
+            f"{topic} has the publisher {matching[0].node_name}, but nothing arrives: check that it sends, or {REMEDY}"
         )
     problem = f"{topic} has no publisher"
     if publishers:

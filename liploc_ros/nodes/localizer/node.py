@@ -13,16 +13,15 @@ from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from liploc_ros.errors import LiplocError
 from liploc_ros.localization.timer import Timer
 from liploc_ros.nodes.common import ros_libraries
-from liploc_ros.nodes.common.conversions import stamp_ns_of
 from liploc_ros.nodes.common.diagnostics import Diagnostics, Health
 from liploc_ros.nodes.common.lifecycle import FAILURE, SUCCESS, AutostartNode
 from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.common.mounts import MountError
-from liploc_ros.nodes.common.parameters import declare, guard_changes, read
+from liploc_ros.nodes.common.parameters import declare, guard_changes, read, resolved_name
 from liploc_ros.nodes.common.process import run_node
-from liploc_ros.nodes.localizer.camera import CameraInput, NotReadyError
+from liploc_ros.nodes.localizer.camera import CameraInput, NotReadyError, ReceivedImage
 from liploc_ros.nodes.localizer.engine import LocalizerEngine
-from liploc_ros.nodes.localizer.health import OutcomeLog, map_health
+from liploc_ros.nodes.localizer.health import OutcomeLog, idle_health, map_health
 from liploc_ros.nodes.localizer.inputs import CameraInputs
 from liploc_ros.nodes.localizer.latest_worker import LatestWorker
 from liploc_ros.nodes.localizer.outcome import ImageOutcome, with_earlier_steps
@@ -30,6 +29,7 @@ from liploc_ros.nodes.localizer.parameters import LocalizerParameters
 from liploc_ros.nodes.localizer.resources import LocalizerResources
 from liploc_ros.nodes.localizer.run_report import RunReport
 from liploc_ros.nodes.localizer.services import LocalizerServices
+from liploc_ros.nodes.subscriptions.stamps import StampError
 
 
 class LocalizerNode(AutostartNode):
@@ -63,7 +63,7 @@ class LocalizerNode(AutostartNode):
 
     # One image: the steps --------------------------------------------------------------------------------------------
 
-    def localize_image(self, camera: CameraInput, msg: Any) -> ImageOutcome:
+    def localize_image(self, camera: CameraInput, received: ReceivedImage) -> ImageOutcome:
         """Localize an image alone and by tracking, and publish and return the outcome.
 
         Raises:
@@ -73,10 +73,12 @@ class LocalizerNode(AutostartNode):
         resources = self._resources
         if resources is None:
             raise NotReadyError("the node is not configured: configure it")
-        engine, stamp_ns, timer = resources.engine, stamp_ns_of(msg), Timer()
-        mounted = camera.mounted(msg.header.frame_id, engine.lidar_map.manifest.base_frame)
+        if received.stamp_error is not None:
+            raise received.stamp_error
+        engine, stamp_ns, timer = resources.engine, received.stamp_ns, Timer()
+        mounted = camera.mounted(received.frame_id, engine.lidar_map.manifest.base_frame)
         with timer.step("decode"):
-            image = resources.read_image(msg, camera.topic)
+            image = resources.read_image(received.message.read(), camera.topic)
         tracking = None
         if self.settings.tracking.enabled:
             with timer.step("odometry"):
@@ -86,32 +88,36 @@ class LocalizerNode(AutostartNode):
         if localization is None:  # without tracking, or because tracking skipped the image
             localization = engine.localize(image, mounted, stamp_ns)
         outcome = ImageOutcome(with_earlier_steps(localization, timer), tracking, engine)
-        self._publish(outcome, camera, msg, resources)
+        self._publish(outcome, camera, received, resources)
         return outcome
 
-    def _publish(self, outcome: ImageOutcome, camera: CameraInput, msg: Any, resources: LocalizerResources) -> None:
+    def _publish(
+        self, outcome: ImageOutcome, camera: CameraInput, received: ReceivedImage, resources: LocalizerResources
+    ) -> None:
         with self._map_lock:
             if outcome.engine is not self.engine:
                 raise NotReadyError(f"{camera.topic}: the map was replaced while an image was localized: try the next")
             camera.report_success()
             self.outcomes.add(outcome)
-            self.report.add(outcome, camera.topic, msg)
+            self.report.add(outcome, camera.topic, received)
             resources.publish(outcome)
 
-    def _on_image(self, camera: CameraInput, msg: Any) -> None:
+    def _on_image(self, camera: CameraInput, received: ReceivedImage) -> None:
         if self._offered_services is not None:
             self._offered_services.notify_image()
         if self.settings.continuous and self._worker is not None:
-            camera.replaced += self._worker.put(camera.topic, (camera, msg))
+            camera.replaced += self._worker.put(camera.topic, (camera, received))
 
-    def _work(self, topic: str, item: tuple[CameraInput, Any]) -> None:
+    def _work(self, topic: str, item: tuple[CameraInput, ReceivedImage]) -> None:
         """Localize an image in the worker thread, where no exception may escape."""
-        camera, msg = item
+        camera, received = item
         try:
-            self.localize_image(camera, msg)
+            self.localize_image(camera, received)
             return
         except (NotReadyError, MountError) as error:
             camera.report_missing(error)
+            reason = str(error)
+        except StampError as error:  # logged and counted when the image was received
             reason = str(error)
         except LiplocError as error:
             camera.report_fault(error)
@@ -122,7 +128,7 @@ class LocalizerNode(AutostartNode):
         with self._map_lock:
             if self._resources is not None:
                 lidar_map = self._resources.engine.lidar_map
-                self._resources.outputs.publish_failure(stamp_ns_of(msg), reason, lidar_map)
+                self._resources.outputs.publish_failure(received.stamp_ns, reason, lidar_map)
 
     # Life cycle ------------------------------------------------------------------------------------------------------
 
@@ -230,16 +236,29 @@ class LocalizerNode(AutostartNode):
         return reason
 
     def _health(self) -> dict[str, Health]:
-        resources = self._resources
+        resources, statuses = self._resources, idle_health("not configured", self._status_names())
         if resources is None:
-            return {"map": Health("not configured")}
-        statuses = {f"camera {camera.topic}": camera.health() for camera in self.cameras}
+            return statuses
+        statuses |= idle_health("not active", self._camera_names())
+        statuses |= {f"camera {camera.name}": camera.health() for camera in self.cameras}
         statuses["localization"] = self.outcomes.health(resources.engine.runtime)
         statuses["localization"].values["backend"] = resources.engine.reason
         if self.settings.tracking.enabled:
             statuses["tracking"] = self.outcomes.tracking_health(resources.odometry_topic)
         statuses["map"] = map_health(resources.engine, self.load_error)
         return {**statuses, **resources.health()}
+
+    def _camera_names(self) -> list[str]:
+        return [f"camera {resolved_name(self, topic)}" for topic in self.settings.image_topics]
+
+    def _status_names(self) -> list[str]:
+        """Return the names of all statuses; they depend on the settings only."""
+        optional = {
+            "tracking": self.settings.tracking.enabled,
+            "odometry": self.settings.odometry_topic,
+            "map to odometry": self.settings.publish_tf,
+        }
+        return [*self._camera_names(), "localization", "map", *(name for name, used in optional.items() if used)]
 
     def _on_time_jump(self, jump: Any) -> None:
         self.get_logger().info("time jumped back: tracking restarts")

@@ -16,12 +16,13 @@ from liploc_ros.geometry import Pose, PoseError
 from liploc_ros.nodes.common.conversions import stamp_ns_of
 from liploc_ros.nodes.common.diagnostics import Health, Level, RateMeter
 from liploc_ros.nodes.common.logging import ThrottledLog
-from liploc_ros.nodes.common.qos import qos_mismatch, sensor_profile
+from liploc_ros.nodes.common.qos import Reliability
 from liploc_ros.nodes.inputs.odometry_source import OdometrySource
 from liploc_ros.nodes.inputs.silence import SilenceLog, why_silent
 
 DEFAULT_ODOMETRY_FRAME = "odom"
 HISTORY_NS = 30_000_000_000
+QUEUE = 50  # messages that arrive while the node is busy
 CLOCK_RESET_NS = 1_000_000_000  # a stamp that is older by more means that the clock was reset
 MAX_LAG_NS = 1_000_000_000  # waiting is useless if odometry is older than the image by more than this
 MAX_SILENCE = 1.0  # s without a message after which odometry has stopped
@@ -40,7 +41,14 @@ class OdometryInput:
     """Subscribes to odometry, checks it and keeps the last 30 s. Thread-safe."""
 
     def __init__(
-        self, node: Node, topic: str, odometry_frame: str, base: BaseFrame, log: ThrottledLog, group: CallbackGroup
+        self,
+        node: Node,
+        topic: str,
+        odometry_frame: str,
+        base: BaseFrame,
+        log: ThrottledLog,
+        group: CallbackGroup,
+        reliability: Reliability = "auto",
     ) -> None:
         """Subscribe.
 
@@ -51,6 +59,7 @@ class OdometryInput:
             base: the base frame of the map.
             log: gets faults.
             group: of the callbacks.
+            reliability: of the subscription to nav_msgs/Odometry.
 
         Raises:
             TransformError: the topic is /tf, and tf2_msgs is not installed.
@@ -64,11 +73,10 @@ class OdometryInput:
         self._rate = RateMeter()
         self._is_open = True
         self._clear()
-        self._profile = sensor_profile("best_effort", 50)
         source = OdometrySource(odometry_frame, base.name)
         self._type = source.type_of(self.topic)
         self._silence = SilenceLog(node.get_logger(), "odometry", time.monotonic())
-        self._subscriptions = source.subscribe(node, topic, self._on_odometry, self._profile, log.warn, group)
+        self._subscription = source.subscribe(node, topic, self._on_odometry, reliability, QUEUE, log.warn, group)
 
     def add_listener(self, listener: Callable[[OdometryUpdate], None]) -> None:
         """Call a function after each valid message."""
@@ -91,8 +99,7 @@ class OdometryInput:
         with self._changed:
             self._is_open = False
             self._changed.notify_all()
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
+        self._subscription.close()
 
     def pose_at(self, stamp_ns: int, timeout: float = 0.0) -> Pose | None:
         """Return the pose of the base in the odometry frame at a time, or None if odometry does not cover it.
@@ -114,6 +121,7 @@ class OdometryInput:
             health = Health("odometry arrives")
             health.values = {
                 "topic": self.topic,
+                "reliability": self._subscription.chosen,
                 "odometry/s": f"{self._rate.rate(time.monotonic()):.1f}",
                 "odometry frame": self.frame_id or "not known yet",
                 "base frame": self._base.name,
@@ -122,7 +130,7 @@ class OdometryInput:
             fault, gap, received_at = self._fault, self._gap, self._received_at
         if not fault:
             self._silence.update(received_at, time.monotonic(), self.topic, self._why_silent)
-        if fault := fault or qos_mismatch(self._node, self.topic, self._profile):
+        if fault := fault or self._subscription.mismatch():
             health.add(Level.ERROR, fault)
         elif not received_at:
             health.add(Level.WARN, f"no odometry on {self.topic} yet: {self._why_silent()}")
@@ -131,7 +139,7 @@ class OdometryInput:
         return health
 
     def _why_silent(self) -> str:
-        return why_silent(self._node, self.topic, [self._type], self._profile)
+        return why_silent(self._node, self.topic, [self._type], self._subscription.mismatch())
 
     def _clear(self) -> None:
         self._trajectory = Trajectory()

@@ -46,7 +46,9 @@ class LocalizerParameters(FrozenModel):
         "published, and raw if both are",
     )
     reliability: Reliability = Field(
-        "best_effort", description="of the image subscriptions; best_effort receives from every publisher"
+        "auto",
+        description="of the subscriptions to images, calibrations and odometry; auto: reliable if all publishers of "
+        "the topic offer it, else best_effort, which receives from every publisher",
     )
     sensor_mounts: StringArray = Field(
         (),

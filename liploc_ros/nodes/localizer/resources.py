@@ -59,7 +59,13 @@ class LocalizerResources:
             if settings.odometry_topic:
                 group = MutuallyExclusiveCallbackGroup()
                 self._odometry = OdometryInput(
-                    node, settings.odometry_topic, settings.odometry_frame, self._base(manifest.base_frame), log, group
+                    node,
+                    settings.odometry_topic,
+                    settings.odometry_frame,
+                    self._base(manifest.base_frame),
+                    log,
+                    group,
+                    settings.reliability,
                 )
                 stack.callback(self._odometry.close)
             self._map_to_odom: MapToOdom | None = None

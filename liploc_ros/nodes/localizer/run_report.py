@@ -92,7 +92,7 @@ class RunReport:
             is_expected: whether images should have been localized without a request.
         """
         received = sum(camera.received for camera in cameras)
-        replaced = sum(camera.replaced for camera in cameras)
+        replaced, lost = sum(camera.replaced for camera in cameras), sum(camera.lost for camera in cameras)
         with self._lock:
             self.failure = ""
             self._last_message.clear()
@@ -101,14 +101,14 @@ class RunReport:
                 reasons = [reason for camera in cameras if (reason := camera.why_unused())]
                 self.failure = f"no image was localized: {reasons[0] if reasons else 'none was processed in time'}"
             if received:
-                self._logger.info(self._summary(received, replaced))
+                self._logger.info(self._summary(received, replaced, lost))
 
-    def _summary(self, received: int, replaced: int) -> str:
+    def _summary(self, received: int, replaced: int, lost: int) -> str:
         tracking = f"{self._lost} lost, {self._states.last} at the end, " if self._tracked else ""
         return (
             f"summary: {received} images, {self._accepted} accepted, {self._distance:.0f} m localized, "
             f"{tracking}{replaced + self._unusable} dropped "
-            f"({replaced} replaced by newer ones, {self._unusable} unusable)"
+            f"({replaced} replaced by newer ones, {self._unusable} unusable), {lost} never arrived"
         )
 
     def _add_distance(self, outcome: ImageOutcome) -> None:

@@ -2,16 +2,17 @@
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 
 from liploc_ros.errors import LiplocError
 from liploc_ros.localization import Status
-from liploc_ros.nodes.common.conversions import header_at, hypothesis_to_message, map_to_message, stamp_ns_of
+from liploc_ros.nodes.common.conversions import header_at, hypothesis_to_message, map_to_message
 from liploc_ros.nodes.common.mounts import MountError
-from liploc_ros.nodes.localizer.camera import CameraInput, NotReadyError
+from liploc_ros.nodes.localizer.camera import CameraInput, NotReadyError, ReceivedImage
 from liploc_ros.nodes.localizer.outcome import ImageOutcome
+from liploc_ros.nodes.subscriptions.stamps import StampFault
 from liploc_ros.srv import LoadMap, Localize
 
 if TYPE_CHECKING:
@@ -70,8 +71,11 @@ class LocalizerServices:
         found = self._latest_image(request.camera)
         if found is None:
             return Status.NO_IMAGE, self._why_no_image(request.camera)
-        camera, msg = found
-        age = 1e-9 * (self._node.get_clock().now().nanoseconds - stamp_ns_of(msg))
+        camera, received = found
+        if received.stamp_error is not None:
+            is_old = received.stamp_error.fault is StampFault.OLD
+            return Status.STALE_IMAGE if is_old else Status.INTERNAL_ERROR, str(received.stamp_error)
+        age = 1e-9 * (self._node.get_clock().now().nanoseconds - received.stamp_ns)
         max_age = self._node.settings.max_image_age
         if max_age and age > max_age:
             return Status.STALE_IMAGE, (
@@ -79,7 +83,7 @@ class LocalizerServices:
                 "camera, set use_sim_time when a bag is played, or set the parameter max_image_age"
             )
         try:
-            outcome = self._node.localize_image(camera, msg)
+            outcome = self._node.localize_image(camera, received)
         except (NotReadyError, MountError) as error:
             camera.report_missing(error)
             return Status.INTERNAL_ERROR, str(error)
@@ -89,18 +93,18 @@ class LocalizerServices:
         self._fill(response, outcome, request.max_hypotheses)
         return None, ""
 
-    def _latest_image(self, frame_id: str) -> tuple[CameraInput, Any] | None:
-        """Return the latest image of a camera, or of all cameras if ``frame_id`` is empty."""
+    def _latest_image(self, frame_id: str) -> tuple[CameraInput, ReceivedImage] | None:
+        """Return the latest image of a camera, or of all if ``frame_id`` is empty; refused stamps come last."""
         images = [(camera, camera.latest) for camera in self._node.cameras if camera.latest is not None]
-        images = [(camera, msg) for camera, msg in images if frame_id in ("", msg.header.frame_id)]
-        return max(images, key=lambda pair: stamp_ns_of(pair[1])) if images else None
+        images = [(camera, received) for camera, received in images if frame_id in ("", received.frame_id)]
+        return max(images, key=lambda pair: (pair[1].stamp_error is None, pair[1].stamp_ns)) if images else None
 
     def _why_no_image(self, frame_id: str) -> str:
         cameras = self._node.cameras
         if not cameras:
             return "the node is not active: activate it"
         topics = ", ".join(camera.topic for camera in cameras)
-        frames = {camera.latest.header.frame_id for camera in cameras if camera.latest is not None}
+        frames = {camera.latest.frame_id for camera in cameras if camera.latest is not None}
         if frame_id and frames:
             return f"no image of camera {frame_id!r}: request one of {', '.join(sorted(frames))}"
         return f"no image on {topics}: start the camera, or set the parameter image_topics"

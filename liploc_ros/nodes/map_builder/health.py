@@ -4,21 +4,21 @@ import time
 from collections import Counter
 
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
 
 from liploc_ros.nodes.common.diagnostics import Health, Level, RateMeter
 from liploc_ros.nodes.common.logging import ThrottledLog
-from liploc_ros.nodes.common.qos import qos_mismatch
+from liploc_ros.nodes.inputs.odometry_source import OdometrySubscription
 from liploc_ros.nodes.inputs.silence import MAX_SILENCE, SilenceLog, why_silent
 
 
 class InputMonitor:
     """Age and rate of the messages of a topic, whether its publishers match, and why nothing arrives."""
 
-    def __init__(self, node: Node, topic: str, what: str, message_type: str, profile: QoSProfile) -> None:
+    def __init__(self, node: Node, topic: str, what: str, message_type: str) -> None:
         """Start without messages; ``what`` names one, such as ``scan``."""
         self.topic, self.what = topic, what
-        self._node, self._type, self._profile = node, message_type, profile
+        self.subscription: OdometrySubscription | None = None  # set once it exists
+        self._node, self._type = node, message_type
         self._rate = RateMeter()
         self._received_at = 0.0
         self._reason = ""
@@ -42,12 +42,12 @@ class InputMonitor:
         """
         if not self.is_received and self._reason:
             return self._reason
-        return why_silent(self._node, self.topic, [self._type], self._profile)
+        return why_silent(self._node, self.topic, [self._type], self.mismatch())
 
     def log_silence(self) -> None:
         """Log if nothing has arrived for some time."""
         if not self.is_received:
-            self._reason = why_silent(self._node, self.topic, [self._type], self._profile)
+            self._reason = why_silent(self._node, self.topic, [self._type], self.mismatch())
         self._silence.update(self._received_at, time.monotonic(), self.topic, self.why_silent)
 
     def rate(self) -> float:
@@ -56,7 +56,11 @@ class InputMonitor:
 
     def mismatch(self) -> str:
         """Return one line about a publisher that does not match, or an empty string."""
-        return qos_mismatch(self._node, self.topic, self._profile)
+        return self.subscription.mismatch() if self.subscription is not None else ""
+
+    def reliability(self) -> str:
+        """Return the reliability of the subscription, and why it was chosen."""
+        return self.subscription.chosen if self.subscription is not None else "not subscribed yet"
 
     def age(self) -> float:
         """Return the time since the last message [s]."""
@@ -102,6 +106,8 @@ def building_health(message: str, points: InputMonitor, odometry: InputMonitor, 
         "odometry topic": odometry.topic,
         "scans/s": f"{points.rate():.1f}",
         "odometry/s": f"{odometry.rate():.1f}",
+        "scan reliability": points.reliability(),
+        "odometry reliability": odometry.reliability(),
         "quality of service": mismatch or "matches",
         "last fault": lines[-1] if lines else "none",
     }

@@ -27,13 +27,15 @@ from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.common.mounts import Mounts
 from liploc_ros.nodes.common.parameters import check_topic, declare, guard_changes
 from liploc_ros.nodes.common.process import run_node
-from liploc_ros.nodes.common.qos import LATCHED, sensor_profile
-from liploc_ros.nodes.common.subscription import subscribe
+from liploc_ros.nodes.common.qos import LATCHED
+from liploc_ros.nodes.common.subscription import deliver
 from liploc_ros.nodes.inputs.odometry_source import OdometrySource
 from liploc_ros.nodes.map_builder.health import BuilderFaults, InputMonitor, building_health
 from liploc_ros.nodes.map_builder.parameters import MapBuilderParameters
 from liploc_ros.nodes.map_builder.scan_collector import ScanCollector
 from liploc_ros.nodes.map_builder.summary import report_scans, why_empty
+from liploc_ros.nodes.subscriptions.following_subscription import FollowingSubscription
+from liploc_ros.nodes.subscriptions.serialized_message import SerializedMessage
 from liploc_ros.srv import SaveMap
 
 MAX_DRAIN_TIME = 2.0  # s that shutdown waits for messages
@@ -159,15 +161,21 @@ class MapBuilderNode(Node):
         check_topic(self, "odometry_topic", settings.odometry_topic)
         self._points_topic = self.resolve_topic_name(settings.points_topic)
         self._odometry_topic = self.resolve_topic_name(settings.odometry_topic)
-        profile = sensor_profile(settings.reliability, settings.queue)
-        odometry_profile = sensor_profile(settings.reliability, ODOMETRY_QUEUE)
-        self._points_monitor = InputMonitor(self, self._points_topic, "scan", POINT_TYPES[0], profile)
-        subscribe(self, PointCloud2, self._points_topic, self._on_points, profile, self._on_drop, group)
         source = OdometrySource(settings.odometry_frame, settings.base_frame or DEFAULT_BASE_FRAME)
+        self._points_monitor = InputMonitor(self, self._points_topic, "scan", POINT_TYPES[0])
         self._odometry_monitor = InputMonitor(
-            self, self._odometry_topic, "odometry", source.type_of(self._odometry_topic), odometry_profile
+            self, self._odometry_topic, "odometry", source.type_of(self._odometry_topic)
         )
-        source.subscribe(self, self._odometry_topic, self._on_odometry, odometry_profile, self._on_drop, group)
+
+        def on_points(message: SerializedMessage) -> None:
+            deliver(message.read, self._on_points, self._points_topic, self._on_bad_scan, self.get_logger())
+
+        self._points_monitor.subscription = FollowingSubscription(
+            self, PointCloud2, self._points_topic, on_points, settings.reliability, settings.queue, group
+        )
+        self._odometry_monitor.subscription = source.subscribe(
+            self, self._odometry_topic, self._on_odometry, settings.reliability, ODOMETRY_QUEUE, self._on_drop, group
+        )
 
     def _on_odometry(self, msg: Any) -> None:
         self._odometry_monitor.count()
@@ -183,8 +191,7 @@ class MapBuilderNode(Node):
         try:
             points = self._read_points(msg, self._points_topic)
         except LiplocError as error:
-            self.collector.received += 1
-            self.collector.drop(type(error).__name__, str(error))
+            self._on_bad_scan(type(error).__name__, str(error))
             return
         # Once there is odometry for the scan, the base frame is known, and /tf_static has been received.
         frame_id = frame_name(msg.header.frame_id)
@@ -198,6 +205,10 @@ class MapBuilderNode(Node):
         if new_keyframes:
             self._faults.clear()
             self._publish_progress(f"{self.collector.keyframes} keyframes")
+
+    def _on_bad_scan(self, kind: str, reason: str) -> None:
+        self.collector.received += 1
+        self.collector.drop(kind, reason)
 
     def _on_drop(self, kind: str, reason: str) -> None:
         self._faults.add(kind, reason if reason.startswith("/") else f"{self._points_topic}: {reason}")

@@ -31,8 +31,9 @@ class MapBuilderParameters(MapConfig):
         "odometry of another frame is used if a fixed transform connects the two",
     )
     reliability: Reliability = Field(
-        "best_effort",
-        description="of both subscriptions; best_effort receives from every publisher, reliable loses no scan",
+        "auto",
+        description="of both subscriptions; auto: reliable if all publishers of the topic offer it, else best_effort, "
+        "which receives from every publisher; reliable loses no scan",
     )
     queue: int = Field(10, ge=1, le=1000, description="scans that the subscription keeps while the node is busy")
     sensor_mounts: StringArray = Field(

@@ -1,0 +1,1 @@
+"""Subscriptions to sensor data: reliability, lost messages and stamps."""
