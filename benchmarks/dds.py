@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Raw images over DDS: how many are answered, and how fast. Publisher and localizer run in two processes.
 
 python -m benchmarks.dds

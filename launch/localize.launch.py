@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 r"""Localize images on a map, live or from a bag. The launch ends with the bag.
 
 ros2 launch liploc_ros localize.launch.py map:=/path/to/map bag:=/path/to/bag.mcap rviz:=true
@@ -19,8 +22,9 @@ from liploc_ros.nodes.common.dds_profile import choose_profile
 SHARE = Path(get_package_share_directory("liploc_ros"))
 DEFAULT_PARAMETERS = str(SHARE / "config" / "localizer.yaml")
 BOOLEANS = ["true", "false"]
-# Arguments that are parsed as YAML. The others stay strings: a map may be called 2011_09_26, or off.
-YAML_ARGUMENTS = ("image_topics", "camera_info_topics", "sensor_mounts", "tracking", "autostart")
+# The other arguments stay strings: a map may be called 2011_09_26, or off.
+LIST_ARGUMENTS = ("image_topics", "camera_info_topics", "sensor_mounts")
+BOOLEAN_ARGUMENTS = ("tracking", "autostart", "continuous", "publish_tf", "publish_initialpose")
 # Topics in the configuration of RViz: of the localizer, and of the image.
 RVIZ_TOPICS = ("map_markers", "markers", "pose", "poses")
 RVIZ_IMAGE = "/camera_color_left/image_raw"
@@ -31,10 +35,14 @@ PARAMETER_ARGUMENTS = {
     "image_topics": "image_topics",
     "camera_info_topics": "camera_info_topics",
     "transport": "transport",
+    "reliability": "reliability",
     "sensor_mounts": "sensor_mounts",
     "odometry_topic": "odometry_topic",
     "tracking.enabled": "tracking",
     "autostart": "autostart",
+    "continuous": "continuous",
+    "publish_tf": "publish_tf",
+    "publish_initialpose": "publish_initialpose",
 }
 
 
@@ -48,7 +56,7 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             "image_topics",
             default_value="",
-            description="Images, one topic per camera, such as [/left/image,/right/image]; empty: those in "
+            description="Images, one topic per camera, such as /image or [/left/image,/right/image]; empty: those in "
             "params_file, or else the cameras of the bag.",
         ),
         DeclareLaunchArgument(
@@ -61,6 +69,9 @@ def generate_launch_description() -> LaunchDescription:
             default_value="",
             choices=["", "auto", "raw", "compressed"],
             description="Type of the images; empty: from params_file.",
+        ),
+        DeclareLaunchArgument(
+            "reliability", default_value="", description="Of the image subscriptions; empty: from params_file."
         ),
         DeclareLaunchArgument(
             "sensor_mounts",
@@ -79,6 +90,24 @@ def generate_launch_description() -> LaunchDescription:
             description="Estimate the pose from all images; empty: from params_file.",
         ),
         DeclareLaunchArgument(
+            "continuous",
+            default_value="",
+            choices=["", *BOOLEANS],
+            description="Localize every image, not only on ~/localize; empty: from params_file.",
+        ),
+        DeclareLaunchArgument(
+            "publish_tf",
+            default_value="",
+            choices=["", *BOOLEANS],
+            description="Broadcast map -> odometry frame, which needs odometry_topic; empty: from params_file.",
+        ),
+        DeclareLaunchArgument(
+            "publish_initialpose",
+            default_value="",
+            choices=["", *BOOLEANS],
+            description="Publish the pose on initialpose when it becomes known; empty: from params_file.",
+        ),
+        DeclareLaunchArgument(
             "model", default_value="", description="Folder of the model bundle; empty: the default one."
         ),
         DeclareLaunchArgument(
@@ -95,9 +124,10 @@ def generate_launch_description() -> LaunchDescription:
         ),
         DeclareLaunchArgument(
             "autostart",
-            default_value="true",
-            choices=BOOLEANS,
-            description="Configure and activate the localizer at the start; false: a lifecycle manager does so.",
+            default_value="",
+            choices=["", *BOOLEANS],
+            description="Configure and activate the localizer at the start; false: a lifecycle manager does so; "
+            "empty: from params_file.",
         ),
         DeclareLaunchArgument(
             "use_respawn", default_value="false", choices=BOOLEANS, description="Restart the localizer if it ends."
@@ -114,6 +144,9 @@ def generate_launch_description() -> LaunchDescription:
             description="Configuration of RViz.",
         ),
         DeclareLaunchArgument("rate", default_value="1.0", description="Speed of the bag relative to the recording."),
+        DeclareLaunchArgument(
+            "loop", default_value="false", choices=BOOLEANS, description="Restart the bag at its end."
+        ),
     ]
     return LaunchDescription([*arguments, OpaqueFunction(function=start)])
 
@@ -134,9 +167,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     }
     is_respawned = given["use_respawn"] == "true"
     overrides = {
-        name: yaml.safe_load(given[argument])
-        if argument in YAML_ARGUMENTS
-        else ParameterValue(given[argument], value_type=str)
+        name: parameter_value(argument, given[argument])
         for name, argument in PARAMETER_ARGUMENTS.items()
         if given[argument]
     }
@@ -165,6 +196,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                 {
                     "bag": ParameterValue(given["bag"], value_type=str),
                     "rate": float(given["rate"]),
+                    "loop": given["loop"] == "true",
                     "wait_for_subscribers": 60.0,
                     # RViz may subscribe to the images before the localizer does, but not to the calibrations.
                     **({"wait_for_topics": [*images, *infos, *odometry]} if images else {}),
@@ -209,6 +241,13 @@ def resolved(topic: str, namespace: str) -> str:
     return topic if topic.startswith("/") else str(PurePosixPath("/", namespace, topic))
 
 
+def parameter_value(argument: str, text: str) -> Any:
+    """Return the value of an argument. A list is YAML, and one entry may be given without brackets."""
+    if argument in LIST_ARGUMENTS:
+        return yaml.safe_load(text) if text.lstrip().startswith("[") else [text]
+    return text == "true" if argument in BOOLEAN_ARGUMENTS else ParameterValue(text, value_type=str)
+
+
 def topics(value: Any) -> list[str]:
     """Return the topics in a list. The localizer refuses anything else."""
     return [topic for topic in value if isinstance(topic, str) and topic] if isinstance(value, list) else []
@@ -222,6 +261,7 @@ def camera_info_topic(image: str) -> str:
 def rviz_remappings(images: list[str]) -> list[tuple[str, str]]:
     """Return the remappings from the topics in the configuration of RViz to those of this robot."""
     remappings = [(f"/localizer/{name}", f"localizer/{name}") for name in RVIZ_TOPICS]
+    remappings.append(("/initialpose", "initialpose"))
     if images:
         image = images[0].removesuffix("/compressed")
         remappings += [(RVIZ_IMAGE, image), (f"{RVIZ_IMAGE}/compressed", f"{image}/compressed")]

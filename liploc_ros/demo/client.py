@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The client of the demo: a node that publishes the messages of a bag and receives what the other nodes publish."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The demo: a bag is played over DDS to map builder and localizer, and their results are collected."""
 
 from __future__ import annotations

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The runtime that an encoder runs on: a requested one, or the fastest that works."""
 
 import logging

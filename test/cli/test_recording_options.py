@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Verbs that read recordings: options for what a bag does not tell itself, and refusals before the work."""
 
 import inspect
@@ -98,7 +101,12 @@ def test_a_target_that_cannot_be_written_is_refused_before_the_work(messages, tm
 def test_a_ros_1_bag_is_recognized_by(verb, tmp_path, demo_map_folder):
     bag = tmp_path / "drive.bag"
     bag.write_bytes(b"#ROSBAG V2.0\n" + bytes(100))
-    arguments = {"map": [bag, tmp_path / "map"], "localize": [demo_map_folder, bag]}.get(verb[0], [bag])
+    arguments = {
+        "map": [bag, tmp_path / "map"],
+        "localize": [demo_map_folder, bag],
+        "evaluate": [bag, "--out", tmp_path / "report"],
+        "play": [bag],
+    }[verb[0]]
     assert "is a ROS 1 bag, not a rosbag2 recording" in refusal(*verb, *arguments)
 
 

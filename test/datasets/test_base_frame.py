@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The base frame of the vehicle, and its poses from odometry of other frames."""
 
 import numpy as np

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The choice of a backend, and the comparison of runtimes, without TensorRT and without a GPU."""
 
 import numpy as np

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Poses, cameras and the grid, compared with slow and simple versions."""
 
 import numpy as np

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Messages and settings for the tests of the localizer node. ROS is imported in the fixtures: it may be missing."""
 
 import copy

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Diagnostics of docs/nodes.md that no other test triggers."""
 
 import pytest

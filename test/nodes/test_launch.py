@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The launch files, with launch where it is installed, else with stubs of it."""
 
 import importlib.util
@@ -119,6 +122,28 @@ def test_a_map_called_like_a_number_or_off_stays_text(nodes, monkeypatch):
     assert nodes("build_map", map="off")["map_builder"]["parameters"][1]["map_path"] == "off"
 
 
+def test_a_single_topic_or_mount_needs_no_brackets(nodes, demo_bag):
+    parameters = nodes("localize", image_topics="/a/b", sensor_mounts="cam 0 0 0 0 0 0")["localizer"]["parameters"][1]
+    assert (parameters["image_topics"], parameters["sensor_mounts"]) == (["/a/b"], ["cam 0 0 0 0 0 0"])
+    builder = nodes("build_map", sensor_mounts="lidar 0 0 0 0 0 0", bag=str(demo_bag), reliability="best_effort")
+    builder = builder["map_builder"]
+    assert builder["parameters"][1]["sensor_mounts"] == ["lidar 0 0 0 0 0 0"]
+    assert builder["parameters"][1]["reliability"] == "best_effort"
+
+
+def test_an_argument_that_is_not_given_leaves_the_value_of_the_params_file(nodes):
+    assert nodes("localize")["localizer"]["parameters"][1] == {"use_sim_time": False}
+
+
+def test_arguments_reach_the_nodes(nodes, demo_bag):
+    switches = {"autostart": False, "continuous": False, "publish_tf": True, "publish_initialpose": True}
+    given = {name: str(value).lower() for name, value in switches.items()}
+    started = nodes("localize", bag=str(demo_bag), loop="true", reliability="reliable", **given)
+    assert switches.items() <= started["localizer"]["parameters"][1].items()
+    assert started["localizer"]["parameters"][1]["reliability"] == "reliable"
+    assert started["bag_player"]["parameters"][0]["loop"] is True
+
+
 def test_the_bag_waits_for_the_images_of_the_localizer(nodes, demo_bag):
     player = nodes("localize", bag=str(demo_bag), image_topics="[camera_color_left/image_raw]")["bag_player"]
     expected = ["camera_color_left/image_raw", "camera_color_left/camera_info"]
@@ -158,6 +183,9 @@ def test_the_topics_of_rviz_are_remapped_to_those_of_the_robot(nodes):
     assert {d["Topic"]["Value"] for d in displays if "Topic" in d} <= remappings.keys()
     assert remappings["/camera_color_left/image_raw/compressed"] == "/a/image/compressed"
     assert remappings["/localizer/pose"] == "localizer/pose"
+    tools = yaml.safe_load(RVIZ.read_text())["Visualization Manager"]["Tools"]
+    button = next(tool for tool in tools if tool["Class"].endswith("/SetInitialPose"))
+    assert remappings[button["Topic"]["Value"]] == "initialpose"
 
 
 def test_rviz_shows_pose_hypotheses_markers_image_and_map_in_the_map_frame():

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The localizer node, image by image."""
 
 import copy
@@ -15,10 +18,9 @@ from visualization_msgs.msg import MarkerArray
 
 from liploc_ros.datasets.pose_message import pose_of
 from liploc_ros.localization import Localizer
-from liploc_ros.msg import MapInfo, PoseHypothesisArray
+from liploc_ros.msg import LocalizationStatus, MapInfo, PoseHypothesisArray
 from liploc_ros.nodes.common.conversions import stamp_ns_of
 from liploc_ros.nodes.localizer.node import LocalizerNode
-from liploc_ros.srv import Localize
 
 OK, WARN, ERROR = 0, 1, 2
 
@@ -94,7 +96,7 @@ def test_an_unknown_place_gives_no_pose(bench, settings, image, info):
     bench.start(LocalizerNode, **{**settings, "acceptance.min_confidence": 1.0})
     bench.publish(INFO, info)
     bench.publish(IMAGE, image)
-    assert bench.wait(lambda: received, "no hypotheses")[0].status == Localize.Response.UNKNOWN_PLACE
+    assert bench.wait(lambda: received, "no hypotheses")[0].status == LocalizationStatus.UNKNOWN_PLACE
     assert not poses
     bench.wait_for_health(OK, ["images are localized"])
 
@@ -135,7 +137,7 @@ def test_an_image_that_cannot_be_used_gives_an_empty_array_with_the_reason(bench
     bench.start(LocalizerNode, **settings)
     bench.publish(IMAGE, image)
     array = bench.wait(lambda: received, "no result of the image")[0]
-    assert (array.status, array.hypotheses) == (Localize.Response.INTERNAL_ERROR, [])
+    assert (array.status, array.hypotheses) == (LocalizationStatus.INTERNAL_ERROR, [])
     assert (array.header.stamp, array.header.frame_id) == (image.header.stamp, "map")
     assert INFO in array.message
 

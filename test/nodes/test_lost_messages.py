@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Counting lost images, and checking stamps, message by message."""
 
 from types import SimpleNamespace

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Mounts of the sensors, from the parameter and from transforms."""
 
 from types import SimpleNamespace

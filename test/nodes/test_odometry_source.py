@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Odometry from the transforms on /tf."""
 
 from types import SimpleNamespace

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """cv_bridge, sensor_msgs_py and tf2_ros give the same pixels, points and poses as the code of this package."""
 
 import importlib

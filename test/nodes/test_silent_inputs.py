@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Inputs of which nothing arrives or nothing can be used: the log and the exit status tell it. All over DDS."""
 
 import signal

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Tracking by the localizer node: a recorded drive is played to it, image by image, with its odometry."""
 
 import copy

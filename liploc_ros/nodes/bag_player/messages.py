@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Messages of a bag in serialized form, as they were recorded."""
 
 from collections.abc import Collection, Iterator, Mapping

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The bag player node: plays a rosbag2 recording with /clock where ``ros2 bag`` is not installed."""
 
 import threading
@@ -20,8 +23,9 @@ from liploc_ros.nodes.bag_player.messages import TF_STATIC, BagMessages, Recorde
 from liploc_ros.nodes.bag_player.parameters import BagPlayerParameters
 from liploc_ros.nodes.common.conversions import NANOSECONDS
 from liploc_ros.nodes.common.dds_profile import use_profile
-from liploc_ros.nodes.common.parameters import check_topic, declare
+from liploc_ros.nodes.common.parameters import check_topic, declare, guard_changes
 from liploc_ros.nodes.common.process import run_node
+from liploc_ros.nodes.common.qos import QOS_OVERRIDES
 from liploc_ros.nodes.common.ros_libraries import message_type
 from liploc_ros.nodes.inputs.silence import similar_topics
 
@@ -56,7 +60,12 @@ class BagPlayerNode(Node):
             LiplocError: a parameter or the bag cannot be used.
         """
         super().__init__("bag_player", **arguments)
-        self._settings = settings or declare(self, BagPlayerParameters)
+        if settings is None:
+            settings = declare(self, BagPlayerParameters)
+            guard_changes(
+                self, BagPlayerParameters, lambda *change: "the parameters of the bag player are fixed: restart it"
+            )
+        self._settings = settings
         self._progress = progress or (lambda done, total: None)
         if not self._settings.bag:
             raise DatasetError("no bag given: set the parameter bag to a rosbag2 folder, an .mcap or a .db3 file")
@@ -70,7 +79,9 @@ class BagPlayerNode(Node):
                 f"{self._bag.path}: no message type of its topics is installed: install the packages of the types"
             )
         self._publishers_by_topic: dict[str, Publisher[Any]] = {
-            topic.name: self.create_publisher(message_type(topic.type_name), topic.name, topic.profile)
+            topic.name: self.create_publisher(
+                message_type(topic.type_name), topic.name, topic.profile, qos_overriding_options=QOS_OVERRIDES
+            )
             for topic in self._topics
         }
         self._awaited = [names for topic in self._settings.wait_for_topics if (names := self._played_names(topic))]

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """ROS messages from arrays. Messages are read by ``ros_libraries`` and ``datasets.pose_message``."""
 
 from collections.abc import Sequence
@@ -52,22 +55,26 @@ def hypothesis_to_message(hypothesis: Hypothesis) -> PoseHypothesis:
     )
 
 
-def hypotheses_to_message(result: Localization, map_frame: str, base_frame: str) -> PoseHypothesisArray:
-    """Return the hypotheses of an image as liploc_ros/PoseHypothesisArray."""
+def hypotheses_to_message(result: Localization, lidar_map: LidarMap, camera: str) -> PoseHypothesisArray:
+    """Return the hypotheses of an image of a camera as liploc_ros/PoseHypothesisArray."""
     return PoseHypothesisArray(
-        header=header_at(result.stamp_ns, map_frame),
-        child_frame_id=base_frame,
+        header=header_at(result.stamp_ns, lidar_map.manifest.map_frame),
+        child_frame_id=lidar_map.manifest.base_frame,
+        map_id=lidar_map.id,
+        camera=camera,
         status=int(result.status),
         message=result.message,
         hypotheses=[hypothesis_to_message(h) for h in result.hypotheses],
     )
 
 
-def belief_to_message(tracking: TrackingResult, map_frame: str, base_frame: str) -> Belief:
-    """Return the result of tracking as liploc_ros/Belief."""
+def belief_to_message(tracking: TrackingResult, lidar_map: LidarMap, camera: str) -> Belief:
+    """Return the result of tracking after an image of a camera as liploc_ros/Belief."""
     return Belief(
-        header=header_at(tracking.stamp_ns, map_frame),
-        child_frame_id=base_frame,
+        header=header_at(tracking.stamp_ns, lidar_map.manifest.map_frame),
+        child_frame_id=lidar_map.manifest.base_frame,
+        map_id=lidar_map.id,
+        camera=camera,
         state=int(tracking.state),
         message=tracking.message,
         probability_lost=tracking.probability_lost,

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The Fast DDS profile for large messages: a shared-memory segment that is larger than an image. See docs/dds.md.
 
 Launch files use this module too: it imports nothing of ROS.

@@ -1,5 +1,9 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A lifecycle node that can configure and activate itself, without a lifecycle manager."""
 
+import traceback
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -61,3 +65,8 @@ class AutostartNode(LifecycleNode):
         """Free all resources, so that the node can be configured again."""
         self.close()
         return SUCCESS
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a transition failed; called while the exception is handled."""
+    return str(error) if isinstance(error, LiplocError) else f"internal error: {traceback.format_exc()}"

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Poses of the sensors in the vehicle: from the parameter ``sensor_mounts``, otherwise from transforms."""
 
 from collections.abc import Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """ROS libraries that a ROS 2 installation has and its PyPI wheels lack: cv_bridge, sensor_msgs_py, tf2_ros, tf2_msgs.
 
 Each is used where it works, and replaced by code of this package where it does not. The choice is made here, and logged

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Subscriptions in which a message that cannot be used is reported, and never ends the node."""
 
 import traceback

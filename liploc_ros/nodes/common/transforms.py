@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Sources of transforms between the frames of a vehicle: tf2_ros, or the buffer of this package."""
 
 from typing import Any, Protocol

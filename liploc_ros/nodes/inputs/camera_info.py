@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """CameraInfo of publishers that repeat it, and of those that publish it once for late subscribers."""
 
 import time

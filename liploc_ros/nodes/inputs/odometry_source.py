@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Odometry of a node: from a topic of nav_msgs/Odometry, or from the transforms on /tf."""
 
 from collections.abc import Callable

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Topics on which nothing arrives: why, and which topics could be meant."""
 
 from collections.abc import Callable, Collection

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """One camera of the localizer: its images, calibration and mount."""
 
 import time
@@ -104,6 +107,10 @@ class CameraInput:
         self._infos.close()
         if self._images is not None:
             self._images.close()
+
+    def apply(self, parameters: LocalizerParameters) -> None:
+        """Continue with the parameters that can change while the node is active."""
+        self._parameters = parameters
 
     def reset(self) -> None:
         """Drop the latest image, after time jumped back. The calibration stays."""

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Localizer, map and encoders of the node, replaced together."""
 
 import threading
@@ -10,7 +13,7 @@ from liploc_ros.encoders import Encoders, ModelBundle
 from liploc_ros.errors import LiplocError
 from liploc_ros.files import expand_path
 from liploc_ros.geometry import MountedCamera, Pose
-from liploc_ros.localization import Localization, Localizer, TrackingResult
+from liploc_ros.localization import Localization, Localizer, LocalizerConfig, PosePrior, TrackingResult
 from liploc_ros.mapping import LidarMap, MapError
 from liploc_ros.nodes.localizer.parameters import LocalizerParameters
 
@@ -53,23 +56,35 @@ class LocalizerEngine:
         """The map."""
         return self.localizer.lidar_map
 
-    def localize(self, image: NDArray[np.uint8], mounted: MountedCamera, stamp_ns: int) -> Localization:
+    def localize(
+        self, image: NDArray[np.uint8], mounted: MountedCamera, stamp_ns: int, prior: PosePrior | None = None
+    ) -> Localization:
         """See :meth:`liploc_ros.localization.Localizer.localize`."""
         with self._lock:
-            return self.localizer.localize(image, mounted, stamp_ns)
+            return self.localizer.localize(image, mounted, stamp_ns, prior)
 
     def track(
-        self, image: NDArray[np.uint8], mounted: MountedCamera, stamp_ns: int, T_odom_base: Pose | None
+        self,
+        image: NDArray[np.uint8],
+        mounted: MountedCamera,
+        stamp_ns: int,
+        T_odom_base: Pose | None,
+        prior: PosePrior | None = None,
     ) -> TrackingResult:
         """See :meth:`liploc_ros.localization.Localizer.track`."""
         with self._lock:
             try:
-                return self.localizer.track(image, mounted, stamp_ns, T_odom_base)
+                return self.localizer.track(image, mounted, stamp_ns, T_odom_base, prior)
             except LiplocError:
                 raise
             except Exception:
                 self.localizer.tracker.reset()  # an update that was left incomplete would fail with every image
                 raise
+
+    def apply(self, config: LocalizerConfig) -> None:
+        """Continue with other thresholds; see :meth:`liploc_ros.localization.Localizer.set_thresholds`."""
+        with self._lock:
+            self.localizer.set_thresholds(config)
 
     def reset_tracking(self) -> None:
         """Restart tracking in the state LOST."""

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Camera inputs of the localizer while it is active."""
 
 from collections.abc import Callable, Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The localizer node: images in, poses on the map out. Its topics, services and parameters are in docs/nodes.md."""
 
 import threading
@@ -11,10 +14,11 @@ from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from liploc_ros.errors import LiplocError
+from liploc_ros.localization import PosePrior
 from liploc_ros.localization.timer import Timer
 from liploc_ros.nodes.common import ros_libraries
 from liploc_ros.nodes.common.diagnostics import Diagnostics, Health
-from liploc_ros.nodes.common.lifecycle import FAILURE, SUCCESS, AutostartNode
+from liploc_ros.nodes.common.lifecycle import FAILURE, SUCCESS, AutostartNode, reason_of
 from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.common.mounts import MountError
 from liploc_ros.nodes.common.parameters import declare, guard_changes, read, resolved_name
@@ -46,7 +50,7 @@ class LocalizerNode(AutostartNode):
         """
         super().__init__("localizer", **arguments)
         self.settings = declare(self, LocalizerParameters)
-        guard_changes(self, LocalizerParameters, self._refuse_changes)
+        guard_changes(self, LocalizerParameters, self._refuse_changes, self._apply_changes)
         self.outcomes = OutcomeLog()
         self.report = RunReport(self.get_logger())
         self.load_error = ""
@@ -63,8 +67,15 @@ class LocalizerNode(AutostartNode):
 
     # One image: the steps --------------------------------------------------------------------------------------------
 
-    def localize_image(self, camera: CameraInput, received: ReceivedImage) -> ImageOutcome:
+    def localize_image(
+        self, camera: CameraInput, received: ReceivedImage, prior: PosePrior | None = None
+    ) -> ImageOutcome:
         """Localize an image alone and by tracking, and publish and return the outcome.
+
+        Args:
+            camera: its camera.
+            received: the image.
+            prior: of a request; None: that of initialpose or of the last run, while there is one.
 
         Raises:
             NotReadyError, MountError: calibration or mount are not known yet, or the map was replaced.
@@ -79,27 +90,26 @@ class LocalizerNode(AutostartNode):
         mounted = camera.mounted(received.frame_id, engine.lidar_map.manifest.base_frame)
         with timer.step("decode"):
             image = resources.read_image(received.message.read(), camera.topic)
+        with timer.step("odometry"):
+            T_odom_base = resources.odometry_at(stamp_ns) if self.settings.tracking.enabled else None
+        prior = prior or resources.prior_at(stamp_ns, T_odom_base)
         tracking = None
         if self.settings.tracking.enabled:
-            with timer.step("odometry"):
-                T_odom_base = resources.odometry_at(stamp_ns)
-            tracking = engine.track(image, mounted, stamp_ns, T_odom_base)
+            tracking = engine.track(image, mounted, stamp_ns, T_odom_base, prior)
         localization = tracking.localization if tracking is not None else None
         if localization is None:  # without tracking, or because tracking skipped the image
-            localization = engine.localize(image, mounted, stamp_ns)
-        outcome = ImageOutcome(with_earlier_steps(localization, timer), tracking, engine)
-        self._publish(outcome, camera, received, resources)
+            localization = engine.localize(image, mounted, stamp_ns, prior)
+        outcome = ImageOutcome(with_earlier_steps(localization, timer), tracking, engine, camera=received.frame_id)
+        self._publish(outcome, camera, resources)
+        self.report.add(outcome, camera.topic, received)
         return outcome
 
-    def _publish(
-        self, outcome: ImageOutcome, camera: CameraInput, received: ReceivedImage, resources: LocalizerResources
-    ) -> None:
+    def _publish(self, outcome: ImageOutcome, camera: CameraInput, resources: LocalizerResources) -> None:
         with self._map_lock:
             if outcome.engine is not self.engine:
                 raise NotReadyError(f"{camera.topic}: the map was replaced while an image was localized: try the next")
             camera.report_success()
             self.outcomes.add(outcome)
-            self.report.add(outcome, camera.topic, received)
             resources.publish(outcome)
 
     def _on_image(self, camera: CameraInput, received: ReceivedImage) -> None:
@@ -128,7 +138,7 @@ class LocalizerNode(AutostartNode):
         with self._map_lock:
             if self._resources is not None:
                 lidar_map = self._resources.engine.lidar_map
-                self._resources.outputs.publish_failure(received.stamp_ns, reason, lidar_map)
+                self._resources.outputs.publish_failure(received.stamp_ns, reason, lidar_map, received.frame_id)
 
     # Life cycle ------------------------------------------------------------------------------------------------------
 
@@ -152,7 +162,7 @@ class LocalizerNode(AutostartNode):
             self._resources = LocalizerResources(self, self.settings, self._transforms, self._log)
             self._offered_services = LocalizerServices(self)
         except Exception as error:
-            reason = _reason(error)
+            reason = reason_of(error)
             self._release()
             return self.fail(reason)
         engine = self._resources.engine
@@ -176,7 +186,7 @@ class LocalizerNode(AutostartNode):
             self._inputs = CameraInputs(self, self.settings, self._transforms, self._on_image, self._log)
             self._resources.outputs.publish_map(self._resources.engine.lidar_map)
         except Exception as error:
-            reason = _reason(error)
+            reason = reason_of(error)
             self._stop()
             super().on_deactivate(state)
             return self.fail(reason)
@@ -269,15 +279,16 @@ class LocalizerNode(AutostartNode):
         if self._resources is not None:
             self._resources.reset()
 
-    def _refuse_changes(self) -> str | None:
-        if self.engine is None:
-            return None
-        return "the node is configured: clean it up first, or call ~/load_map to replace the map"
+    def _refuse_changes(self, changed: frozenset[str], settings: LocalizerParameters) -> str | None:
+        return self._resources.refusal_of(changed, settings) if self._resources is not None else None
 
-
-def _reason(error: Exception) -> str:
-    """Return why a transition failed; called while the exception is handled."""
-    return str(error) if isinstance(error, LiplocError) else f"internal error: {traceback.format_exc()}"
+    def _apply_changes(self, settings: LocalizerParameters) -> None:
+        self.settings = settings
+        with self._map_lock:
+            if self._resources is not None:
+                self._resources.apply(settings)
+        for camera in self.cameras:
+            camera.apply(settings)
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Odometry of the localizer: poses of the vehicle in the odometry frame at the times of the images."""
 
 import threading
@@ -81,6 +84,10 @@ class OdometryInput:
     def add_listener(self, listener: Callable[[OdometryUpdate], None]) -> None:
         """Call a function after each valid message."""
         self._listeners.append(listener)
+
+    def remove_listener(self, listener: Callable[[OdometryUpdate], None]) -> None:
+        """Stop calling a function."""
+        self._listeners = [other for other in self._listeners if other != listener]
 
     def set_base_frame(self, base: BaseFrame) -> None:
         """Continue with another map. The history is kept if the base frame is the same."""

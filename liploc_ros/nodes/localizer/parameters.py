@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Parameters of the localizer node."""
 
 from typing import Literal
@@ -12,6 +15,21 @@ from liploc_ros.nodes.common.qos import Reliability
 from liploc_ros.schema import FrozenModel
 
 READ_ONLY: JsonDict = {"read_only": True}
+
+RUNTIME_PARAMETERS = frozenset(
+    {
+        "continuous",
+        "max_image_age",
+        "localize_timeout",
+        "publish_tf",
+        "acceptance.min_confidence",
+        "acceptance.min_margin",
+        "tracking.lost_probability",
+        "tracking.localized_probability",
+        "tracking.localized_sigma",
+    }
+)
+"""Parameters that can change while the node is configured."""
 
 
 class TrackingSwitch(FrozenModel):
@@ -80,6 +98,21 @@ class LocalizerParameters(FrozenModel):
     )
     publish_initialpose: bool = Field(
         False, description="also publish on initialpose when the pose becomes known, for Nav2 or AMCL"
+    )
+    use_initialpose: bool = Field(
+        True,
+        description="restart tracking at the pose of each message on initialpose, for example of RViz's button "
+        "2D Pose Estimate; own messages are ignored",
+    )
+    pose_file: str = Field(
+        "",
+        description="file that keeps the last pose across restarts, which then start their search there; empty: none",
+    )
+    prior_timeout: float = Field(
+        30.0,
+        ge=0,
+        description="maximum time that initialpose or pose_file restrict the search; it ends when the pose is known "
+        "[s]",
     )
     publish_tf: bool = Field(
         False,

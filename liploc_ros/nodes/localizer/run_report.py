@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """What the localizer says about a run: changes of the state of tracking, and a summary at the end."""
 
 import threading

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The map builder node: scans and odometry in, a map on disk out. Its interface is in docs/nodes.md."""
 
 import threading
@@ -27,7 +30,7 @@ from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.common.mounts import Mounts
 from liploc_ros.nodes.common.parameters import check_topic, declare, guard_changes
 from liploc_ros.nodes.common.process import run_node
-from liploc_ros.nodes.common.qos import LATCHED
+from liploc_ros.nodes.common.qos import QOS_OVERRIDES, latched_profile
 from liploc_ros.nodes.common.subscription import deliver
 from liploc_ros.nodes.inputs.odometry_source import OdometrySource
 from liploc_ros.nodes.map_builder.health import BuilderFaults, InputMonitor, building_health
@@ -55,7 +58,9 @@ class MapBuilderNode(Node):
         """
         super().__init__("map_builder", **arguments)
         self.settings = declare(self, MapBuilderParameters)
-        guard_changes(self, MapBuilderParameters, lambda: "the parameters of the map builder are fixed: restart it")
+        guard_changes(
+            self, MapBuilderParameters, lambda *change: "the parameters of the map builder are fixed: restart it"
+        )
         if self.settings.map_path:
             check_replaceable(expand_path(self.settings.map_path), MANIFEST)
         self._bundle = ModelBundle.load(expand_path(self.settings.model) if self.settings.model else None)
@@ -73,8 +78,12 @@ class MapBuilderNode(Node):
         self._odometry_frame = self._failure = ""
         self._base = BaseFrame(self.settings.base_frame, self.mounts.lookup, self.get_logger().warning)
         self._subscribe(group)
-        self._path_publisher = self.create_publisher(PathMsg, "~/path", LATCHED)
-        self._progress_publisher = self.create_publisher(MapProgress, "~/progress", 10)
+        self._path_publisher = self.create_publisher(
+            PathMsg, "~/path", latched_profile(), qos_overriding_options=QOS_OVERRIDES
+        )
+        self._progress_publisher = self.create_publisher(
+            MapProgress, "~/progress", 10, qos_overriding_options=QOS_OVERRIDES
+        )
         self._save_service = self.create_service(
             SaveMap, "~/save_map", self._on_save_map, callback_group=MutuallyExclusiveCallbackGroup()
         )

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Matching scans with odometry, and selecting keyframes. Independent of ROS."""
 
 import threading

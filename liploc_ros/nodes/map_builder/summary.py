@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """What became of the scans: one line for the log, and the reason if there is no map."""
 
 from typing import Any

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A subscription with the reliability that the publishers of its topic offer."""
 
 import time
@@ -9,7 +12,15 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from liploc_ros.nodes.common.diagnostics import STEADY_CLOCK
-from liploc_ros.nodes.common.qos import NO_SUBSCRIPTION_EVENTS, Reliability, qos_mismatch, sensor_profile
+from liploc_ros.nodes.common.qos import (
+    NO_SUBSCRIPTION_EVENTS,
+    QOS_OVERRIDES,
+    QOS_OVERRIDES_WITHOUT_RELIABILITY,
+    Reliability,
+    is_overridden,
+    qos_mismatch,
+    sensor_profile,
+)
 from liploc_ros.nodes.subscriptions.serialized_message import SerializedMessage
 
 UPDATE_PERIOD = 0.2  # s
@@ -37,8 +48,14 @@ class FollowingSubscription:
     ) -> None:
         """Subscribe; ``group`` runs one callback at a time."""
         self._node, self._message_type, self._on_message = node, message_type, on_message
-        self._reliability, self._depth, self._group = reliability, depth, group
         self.topic = node.resolve_topic_name(topic)
+        self._overrides = QOS_OVERRIDES
+        if reliability == "auto":
+            if is_overridden(node, self.topic, "reliability"):
+                reliability = "best_effort"  # replaced by the user's override
+            else:
+                self._overrides = QOS_OVERRIDES_WITHOUT_RELIABILITY
+        self._reliability, self._depth, self._group = reliability, depth, group
         self._last = b""
         self._old: Any | None = None
         self._switched_at = 0.0
@@ -93,6 +110,7 @@ class FollowingSubscription:
             self._profile,
             callback_group=self._group,
             event_callbacks=NO_SUBSCRIPTION_EVENTS,
+            qos_overriding_options=self._overrides,
             raw=True,
         )
 

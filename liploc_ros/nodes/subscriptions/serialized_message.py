@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Received messages in serialized form: their header is read at once, the rest only if they are used."""
 
 import struct

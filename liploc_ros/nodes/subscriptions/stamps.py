@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Checking the stamps of images against the clock of the node."""
 
 from collections import Counter
