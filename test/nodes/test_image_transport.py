@@ -14,7 +14,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import ReliabilityPolicy
 from support.ros_bench import BEST_EFFORT, IMAGE, INFO, RAW_IMAGE, RELIABLE
 
-from liploc_ros.msg import PoseHypothesisArray
+from liploc_ros.msg import LocalizationStatus, PoseHypothesisArray
 from liploc_ros.nodes.localizer import camera as camera_module
 from liploc_ros.nodes.localizer.node import LocalizerNode
 from liploc_ros.nodes.subscriptions.serialized_message import SerializedMessage
@@ -116,9 +116,9 @@ def test_images_that_never_arrive_are_counted_and_reported_once(bench, node, ima
 @pytest.mark.parametrize(
     ("seconds", "words", "status"),
     [
-        (-HOUR, "the image is 3600 s old", Localize.Response.STALE_IMAGE),
-        (HOUR, "s in the future", Localize.Response.INTERNAL_ERROR),
-        (None, "stamps are zero", Localize.Response.INTERNAL_ERROR),
+        (-HOUR, "the image is 3600 s old", LocalizationStatus.STALE_IMAGE),
+        (HOUR, "s in the future", LocalizationStatus.INTERNAL_ERROR),
+        (None, "stamps are zero", LocalizationStatus.INTERNAL_ERROR),
     ],
 )
 def test_stamps_that_cannot_be_used_are_refused_with_the_reason(bench, node, image, seconds, words, status):
