@@ -4,6 +4,7 @@
 # All targets use a virtual environment in this folder. Nothing is installed on the system.
 VENV ?= .venv
 BIN := $(VENV)/bin
+JAZZY_VENV ?= .venv-jazzy
 
 # Keep a ROS 2 installation that is sourced in the calling shell out of the environment.
 unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH PYTHONHOME PYTHONPATH _ROS_WHEELS_BOOTSTRAP_COMPLETE
@@ -14,9 +15,10 @@ INSTALLED := $(VENV)/.installed
 SHARED := $(VENV)/.shared
 COMPILED_SOURCES := pyproject.toml setup.py CMakeLists.txt package.xml $(wildcard cmake/* msg/*.msg srv/*.srv)
 SHARED_SOURCES := $(wildcard config/* demo/* launch/* rviz/*)
+MODULES := $(shell find liploc_ros -type f -not -path 'liploc_ros/msg/*' -not -path 'liploc_ros/srv/*' -not -name '*.pyc' -not -name '*.so')
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast test-learning test-rtx gpu-check encoders bench lint format train default-model held-out calibrate clean
+.PHONY: help venv demo test test-fast test-jazzy test-learning test-rtx gpu-check encoders bench lint format train default-model held-out calibrate clean
 
 help:  ## Show this list.
 	@sed -nE 's/^([a-z-]+):.*  ## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
@@ -31,6 +33,10 @@ test: $(SHARED)  ## Run all tests.
 
 test-fast: $(SHARED)  ## Run the tests that take less than about a second each.
 	$(BIN)/python -m pytest -q --timeout 60 -m 'not slow' test
+
+# Not in the source tree: its generated messages are those of Kilted.
+test-jazzy: $(JAZZY_VENV)/.installed  ## Run the tests with ROS 2 Jazzy and the oldest libraries that are supported (Ubuntu 24.04).
+	cd $(JAZZY_VENV) && bin/pytest -q --timeout 300 -p no:cacheprovider -c '$(CURDIR)/pyproject.toml' --rootdir '$(CURDIR)' '$(CURDIR)/test'
 
 test-learning: $(VENV)/.train $(SHARED)  ## Run the tests of training (installs torch).
 	$(BIN)/python -m pytest -q --timeout 300 test/learning test/benchmark
@@ -108,7 +114,7 @@ calibrate: $(SHARED)  ## Fit the confidence models of the held-out models and th
 	done
 
 clean:  ## Remove everything that the other targets created.
-	rm -rf $(VENV) build out *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(JAZZY_VENV) build out *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf liploc_ros/msg liploc_ros/srv liploc_ros/*.so
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -124,6 +130,11 @@ $(INSTALLED): $(COMPILED_SOURCES)
 $(SHARED): $(INSTALLED) $(SHARED_SOURCES)
 	@mkdir -p $(VENV)/share/liploc_ros
 	@cp -R config demo launch rviz $(VENV)/share/liploc_ros/
+	@touch $@
+
+$(JAZZY_VENV)/.installed: $(INSTALLED) $(COMPILED_SOURCES) $(SHARED_SOURCES) $(MODULES) $(wildcard .ci/*jazzy*)
+	@echo 'Installing liploc_ros with ROS 2 Jazzy into $(JAZZY_VENV) (one or two minutes) ...'
+	@sh .ci/make_jazzy_venv $(JAZZY_VENV) '$(PYTHON)'
 	@touch $@
 
 $(VENV)/.train: $(INSTALLED)

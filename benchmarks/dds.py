@@ -24,12 +24,12 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 
 from liploc_ros import ModelBundle, build_map, open_drive
+from liploc_ros.datasets.mounts import format_mount
 from liploc_ros.demo.node_process import NodeProcess, ParameterValues
 from liploc_ros.msg import PoseHypothesisArray
 from liploc_ros.nodes.bag_player.messages import BagMessages
 from liploc_ros.nodes.common.conversions import NANOSECONDS, stamp_ns_of
 from liploc_ros.nodes.common.dds_profile import PROFILE_VARIABLES, choose_profile
-from liploc_ros.nodes.common.mounts import format_mount
 from liploc_ros.package_share import share_folder
 
 BAG = share_folder() / "demo" / "kitti_0013_excerpt.mcap"

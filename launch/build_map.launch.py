@@ -7,7 +7,7 @@ ros2 launch liploc_ros build_map.launch.py map:=/path/to/map bag:=/path/to/bag.m
     points_topic:=/points odometry_topic:=/odom
 """
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -82,6 +82,18 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription([*arguments, OpaqueFunction(function=start)])
 
 
+def check_topics(given: dict[str, str]) -> None:
+    """Check that the bag has the given topics: a map needs both."""
+    from liploc_ros.datasets.bag.node_topics import check_bag_topics
+
+    names = {
+        kind: topic if topic.startswith("/") else str(PurePosixPath("/", given["namespace"], topic))
+        for kind, topic in (("points", given["points_topic"]), ("odometry", given["odometry_topic"]))
+        if topic
+    }
+    check_bag_topics(given["bag"], **names)
+
+
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Return the nodes to start."""
     given = context.launch_configurations
@@ -102,6 +114,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         if given[argument]
     }
     if has_bag:
+        check_topics(given)
         overrides = {"queue": 100} | overrides  # the player does not repeat lost scans
     builder = Node(
         package="liploc_ros",

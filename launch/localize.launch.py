@@ -3,8 +3,7 @@
 
 r"""Localize images on a map, live or from a bag. The launch ends with the bag.
 
-ros2 launch liploc_ros localize.launch.py map:=/path/to/map bag:=/path/to/bag.mcap \
-    image_topics:=/camera/image_raw rviz:=true
+ros2 launch liploc_ros localize.launch.py map:=/path/to/map bag:=/path/to/bag.mcap rviz:=true
 """
 
 from pathlib import Path, PurePosixPath
@@ -21,6 +20,7 @@ from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from liploc_ros.nodes.common.dds_profile import choose_profile
 
 SHARE = Path(get_package_share_directory("liploc_ros"))
+DEFAULT_PARAMETERS = str(SHARE / "config" / "localizer.yaml")
 BOOLEANS = ["true", "false"]
 # The other arguments stay strings: a map may be called 2011_09_26, or off.
 LIST_ARGUMENTS = ("image_topics", "camera_info_topics", "sensor_mounts")
@@ -56,8 +56,8 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             "image_topics",
             default_value="",
-            description="Images, one topic per camera, such as /image or [/left/image,/right/image]; empty: from "
-            "params_file.",
+            description="Images, one topic per camera, such as /image or [/left/image,/right/image]; empty: those in "
+            "params_file, or else the cameras of the bag.",
         ),
         DeclareLaunchArgument(
             "camera_info_topics",
@@ -112,7 +112,7 @@ def generate_launch_description() -> LaunchDescription:
         ),
         DeclareLaunchArgument(
             "params_file",
-            default_value=str(SHARE / "config" / "localizer.yaml"),
+            default_value=DEFAULT_PARAMETERS,
             description="YAML file with the parameters of the localizer.",
         ),
         DeclareLaunchArgument("namespace", default_value="", description="Namespace of the nodes."),
@@ -171,6 +171,8 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         for name, argument in PARAMETER_ARGUMENTS.items()
         if given[argument]
     }
+    if has_bag:
+        overrides |= bag_cameras(given, topics(overrides.get("image_topics")))
     images = topics(overrides.get("image_topics"))
     infos = topics(overrides.get("camera_info_topics")) or [camera_info_topic(image) for image in images]
     odometry = [given["odometry_topic"]] if given["odometry_topic"] else []
@@ -218,6 +220,25 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         )
         actions.append(rviz)
     return actions
+
+
+def bag_cameras(given: dict[str, str], images: list[str]) -> dict[str, list[str]]:
+    """Return the cameras of the bag as parameters, if none are given; those that are given must be in the bag."""
+    from liploc_ros.datasets.bag.node_topics import cameras_of_bag, check_bag_topics
+
+    if images:
+        check_bag_topics(given["bag"], [resolved(topic, given["namespace"]) for topic in images])
+    elif (
+        given["params_file"] in ("", DEFAULT_PARAMETERS) or "image_topics" not in Path(given["params_file"]).read_text()
+    ):
+        cameras = cameras_of_bag(given["bag"])
+        return {"image_topics": list(cameras.images), "camera_info_topics": list(cameras.camera_infos)}
+    return {}
+
+
+def resolved(topic: str, namespace: str) -> str:
+    """Return the full name of a topic."""
+    return topic if topic.startswith("/") else str(PurePosixPath("/", namespace, topic))
 
 
 def parameter_value(argument: str, text: str) -> Any:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from liploc_ros.datasets.pose_message import pose_of
 from liploc_ros.demo.client import (
     CAMERA_INFO,
     IMAGE,
@@ -29,7 +30,7 @@ from liploc_ros.demo.node_process import NodeProcess, ParameterValues
 from liploc_ros.geometry import Pose
 from liploc_ros.localization import Status, TrackingState
 from liploc_ros.msg import Belief, MapInfo, MapProgress, PoseHypothesisArray
-from liploc_ros.nodes.common.conversions import pose_of, stamp_ns_of
+from liploc_ros.nodes.common.conversions import stamp_ns_of
 from liploc_ros.nodes.common.qos import LATCHED
 from liploc_ros.nodes.subscriptions.serialized_message import SerializedMessage
 from liploc_ros.srv import SaveMap

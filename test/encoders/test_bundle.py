@@ -76,7 +76,7 @@ def test_a_folder_without_a_bundle_is_refused(tmp_path):
 def test_another_confidence_model_does_not_change_the_id_of_a_bundle(tmp_path, bundle):
     path = shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle")
     spec = json.loads((path / "model.json").read_text())
-    spec["acceptance"]["min_score"] = 0.123
+    spec["confidence_model"]["min_score"] = 0.123
     (path / "model.json").write_text(json.dumps(spec))
     assert ModelBundle.load(path).id == bundle.id
 

@@ -59,7 +59,7 @@ def node(bench, settings, info):
 def test_the_subscription_follows_the_publishers(bench, node, image):
     first = bench.peer.create_publisher(type(image), IMAGE, RELIABLE)
     bench.wait(lambda: reliability_of(bench) == {ReliabilityPolicy.RELIABLE}, "not reliable")
-    bench.wait_for_health(WARN, ["no image on", "it has a publisher"])
+    bench.wait_for_health(WARN, ["no image on", "has the publisher peer"])
     second = bench.peer.create_publisher(type(image), IMAGE, BEST_EFFORT)
     bench.wait(lambda: reliability_of(bench) == {ReliabilityPolicy.BEST_EFFORT}, "not best effort")
     bench.peer.destroy_publisher(second)

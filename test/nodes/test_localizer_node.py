@@ -16,9 +16,10 @@ from rosgraph_msgs.msg import Clock
 from support.ros_bench import BEST_EFFORT, IMAGE, INFO, LATCHED, RAW_IMAGE
 from visualization_msgs.msg import MarkerArray
 
+from liploc_ros.datasets.pose_message import pose_of
 from liploc_ros.localization import Localizer
 from liploc_ros.msg import LocalizationStatus, MapInfo, PoseHypothesisArray
-from liploc_ros.nodes.common.conversions import pose_of, stamp_ns_of
+from liploc_ros.nodes.common.conversions import stamp_ns_of
 from liploc_ros.nodes.localizer.node import LocalizerNode
 
 OK, WARN, ERROR = 0, 1, 2

@@ -107,7 +107,7 @@ def test_the_yaml_file_reaches_the_node_in_any_namespace(bench, tmp_path):
         ({"transport": "zip"}, "transport = 'zip': .*'compressed'"),
         ({"image_topics": ["a"], "camera_info_topics": ["b", "c"]}, "2 camera_info_topics for 1 image_topics"),
         ({"image_topics": [""]}, "image_topics = .*: name at least one topic"),
-        ({"sensor_mounts": ["a 1 2"]}, r"sensor_mounts: 'a 1 2' cannot be read \(2 numbers\)"),
+        ({"sensor_mounts": ["a 1 2"]}, r"sensor_mounts: mount 'a 1 2' cannot be read \(2 numbers\)"),
         ({"image_topics": ["a b"]}, r"image_topics = 'a b': topic name must not"),
         ({"camera_info_topics": ["1"]}, r"camera_info_topics = '1': .*start with a number"),
         ({}, "no map given: set the parameter map"),

@@ -15,13 +15,14 @@ pytest.importorskip("rclpy")
 from geometry_msgs.msg import PoseWithCovariance, PoseWithCovarianceStamped
 from support.ros_bench import IMAGE, INFO
 
+from liploc_ros.datasets.pose_message import pose_of
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import pose_from_yaw
 from liploc_ros.geometry.se2 import SE2_AXES, se2_of
 from liploc_ros.localization import PosePrior, TrackingConfig
 from liploc_ros.mapping import LidarMap
 from liploc_ros.msg import Belief, LocalizationStatus, PoseHypothesisArray
-from liploc_ros.nodes.common.conversions import header_at, pose_of, pose_to_message, stamp_ns_of
+from liploc_ros.nodes.common.conversions import header_at, pose_to_message, stamp_ns_of
 from liploc_ros.nodes.localizer.node import LocalizerNode
 from liploc_ros.nodes.localizer.prior.messages import prior_of
 from liploc_ros.nodes.localizer.prior.search_prior import SearchPrior

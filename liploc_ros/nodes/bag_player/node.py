@@ -6,7 +6,6 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from builtin_interfaces.msg import Time
@@ -19,6 +18,7 @@ from rosgraph_msgs.msg import Clock
 
 from liploc_ros.datasets.drive import DatasetError
 from liploc_ros.errors import LiplocError
+from liploc_ros.files import expand_path
 from liploc_ros.nodes.bag_player.messages import TF_STATIC, BagMessages, RecordedTopic
 from liploc_ros.nodes.bag_player.parameters import BagPlayerParameters
 from liploc_ros.nodes.common.conversions import NANOSECONDS
@@ -27,6 +27,7 @@ from liploc_ros.nodes.common.parameters import check_topic, declare, guard_chang
 from liploc_ros.nodes.common.process import run_node
 from liploc_ros.nodes.common.qos import QOS_OVERRIDES
 from liploc_ros.nodes.common.ros_libraries import message_type
+from liploc_ros.nodes.inputs.silence import similar_topics
 
 Progress = Callable[[int, int], None]
 """Called with the number of messages played, and of all messages."""
@@ -68,7 +69,7 @@ class BagPlayerNode(Node):
         self._progress = progress or (lambda done, total: None)
         if not self._settings.bag:
             raise DatasetError("no bag given: set the parameter bag to a rosbag2 folder, an .mcap or a .db3 file")
-        self._bag = BagMessages(Path(self._settings.bag))
+        self._bag = BagMessages(expand_path(self._settings.bag))
         self._stop = threading.Event()
         self._when_done = when_done
         self.failure: LiplocError | None = None
@@ -102,6 +103,10 @@ class BagPlayerNode(Node):
             self._thread.join(timeout=5.0)
         if self.failure is not None:
             raise self.failure
+
+    def why_no_result(self) -> str:
+        """Return an empty string: errors are raised by :meth:`close`."""
+        return ""
 
     def _run(self) -> None:
         try:
@@ -167,7 +172,11 @@ class BagPlayerNode(Node):
         """Return the names under which a topic is played: its own, and that of its compressed images."""
         check_topic(self, "wait_for_topics", topic)
         name = self.resolve_topic_name(topic)
-        return {name, f"{name}/compressed"} & self._publishers_by_topic.keys()
+        played = {name, f"{name}/compressed"} & self._publishers_by_topic.keys()
+        if not played:
+            similar = ", ".join(similar_topics(name, self._bag.topics))
+            self.get_logger().warning(f"{self._bag.path}: has no topic {name}; similar ones: {similar or 'none'}")
+        return played
 
     def _wait_for_delivery(self) -> None:
         """Wait until reliable subscribers have the last messages, before the publishers are destroyed."""

@@ -1,7 +1,7 @@
 # Copyright 2026 liploc_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Conversions between arrays and ROS messages. Images, points and calibrations: see ``ros_libraries``."""
+"""ROS messages from arrays. Messages are read by ``ros_libraries`` and ``datasets.pose_message``."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,17 +14,12 @@ from nav_msgs.msg import Path
 from numpy.typing import NDArray
 from std_msgs.msg import Header
 
-from liploc_ros.errors import LiplocError
-from liploc_ros.geometry import Pose, pose_from, quaternion_of
+from liploc_ros.geometry import Pose, quaternion_of
 from liploc_ros.localization import Hypothesis, Localization, TrackingResult
 from liploc_ros.mapping import LidarMap
 from liploc_ros.msg import Belief, MapInfo, PoseHypothesis, PoseHypothesisArray
 
 NANOSECONDS = 1_000_000_000
-
-
-class PoseMessageError(LiplocError):
-    """A pose in a message that is not finite or has no rotation."""
 
 
 def stamp_ns_of(msg: Any) -> int:
@@ -35,24 +30,6 @@ def stamp_ns_of(msg: Any) -> int:
 def header_at(stamp_ns: int, frame_id: str) -> Header:
     """Return a header with this stamp and frame."""
     return Header(stamp=Time(sec=stamp_ns // NANOSECONDS, nanosec=stamp_ns % NANOSECONDS), frame_id=frame_id)
-
-
-def pose_of(msg: Any) -> Pose:
-    """Return a geometry_msgs/Pose as an array.
-
-    Raises:
-        PoseMessageError: it is not finite or has no rotation.
-    """
-    return _pose(msg.position, msg.orientation)
-
-
-def pose_of_transform(msg: Any) -> Pose:
-    """Return a geometry_msgs/Transform as an array.
-
-    Raises:
-        PoseMessageError: it is not finite or has no rotation.
-    """
-    return _pose(msg.translation, msg.rotation)
 
 
 def pose_to_message(T: Pose) -> PoseMsg:
@@ -148,13 +125,3 @@ def map_to_message(lidar_map: LidarMap, stamp_ns: int) -> MapInfo:
 def _with_covariance(hypothesis: Hypothesis) -> PoseWithCovariance:
     covariance = np.ascontiguousarray(hypothesis.covariance, np.float64).ravel()
     return PoseWithCovariance(pose=pose_to_message(hypothesis.T_map_base), covariance=covariance)
-
-
-def _pose(position: Any, rotation: Any) -> Pose:
-    xyz = np.array([position.x, position.y, position.z])
-    quaternion = np.array([rotation.x, rotation.y, rotation.z, rotation.w])
-    if not (np.all(np.isfinite(xyz)) and np.all(np.isfinite(quaternion)) and np.any(quaternion)):
-        raise PoseMessageError(
-            f"pose {[*xyz.tolist(), *quaternion.tolist()]} is not finite or has no rotation: fix its publisher"
-        )
-    return pose_from(xyz, quaternion)

@@ -10,18 +10,20 @@ from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CompressedImage, Image
 
-from liploc_ros.datasets.bag.topics import camera_info_topic
+from liploc_ros.datasets.bag.topics import IMAGE_TYPES, camera_info_topic
 from liploc_ros.datasets.camera_info import mounted_camera_from_info
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import MountedCamera
 from liploc_ros.nodes.common.diagnostics import Health, Level, RateMeter
 from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.common.mounts import Mounts
+from liploc_ros.nodes.inputs.camera_info import CameraInfoInput
+from liploc_ros.nodes.inputs.silence import SilenceLog, why_silent
 from liploc_ros.nodes.localizer.parameters import LocalizerParameters
 from liploc_ros.nodes.subscriptions.following_subscription import FollowingSubscription
-from liploc_ros.nodes.subscriptions.lost_messages import REMEDY, LostMessages
+from liploc_ros.nodes.subscriptions.lost_messages import LostMessages
 from liploc_ros.nodes.subscriptions.serialized_message import SerializedMessage, SerializedMessageError
 from liploc_ros.nodes.subscriptions.stamps import REFUSED, StampCheck, StampError
 
@@ -77,14 +79,15 @@ class CameraInput:
         self._lost = LostMessages()
         self._stamps = StampCheck(self.name, parameters.max_image_age)
         self._is_loss_logged = False
+        self._silence_reason = ""  # before the first image, while the node was running
+        self._silence = SilenceLog(node.get_logger(), "image", time.monotonic())
         self._images: FollowingSubscription | None = None
-        self._infos = FollowingSubscription(
-            node, CameraInfo, self.info_topic, self._on_info, parameters.reliability, INFO_QUEUE, group
-        )
+        self._infos = CameraInfoInput(node, self.info_topic, parameters.reliability, self._on_info, log, group)
         self.subscribe_to_images()
 
     def subscribe_to_images(self) -> None:
-        """Subscribe to the images if their type is known by now."""
+        """Subscribe to the images if their type is known by now, and to a CameraInfo that was published before."""
+        self._infos.subscribe_to_latched()
         chosen = choose_transport(self.topic, self._parameters.transport, dict(self._node.get_topic_names_and_types()))
         if self._images is not None or chosen is None:
             return
@@ -108,6 +111,7 @@ class CameraInput:
     def apply(self, parameters: LocalizerParameters) -> None:
         """Continue with the parameters that can change while the node is active."""
         self._parameters = parameters
+        self._stamps.max_image_age = parameters.max_image_age
 
     def reset(self) -> None:
         """Drop the latest image, after time jumped back. The calibration stays."""
@@ -130,8 +134,8 @@ class CameraInput:
         frame_id = frame_id.lstrip("/")
         if self._info is None:
             raise NotReadyError(
-                f"{self.topic}: no CameraInfo on {self.info_topic}: start its publisher, or set the parameter "
-                "camera_info_topics"
+                f"{self.topic}: no CameraInfo on {self.info_topic}: {self._infos.why_silent()}; start its publisher, "
+                "or set the parameter camera_info_topics"
             )
         if not frame_id:
             raise NotReadyError(
@@ -197,20 +201,30 @@ class CameraInput:
         if (loss := self._lost.report(health, self.topic, now)) and not self._is_loss_logged:
             self._is_loss_logged = True
             self.log_loss(loss)
+        self._silence.update(self._received_at, now, self.topic, self._why_silent)
         if not self.received:
-            remedy = self._remedy() or "start the camera, or set image_topics"
-            health.add(Level.WARN, f"no image on {self.topic} yet: {remedy}")
+            self._silence_reason = self._why_silent()
+            health.add(Level.WARN, f"no image on {self.topic} yet: {self._silence_reason}; or set image_topics")
         elif age > max(self._parameters.max_image_age, 1.0):
-            health.add(
-                Level.WARN, f"no image on {self.topic} for {age:.1f} s{self._remedy() and f': {self._remedy()}'}"
-            )
+            health.add(Level.WARN, f"no image on {self.topic} for {age:.1f} s: {self._why_silent()}")
         return health
 
-    def _remedy(self) -> str:
-        """Return what to do if no image arrives from an existing publisher, or an empty string without one."""
-        if self._images is None or not self._node.count_publishers(self.topic):
-            return ""
-        return f"it has a publisher; start its images, or {REMEDY}"
+    @property
+    def lost(self) -> int:
+        """Images that were published but never arrived."""
+        return self._lost.total
+
+    def why_unused(self) -> str:
+        """Return why no image was used, as far as it is known; empty otherwise."""
+        if self.latest is not None and self.latest.stamp_error is not None:
+            return str(self.latest.stamp_error)
+        if self.received:
+            return self.last_fault
+        return f"no image on {self.topic}: {self._silence_reason or self._why_silent()}"
+
+    def _why_silent(self) -> str:
+        mismatch = self._images.mismatch() if self._images is not None else ""
+        return why_silent(self._node, self.topic, IMAGE_TYPES, mismatch)
 
     def _on_message(self, message: SerializedMessage) -> None:
         now = time.monotonic()
@@ -231,22 +245,16 @@ class CameraInput:
         self.latest = ReceivedImage(message, stamp_ns, frame_id, fault if is_refused else None)
         self._on_image(self, self.latest)
 
-    def _on_info(self, message: SerializedMessage) -> None:
-        try:
-            msg = message.read()
-        except SerializedMessageError as error:
-            self.report_fault(error)
-            return
+    def _on_info(self, msg: Any) -> None:
         # The camera is replaced only if its numbers change: the localizer keeps lookup tables for it.
         if self._info is None or not _same_calibration(msg, self._info):
             self._info, self._mounted = msg, None
 
     def _mismatch(self) -> str:
-        for subscription in filter(None, (self._images, self._infos)):
-            if mismatch := subscription.mismatch():
-                self._log.warn(f"{subscription.topic} qos", mismatch)
-                return mismatch
-        return ""
+        mismatch = (self._images.mismatch() if self._images is not None else "") or self._infos.mismatch()
+        if mismatch:
+            self._log.warn(f"{self.name} qos", mismatch)
+        return mismatch
 
 
 def choose_transport(topic: str, transport: str, graph: dict[str, list[str]]) -> tuple[str, str] | None:

@@ -5,13 +5,13 @@
 
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.encoders import Encoders, ModelBundle
 from liploc_ros.errors import LiplocError
+from liploc_ros.files import expand_path
 from liploc_ros.geometry import MountedCamera, Pose
 from liploc_ros.localization import Localization, Localizer, LocalizerConfig, PosePrior, TrackingResult
 from liploc_ros.mapping import LidarMap, MapError
@@ -40,7 +40,7 @@ class LocalizerEngine:
         Raises:
             LiplocError: the model or the map cannot be used.
         """
-        return cls._with_map(ModelBundle.load(Path(parameters.model) if parameters.model else None), parameters)
+        return cls._with_map(ModelBundle.load(expand_path(parameters.model) if parameters.model else None), parameters)
 
     def with_map(self, path: str, parameters: LocalizerParameters) -> "LocalizerEngine":
         """Return an engine for another map, with the same encoders. This engine stays usable.
@@ -102,7 +102,7 @@ class LocalizerEngine:
     ) -> "LocalizerEngine":
         if not parameters.map:
             raise MapError("no map given: set the parameter map to the folder of a map (`liploc map build` builds one)")
-        lidar_map = LidarMap.load(Path(parameters.map).expanduser().absolute(), bundle)
+        lidar_map = LidarMap.load(expand_path(parameters.map).absolute(), bundle)
         config = parameters.config()
         encoder = config.encoder
         used = encoders or bundle.encoders(encoder.threads, encoder.backend, encoder.precision)

@@ -18,7 +18,7 @@ from liploc_ros.localization import PosePrior
 from liploc_ros.localization.timer import Timer
 from liploc_ros.nodes.common import ros_libraries
 from liploc_ros.nodes.common.diagnostics import Diagnostics, Health
-from liploc_ros.nodes.common.lifecycle import FAILURE, SUCCESS, AutostartNode
+from liploc_ros.nodes.common.lifecycle import FAILURE, SUCCESS, AutostartNode, reason_of
 from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.common.mounts import MountError
 from liploc_ros.nodes.common.parameters import declare, guard_changes, read, resolved_name
@@ -31,6 +31,7 @@ from liploc_ros.nodes.localizer.latest_worker import LatestWorker
 from liploc_ros.nodes.localizer.outcome import ImageOutcome, with_earlier_steps
 from liploc_ros.nodes.localizer.parameters import LocalizerParameters
 from liploc_ros.nodes.localizer.resources import LocalizerResources
+from liploc_ros.nodes.localizer.run_report import RunReport
 from liploc_ros.nodes.localizer.services import LocalizerServices
 from liploc_ros.nodes.subscriptions.stamps import StampError
 
@@ -51,6 +52,7 @@ class LocalizerNode(AutostartNode):
         self.settings = declare(self, LocalizerParameters)
         guard_changes(self, LocalizerParameters, self._refuse_changes, self._apply_changes)
         self.outcomes = OutcomeLog()
+        self.report = RunReport(self.get_logger())
         self.load_error = ""
         self._log = ThrottledLog(self.get_logger())
         self._transforms = ros_libraries.transform_source(self, self._log, MutuallyExclusiveCallbackGroup())
@@ -99,6 +101,7 @@ class LocalizerNode(AutostartNode):
             localization = engine.localize(image, mounted, stamp_ns, prior)
         outcome = ImageOutcome(with_earlier_steps(localization, timer), tracking, engine, camera=received.frame_id)
         self._publish(outcome, camera, resources)
+        self.report.add(outcome, camera.topic, received)
         return outcome
 
     def _publish(self, outcome: ImageOutcome, camera: CameraInput, resources: LocalizerResources) -> None:
@@ -131,6 +134,7 @@ class LocalizerNode(AutostartNode):
             reason = str(error)
         except Exception:
             reason = self.internal_error(topic)
+        self.report.add_unusable()
         with self._map_lock:
             if self._resources is not None:
                 lidar_map = self._resources.engine.lidar_map
@@ -147,14 +151,18 @@ class LocalizerNode(AutostartNode):
         self._stop()
         self._release()
 
+    def why_no_result(self) -> str:
+        """Return why the last run, which was long enough, has no result; empty if it has one."""
+        return self.report.failure
+
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load model and map."""
         try:
             self.settings = read(self, LocalizerParameters)
-            self._resources = LocalizerResources(self, self.settings, self._log)
+            self._resources = LocalizerResources(self, self.settings, self._transforms, self._log)
             self._offered_services = LocalizerServices(self)
         except Exception as error:
-            reason = _reason(error)
+            reason = reason_of(error)
             self._release()
             return self.fail(reason)
         engine = self._resources.engine
@@ -171,13 +179,14 @@ class LocalizerNode(AutostartNode):
             return FAILURE
         super().on_activate(state)
         self.outcomes.clear()
+        self.report.start()
         self._resources.reset_tracking()
         try:
             self._worker = LatestWorker(self._work)
             self._inputs = CameraInputs(self, self.settings, self._transforms, self._on_image, self._log)
             self._resources.outputs.publish_map(self._resources.engine.lidar_map)
         except Exception as error:
-            reason = _reason(error)
+            reason = reason_of(error)
             self._stop()
             super().on_deactivate(state)
             return self.fail(reason)
@@ -196,11 +205,12 @@ class LocalizerNode(AutostartNode):
 
     def _stop(self) -> None:
         inputs, self._inputs = self._inputs, None
-        if inputs is not None:
-            inputs.close()
         if self._worker is not None:
             self._worker.close()
             self._worker = None
+        if inputs is not None:
+            self.report.finish(inputs.cameras, is_expected=self.settings.continuous)
+            inputs.close()
 
     def _release(self) -> None:
         with self._map_lock:
@@ -279,11 +289,6 @@ class LocalizerNode(AutostartNode):
                 self._resources.apply(settings)
         for camera in self.cameras:
             camera.apply(settings)
-
-
-def _reason(error: Exception) -> str:
-    """Return why a transition failed; called while the exception is handled."""
-    return str(error) if isinstance(error, LiplocError) else f"internal error: {traceback.format_exc()}"
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -9,19 +9,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from nav_msgs.msg import Odometry
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 
+from liploc_ros.datasets.base_frame import BaseFrame
+from liploc_ros.datasets.pose_message import frame_name, pose_of
 from liploc_ros.datasets.trajectory import Trajectory
-from liploc_ros.geometry import Pose
-from liploc_ros.nodes.common.conversions import PoseMessageError, pose_of, stamp_ns_of
+from liploc_ros.geometry import Pose, PoseError
+from liploc_ros.nodes.common.conversions import stamp_ns_of
 from liploc_ros.nodes.common.diagnostics import Health, Level, RateMeter
 from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.common.qos import Reliability
-from liploc_ros.nodes.subscriptions.following_subscription import FollowingSubscription
-from liploc_ros.nodes.subscriptions.serialized_message import SerializedMessage, SerializedMessageError
+from liploc_ros.nodes.inputs.odometry_source import OdometrySource
+from liploc_ros.nodes.inputs.silence import SilenceLog, why_silent
 
+DEFAULT_ODOMETRY_FRAME = "odom"
 HISTORY_NS = 30_000_000_000
 QUEUE = 50  # messages that arrive while the node is busy
 CLOCK_RESET_NS = 1_000_000_000  # a stamp that is older by more means that the clock was reset
@@ -45,22 +47,39 @@ class OdometryInput:
         self,
         node: Node,
         topic: str,
-        base_frame: str,
+        odometry_frame: str,
+        base: BaseFrame,
         log: ThrottledLog,
         group: CallbackGroup,
         reliability: Reliability = "auto",
     ) -> None:
-        """Subscribe; ``base_frame`` is the vehicle frame of the map."""
-        self._log = log
+        """Subscribe.
+
+        Args:
+            node: that subscribes.
+            topic: of nav_msgs/Odometry, or /tf.
+            odometry_frame: frame of the poses on /tf.
+            base: the base frame of the map.
+            log: gets faults.
+            group: of the callbacks.
+            reliability: of the subscription to nav_msgs/Odometry.
+
+        Raises:
+            TransformError: the topic is /tf, and tf2_msgs is not installed.
+        """
+        self._node, self._log = node, log
         self.topic = node.resolve_topic_name(topic)
         self.frame_id = ""  # of the odometry; empty until the first message
-        self._base_frame = base_frame
+        self._base = base
         self._listeners: list[Callable[[OdometryUpdate], None]] = []
         self._changed = threading.Condition()
         self._rate = RateMeter()
         self._is_open = True
         self._clear()
-        self._subscription = FollowingSubscription(node, Odometry, topic, self._on_message, reliability, QUEUE, group)
+        source = OdometrySource(odometry_frame, base.name)
+        self._type = source.type_of(self.topic)
+        self._silence = SilenceLog(node.get_logger(), "odometry", time.monotonic())
+        self._subscription = source.subscribe(node, topic, self._on_odometry, reliability, QUEUE, log.warn, group)
 
     def add_listener(self, listener: Callable[[OdometryUpdate], None]) -> None:
         """Call a function after each valid message."""
@@ -70,11 +89,11 @@ class OdometryInput:
         """Stop calling a function."""
         self._listeners = [other for other in self._listeners if other != listener]
 
-    def set_base_frame(self, base_frame: str) -> None:
+    def set_base_frame(self, base: BaseFrame) -> None:
         """Continue with another map. The history is kept if the base frame is the same."""
         with self._changed:
-            if base_frame != self._base_frame:
-                self._base_frame = base_frame
+            if base.name != self._base.name:
+                self._base = base
                 self._clear()
 
     def reset(self) -> None:
@@ -112,17 +131,22 @@ class OdometryInput:
                 "reliability": self._subscription.chosen,
                 "odometry/s": f"{self._rate.rate(time.monotonic()):.1f}",
                 "odometry frame": self.frame_id or "not known yet",
-                "base frame": self._base_frame,
+                "base frame": self._base.name,
                 "last fault": self._fault or self._gap or "none",
             }
-            fault, gap, is_received = self._fault, self._gap, bool(self._newest_ns)
+            fault, gap, received_at = self._fault, self._gap, self._received_at
+        if not fault:
+            self._silence.update(received_at, time.monotonic(), self.topic, self._why_silent)
         if fault := fault or self._subscription.mismatch():
             health.add(Level.ERROR, fault)
-        elif not is_received:
-            health.add(Level.WARN, f"no odometry on {self.topic} yet")
+        elif not received_at:
+            health.add(Level.WARN, f"no odometry on {self.topic} yet: {self._why_silent()}")
         elif gap:
             health.add(Level.WARN, gap)
         return health
+
+    def _why_silent(self) -> str:
+        return why_silent(self._node, self.topic, [self._type], self._subscription.mismatch())
 
     def _clear(self) -> None:
         self._trajectory = Trajectory()
@@ -142,12 +166,6 @@ class OdometryInput:
             f"{'older' if seconds > 0 else 'newer'}: check that it is published, and that both use the same clock"
         )
 
-    def _on_message(self, message: SerializedMessage) -> None:
-        try:
-            self._on_odometry(message.read())
-        except SerializedMessageError as error:
-            self._log.warn("odometry", f"{self.topic}: {error}")
-
     def _on_odometry(self, msg: Any) -> None:
         with self._changed:
             update = self._add(msg)
@@ -165,16 +183,9 @@ class OdometryInput:
         is_reset = stamp_ns < self._newest_ns - CLOCK_RESET_NS
         if is_reset:
             self._clear()
-        child = str(msg.child_frame_id).lstrip("/")
-        if child != self._base_frame:
-            self._fault = (
-                f"{self.topic}: odometry of the frame {child!r}, but the map has the base frame {self._base_frame!r}: "
-                "set the parameter odometry_topic to another topic"
-            )
-            return None
         try:
-            T_odom_base = pose_of(msg.pose.pose)
-        except PoseMessageError as error:
+            T_odom_base = self._base.pose(pose_of(msg.pose.pose), msg.child_frame_id, self.topic)
+        except PoseError as error:
             self._fault = f"{self.topic}: {error}"
             return None
         self._trajectory.append(stamp_ns, T_odom_base)
@@ -183,5 +194,5 @@ class OdometryInput:
         self._received_at = time.monotonic()
         self._rate.tick(self._received_at)
         self._fault = ""
-        self.frame_id = str(msg.header.frame_id).lstrip("/")
+        self.frame_id = frame_name(msg.header.frame_id) or DEFAULT_ODOMETRY_FRAME
         return OdometryUpdate(stamp_ns, self.frame_id, is_reset)

@@ -72,7 +72,7 @@ class LocalizerParameters(FrozenModel):
         (),
         description="pose of each camera's optical frame in the map's base frame, "
         "'FRAME x y z qx qy qz qw' or 'FRAME x y z roll pitch yaw'; an empty entry is ignored; without one the "
-        "transforms on /tf_static are used",
+        "transforms on /tf and /tf_static are used",
     )
     camera_info_timeout: float = Field(
         5.0, gt=0, description="time without CameraInfo or mount after the first image, until it is an error [s]"
@@ -88,8 +88,11 @@ class LocalizerParameters(FrozenModel):
     )
     localize_timeout: float = Field(2.0, ge=0, description="default time that ~/localize waits for an image [s]")
     odometry_topic: str = Field(
-        "", description="nav_msgs/Odometry of the vehicle; optional for tracking, required by publish_tf"
+        "",
+        description="nav_msgs/Odometry of the vehicle; /tf: the transform from odometry_frame to the map's base frame; "
+        "optional for tracking, required by publish_tf",
     )
+    odometry_frame: str = Field("odom", min_length=1, description="frame of the poses if odometry_topic is /tf")
     odometry_timeout: float = Field(
         0.05, ge=0, description="time that an image waits for odometry that is newer than itself [s]"
     )

@@ -8,13 +8,16 @@ from contextlib import ExitStack
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.lifecycle import LifecycleNode
 
+from liploc_ros.datasets.base_frame import BaseFrame
 from liploc_ros.geometry import Pose
 from liploc_ros.localization import PosePrior
 from liploc_ros.nodes.common.diagnostics import Health
 from liploc_ros.nodes.common.library_log import library_log
 from liploc_ros.nodes.common.logging import ThrottledLog
+from liploc_ros.nodes.common.mounts import Mounts
 from liploc_ros.nodes.common.parameters import check_topic
 from liploc_ros.nodes.common.ros_libraries import image_reader
+from liploc_ros.nodes.common.transforms import TransformSource
 from liploc_ros.nodes.localizer.engine import LocalizerEngine
 from liploc_ros.nodes.localizer.inputs import check_cameras
 from liploc_ros.nodes.localizer.map_to_odom import MapToOdom, broadcast_obstacle
@@ -34,7 +37,9 @@ class LocalizerResources:
         outputs: the publishers.
     """
 
-    def __init__(self, node: LifecycleNode, settings: LocalizerParameters, log: ThrottledLog) -> None:
+    def __init__(
+        self, node: LifecycleNode, settings: LocalizerParameters, transforms: TransformSource, log: ThrottledLog
+    ) -> None:
         """Load model and map, and create publishers and subscriptions; frees all of them if one fails.
 
         Raises:
@@ -45,6 +50,7 @@ class LocalizerResources:
         if settings.odometry_topic:
             check_topic(node, "odometry_topic", settings.odometry_topic)
         self._odometry_timeout = settings.odometry_timeout
+        self._mounts, self._warn = Mounts(settings.sensor_mounts, transforms), node.get_logger().warning
         self.read_image = image_reader(node.get_logger())
         with library_log(node.get_logger()):  # building a TensorRT engine takes minutes
             self.engine = LocalizerEngine.load(settings)
@@ -59,7 +65,13 @@ class LocalizerResources:
                 group = MutuallyExclusiveCallbackGroup()
                 base_frame = self.engine.lidar_map.manifest.base_frame
                 self._odometry = OdometryInput(
-                    node, settings.odometry_topic, base_frame, log, group, settings.reliability
+                    node,
+                    settings.odometry_topic,
+                    settings.odometry_frame,
+                    self._base(base_frame),
+                    log,
+                    group,
+                    settings.reliability,
                 )
                 stack.callback(self._odometry.close)
             self._prior = RunPrior(node, settings, self.engine.lidar_map, self._on_initial_pose, self.outputs, log)
@@ -115,7 +127,7 @@ class LocalizerResources:
         self._prior.use_map(engine.lidar_map)
         manifest = engine.lidar_map.manifest
         if self._odometry is not None:
-            self._odometry.set_base_frame(manifest.base_frame)
+            self._odometry.set_base_frame(self._base(manifest.base_frame))
         if self._map_to_odom is not None:
             self._map_to_odom.set_map_frame(manifest.map_frame)
         self.outputs.reset()
@@ -143,6 +155,9 @@ class LocalizerResources:
         if (broadcast := self._map_to_odom) is not None:  # a change of publish_tf may end it meanwhile
             statuses["map to odometry"] = broadcast.health()
         return statuses
+
+    def _base(self, name: str) -> BaseFrame:
+        return BaseFrame(name, self._mounts.lookup, self._warn)
 
     def close(self) -> None:
         """Destroy publishers and subscriptions, and free map and model."""

@@ -157,7 +157,10 @@ class LocalizerServices:
             response.message = f"internal error: {node.load_error}; the old map stays in use"
         else:
             node.load_error = ""
-            response.success, response.message = True, f"{request.path}: {engine.lidar_map.manifest.places} places"
+            response.success, response.message = (
+                True,
+                f"{engine.lidar_map.path}: {engine.lidar_map.manifest.places} places",
+            )
             response.map_info = map_to_message(engine.lidar_map, node.get_clock().now().nanoseconds)
             node.get_logger().info(f"map {response.message}")
         return response

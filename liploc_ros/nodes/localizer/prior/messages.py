@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from geometry_msgs.msg import PoseWithCovariance
 
+from liploc_ros.datasets.pose_message import pose_of
 from liploc_ros.geometry.se2 import SE2_AXES, se2_of
 from liploc_ros.localization import PosePrior
-from liploc_ros.nodes.common.conversions import pose_of
 
 DEFAULT_SIGMA = np.array([0.5, 0.5, 0.26])
 """Standard deviations of x, y [m] and yaw [rad] if a message has none: those of RViz's button "2D Pose Estimate"."""
@@ -20,7 +20,7 @@ def prior_of(msg: PoseWithCovariance | Any) -> PosePrior:
     """Return the prior in a geometry_msgs/PoseWithCovariance. Height, roll and pitch are dropped.
 
     Raises:
-        PoseMessageError: the pose is not finite or has no rotation.
+        PoseError: the pose is not finite, or its quaternion is not of length 1.
         PriorError: the covariance is not finite or not positive semi-definite.
     """
     covariance = np.asarray(msg.covariance, np.float64).reshape(6, 6)[SE2_AXES[:, None], SE2_AXES]
