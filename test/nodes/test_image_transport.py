@@ -14,8 +14,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.qos import ReliabilityPolicy
 from support.ros_bench import BEST_EFFORT, IMAGE, INFO, RAW_IMAGE, RELIABLE
 
-from liploc_ros.msg import LocalizationStatus
-from liploc_ros.msg import PoseHypothesisArray
+from liploc_ros.msg import LocalizationStatus, PoseHypothesisArray
 from liploc_ros.nodes.localizer import camera as camera_module
 from liploc_ros.nodes.localizer.node import LocalizerNode
 from liploc_ros.nodes.subscriptions.serialized_message import SerializedMessage
