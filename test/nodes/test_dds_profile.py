@@ -69,3 +69,37 @@ def test_small_shared_memory_gets_no_profile_but_the_remedy(monkeypatch):
 def test_launch_files_can_use_it_without_rclpy():
     code = "import sys; sys.modules['rclpy'] = None; from liploc_ros.nodes.common.dds_profile import choose_profile"
     subprocess.run([sys.executable, "-c", code], env=os.environ, check=True)
+
+
+PUBLISH = """
+import time
+from array import array
+from liploc_ros.nodes.common.dds_profile import use_profile
+use_profile()
+import rclpy
+from rclpy.qos import qos_profile_sensor_data
+from sensor_msgs.msg import Image
+rclpy.init()
+node = rclpy.create_node("camera")
+publisher = node.create_publisher(Image, "/image", qos_profile_sensor_data)
+image = Image(height=375, width=1242, encoding="rgb8", step=3726, data=array("B", bytes(375 * 3726)))
+while not publisher.get_subscription_count():
+    time.sleep(0.1)
+time.sleep(1.0)
+for _ in range(30):
+    image.header.stamp = node.get_clock().now().to_msg()
+    publisher.publish(image)
+    time.sleep(0.1)
+"""
+
+
+@pytest.mark.skipif(not choose_profile().variables, reason="needs Fast DDS, shared memory and no profile of the user")
+def test_raw_images_of_another_process_arrive_with_best_effort(bench, settings):
+    from support.ros_bench import run_process
+
+    from liploc_ros.nodes.localizer.node import LocalizerNode
+
+    node = bench.start(LocalizerNode, **{**settings, "image_topics": ["/image"], "continuous": False})
+    process = run_process(PUBLISH)
+    assert process.wait(timeout=30) == 0, process.stderr.read()
+    assert node.cameras[0].received > 20  # of 30; without the profile most are lost, also on a busy machine

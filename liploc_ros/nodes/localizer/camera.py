@@ -111,6 +111,7 @@ class CameraInput:
     def apply(self, parameters: LocalizerParameters) -> None:
         """Continue with the parameters that can change while the node is active."""
         self._parameters = parameters
+        self._stamps.max_image_age = parameters.max_image_age
 
     def reset(self) -> None:
         """Drop the latest image, after time jumped back. The calibration stays."""

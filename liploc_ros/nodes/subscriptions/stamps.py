@@ -38,11 +38,15 @@ class StampError(LiplocError):
 
 
 class StampCheck:
-    """Checks the stamps of a topic, and counts those that are refused."""
+    """Checks the stamps of a topic, and counts those that are refused.
+
+    Attributes:
+        max_image_age: parameter of the localizer, which may change [s]; 0 for no limit.
+    """
 
     def __init__(self, topic: str, max_image_age: float) -> None:
         """Prepare; ``max_image_age`` is the parameter of the localizer [s], 0 for no limit."""
-        self._topic, self._max_image_age = topic, max_image_age
+        self._topic, self.max_image_age = topic, max_image_age
         self._counts: Counter[StampFault] = Counter()
         self._warnings: dict[StampFault, tuple[float, str]] = {}
         self._last_ns = -1
@@ -90,17 +94,18 @@ class StampCheck:
                 f"the image is stamped {-age:.1f} s in the future: synchronize the clocks of camera and computer, or "
                 "set use_sim_time if a bag is played",
             )
-        if not self._max_image_age or age <= max(MAX_AGE, self._max_image_age):
+        if not self.max_image_age or age <= max(MAX_AGE, self.max_image_age):
             return None
         if age > RECORDED_AGE:
             return self._error(
                 StampFault.RECORDED,
-                f"the image is {age / 86_400:.0f} days old: set use_sim_time if a bag is played, or max_image_age to 0",
+                f"the image is {age / 86_400:.0f} days old: set use_sim_time if a bag is played, or max_image_age to "
+                "0.0",
             )
         return self._error(
             StampFault.OLD,
             f"the image is {age:.0f} s old: synchronize the clocks of camera and computer, set use_sim_time if a bag "
-            "is played, or set max_image_age to 0",
+            "is played, or set max_image_age to 0.0",
         )
 
     def _error(self, fault: StampFault, text: str) -> StampError:
