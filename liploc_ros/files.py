@@ -22,6 +22,23 @@ class FileError(LiplocError):
     """A file or folder that cannot be written."""
 
 
+def expand_path(path: Path | str) -> Path:
+    """Return a path that a user gave, with a leading ``~`` replaced by the home folder.
+
+    A shell does not replace it in quotation marks, in ``--option=~/x``, or in launch and parameter files.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # of an unknown user
+        return Path(path)
+
+
+def target_path(path: Path | str) -> Path:
+    """Return where a file or folder is written: the absolute path, or what it links to, so that a link stays one."""
+    path = expand_path(path).absolute()
+    return path.resolve() if path.is_symlink() else path
+
+
 def write_file(path: Path, data: bytes | str) -> None:
     """Write a file atomically; the previous version stays until the new one is on disk.
 
@@ -41,7 +58,7 @@ def open_atomic(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         FileError: it cannot be written.
     """
-    path = Path(path)
+    path = target_path(path)
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,13 +107,26 @@ def check_replaceable(path: Path, marker: str) -> None:
     Raises:
         FileError: something else is there, or its parent cannot be written.
     """
-    path = Path(path).absolute()
+    path = target_path(path)
     recover_folder(path)
     if path.exists() and not (path / marker).exists() and (not path.is_dir() or any(path.iterdir())):
         raise FileError(f"{path}: exists and has no {marker}: choose another folder")
+    check_writable(path)
+
+
+def check_writable(path: Path) -> None:
+    """Check that a file or folder can be written at ``path``, before the work for it is done.
+
+    Raises:
+        FileError: its folder, or the first parent that exists, cannot be written to.
+    """
+    path = target_path(path)
     parent = next(folder for folder in path.parents if folder.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise FileError(f"{path}: {parent} cannot be written to: choose another folder")
+    try:
+        # os.access does not know of read-only file systems for root, nor of quotas.
+        Path(tempfile.mkdtemp(prefix=_new_prefix(path), dir=parent)).rmdir()
+    except OSError as error:
+        raise FileError(f"{path}: {parent} cannot be written to ({error.strerror}): choose another folder") from error
 
 
 @contextmanager
@@ -109,7 +139,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
     Raises:
         FileError: the folder cannot be written.
     """
-    path = Path(path).absolute()
+    path = target_path(path)
     new: Path | None = None
     try:
         recover_folder(path)
@@ -134,7 +164,7 @@ def recover_folder(path: Path) -> None:
     Raises:
         FileError: the folder cannot be renamed.
     """
-    path = Path(path).absolute()
+    path = target_path(path)
     old = _old_name(path)
     if not path.exists() and old.exists():
         try:

@@ -10,14 +10,14 @@ from liploc_ros.cli.options import (
     SCANS_PER_PLACE,
     CameraOption,
     ModelOption,
-    OdometryTopicOption,
     PlaceSpacingOption,
-    PointsTopicOption,
     ScansPerPlaceOption,
 )
+from liploc_ros.cli.recording import RecordingOptions, with_recording_options
 from liploc_ros.cli.terminal import start_work
 
 
+@with_recording_options
 def calibrate(
     target: Annotated[
         Path, typer.Argument(help="Where the confidence model is written: model bundle, map, or .json file.")
@@ -37,8 +37,7 @@ def calibrate(
     place_spacing: PlaceSpacingOption = PLACE_SPACING,
     scans_per_place: ScansPerPlaceOption = SCANS_PER_PLACE,
     camera: CameraOption = None,
-    points_topic: PointsTopicOption = "",
-    odometry_topic: OdometryTopicOption = "",
+    recording: RecordingOptions = RecordingOptions(),  # noqa: B008  frozen
 ) -> None:
     """Fit the confidence model of a bundle or map to a drive.
 
@@ -50,14 +49,15 @@ def calibrate(
     start_work()
     from liploc_ros.cli.inputs.evaluation import evaluation_options
     from liploc_ros.cli.inputs.samples import SampleSet, record_samples
-    from liploc_ros.datasets import BagTopics, open_drive, open_sources
+    from liploc_ros.datasets import open_drive, open_sources
     from liploc_ros.encoders import ModelBundle
     from liploc_ros.evaluation.confidence_samples import describe_samples
     from liploc_ros.evaluation.provenance import is_in_training
+    from liploc_ros.files import check_writable
     from liploc_ros.learning.model_card import update_model_card
     from liploc_ros.localization.calibration.fit import fit_confidence_model
     from liploc_ros.localization.calibration.outcomes import summarize
-    from liploc_ros.localization.calibration.samples import SampleError
+    from liploc_ros.localization.calibration.samples import SAMPLES_FILE, SampleError
     from liploc_ros.localization.calibration.storage import check_target, kind_of, row_scores_of, write_confidence_model
 
     options = evaluation_options(place_spacing=place_spacing, scans_per_place=scans_per_place, camera=camera)
@@ -67,18 +67,18 @@ def calibrate(
         raise SampleError("nothing to fit to: give a DRIVE, or --samples of an earlier `liploc calibrate`")
     if drive is None and elsewhere:
         raise SampleError("--elsewhere needs a DRIVE, on whose map its images are tried: give a DRIVE")
+    if drive is not None:
+        check_writable(out / SAMPLES_FILE)
     gathered = SampleSet()
     for file in samples or []:
         gathered.add_file(file, row_scores_of(target), str(target))
     if drive is not None:
-        recording = open_drive(drive, BagTopics(points=points_topic or None, odometry=odometry_topic or None))
+        opened = open_drive(drive, recording.topics(), options=recording.options())
         others = [other for path in elsewhere or [] for other in open_sources(path)]
-        file, count = record_samples(gathered, recording, others, bundle, options, out)
+        file, count = record_samples(gathered, opened, others, bundle, options, out)
         typer.echo(f"{file}: {count} samples")
-        if is_in_training(recording.name, bundle.spec.training.drives):
-            typer.echo(
-                f"{recording.name}: the model was TRAINED on this drive: its confidence will be too high elsewhere"
-            )
+        if is_in_training(opened.name, bundle.spec.training.drives):
+            typer.echo(f"{opened.name}: the model was TRAINED on this drive: its confidence will be too high elsewhere")
     spacing = gathered.spacing or options.place_spacing
     source = describe_samples(", ".join(gathered.names), gathered.samples)
     confidence_model = fit_confidence_model(gathered.samples, spacing, source)

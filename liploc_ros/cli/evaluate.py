@@ -13,17 +13,17 @@ from liploc_ros.cli.options import (
     SCANS_PER_PLACE,
     CameraOption,
     ModelOption,
-    OdometryTopicOption,
     PlaceSpacingOption,
-    PointsTopicOption,
     ScansPerPlaceOption,
 )
+from liploc_ros.cli.recording import RecordingOptions, with_recording_options
 from liploc_ros.cli.terminal import start_work
 
 GAPS = "0 3 5 8 12"
 HEADINGS, PLACES = "known", "path"
 
 
+@with_recording_options
 def evaluate(
     drive: Annotated[Path, typer.Argument(help="Recording: folder of a KITTI drive, or bag.")],
     protocol: Annotated[
@@ -49,8 +49,7 @@ def evaluate(
     scans_per_place: ScansPerPlaceOption = SCANS_PER_PLACE,
     refine: Annotated[bool, typer.Option(help="Also measure the localizer's refinement of the best places.")] = True,
     camera: CameraOption = None,
-    points_topic: PointsTopicOption = "",
-    odometry_topic: OdometryTopicOption = "",
+    recording: RecordingOptions = RecordingOptions(),  # noqa: B008  frozen
 ) -> None:
     """Measure how well a model finds the images of a drive.
 
@@ -63,7 +62,7 @@ def evaluate(
 
     from liploc_ros.cli.inputs.evaluation import evaluation_options, parse_gaps
     from liploc_ros.cli.tables.evaluation import evaluation_table
-    from liploc_ros.datasets import BagTopics, open_drive
+    from liploc_ros.datasets import open_drive
     from liploc_ros.encoders import ModelBundle
     from liploc_ros.evaluation.evaluator import Evaluator
     from liploc_ros.evaluation.protocol import Protocol
@@ -81,8 +80,8 @@ def evaluate(
     check_replaceable(out, METRICS)
     parsed, curve = Protocol.parse(protocol), parse_gaps(gaps)
     bundle = ModelBundle.load(model)
-    topics = BagTopics(points=points_topic or None, odometry=odometry_topic or None)
-    evaluator = Evaluator(open_drive(drive, topics), bundle, options, progress=True)
+    opened = open_drive(drive, recording.topics(), options=recording.options())
+    evaluator = Evaluator(opened, bundle, options, progress=True)
     result = evaluator.run(protocol)
     metrics = result.metrics.model_copy(update={"command": shlex.join(["liploc", *sys.argv[1:]])})
     if curve and parsed.kind == "gap":

@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from liploc_ros.cli.options import Backend, ModelOption
+from liploc_ros.cli.recording import RecordingOptions, with_recording_options
 from liploc_ros.cli.terminal import start_work
 
 
+@with_recording_options
 def localize(
     map_path: Annotated[Path, typer.Argument(metavar="MAP", help="Folder of the map.")],
     images: Annotated[list[Path], typer.Argument(help="Image files, or a bag or KITTI raw drive for all its images.")],
@@ -21,10 +23,6 @@ def localize(
             "camera is at the origin of the base frame and looks forward. Image files in a KITTI raw drive need none."
         ),
     ] = None,
-    image_topic: Annotated[
-        list[str] | None,
-        typer.Option(help="For a bag: read only this image topic. Can be repeated. Default: all cameras."),
-    ] = None,
     model: ModelOption = None,
     backend: Annotated[
         Backend, typer.Option(help="Runtime of the camera encoder. auto: the fastest that works.")
@@ -32,6 +30,7 @@ def localize(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per line, with covariance, instead of a table.")
     ] = False,
+    recording: RecordingOptions = RecordingOptions(),  # noqa: B008  frozen
 ) -> None:
     """Print the pose at which each image was taken, and its status.
 
@@ -53,7 +52,7 @@ def localize(
     from liploc_ros.localization.config import EncoderConfig
     from liploc_ros.mapping import LidarMap
 
-    inputs = open_images(images, camera, image_topic or [])
+    inputs = open_images(images, camera, recording)
     bundle = ModelBundle.load(model)
     localizer = Localizer(
         LidarMap.load(map_path, bundle), bundle, LocalizerConfig(encoder=EncoderConfig(backend=backend))

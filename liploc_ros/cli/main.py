@@ -1,6 +1,7 @@
 """``liploc``: the command with all its verbs."""
 
 import sys
+from pathlib import Path
 
 import typer
 
@@ -41,10 +42,16 @@ def main(
     """Find where camera images were taken on a LiDAR map."""
 
 
+def _expand_home(argument: str) -> str:
+    """Replace ``~/`` at the start of an argument or of its value, which a shell does not do in ``--option=~/x``."""
+    option, separator, value = argument.partition("=") if argument.startswith("--") else ("", "", argument)
+    return option + separator + (str(Path(value).expanduser()) if value.startswith("~/") else value)
+
+
 def run() -> None:
     """Run the command line. A LiplocError is shown as one line on standard error, and the exit status is 1."""
     try:
-        app()
+        app([_expand_home(argument) for argument in sys.argv[1:]])
     except LiplocError as error:
         typer.echo(f"liploc: {error}", err=True)
         sys.exit(1)

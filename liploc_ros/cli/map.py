@@ -1,7 +1,7 @@
 """``liploc map``: build and inspect maps."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,11 +9,14 @@ from liploc_ros.cli.options import (
     PLACE_SPACING,
     Backend,
     ModelOption,
-    OdometryTopicOption,
     PlaceSpacingOption,
-    PointsTopicOption,
 )
+from liploc_ros.cli.recording import RecordingOptions, with_recording_options
 from liploc_ros.cli.terminal import progress_bar, start_work
+
+if TYPE_CHECKING:
+    from liploc_ros.mapping import LidarMap
+    from liploc_ros.mapping.keyframes import ScanCounts
 
 app = typer.Typer(help="Build and inspect maps.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -22,6 +25,7 @@ KEYFRAME_SPACING = 10.0
 
 
 @app.command()
+@with_recording_options
 def build(
     source: Annotated[Path, typer.Argument(help="KITTI raw drive (folder) or bag (folder, .mcap, .db3).")],
     out: Annotated[Path, typer.Argument(help="Folder of the map to write. An existing map is replaced.")],
@@ -34,38 +38,61 @@ def build(
         tuple[float, float, float] | None,
         typer.Option(help="Origin of the views in the base frame, x y z [m]. Default: the position of the LiDAR."),
     ] = None,
-    points_topic: PointsTopicOption = "",
-    odometry_topic: OdometryTopicOption = "",
     backend: Annotated[
         Backend, typer.Option(help="Runtime of the LiDAR encoder. auto: the fastest that works.")
     ] = "onnx",
+    recording: RecordingOptions = RecordingOptions(),  # noqa: B008  frozen
 ) -> None:
     """Build a map from a recording with LiDAR scans and poses: virtual places along the path, at all headings."""
     start_work()
+    from liploc_ros.errors import LiplocError
+    from liploc_ros.mapping import MapError
+
+    try:
+        lidar_map, counts = _build(
+            source, out, model, (keyframe_spacing, place_spacing, view_origin), backend, recording
+        )
+    except LiplocError as error:
+        raise MapError(f"no map written: {error}") from error
+    manifest = lidar_map.manifest
+    typer.echo(
+        f"{out}: {manifest.places} places along {manifest.path_length:.0f} m, {lidar_map.size_bytes / 1e6:.1f} MB, "
+        f"from {counts.describe(keyframe_spacing)}"
+    )
+    if counts.is_poor:
+        typer.echo("liploc: warning: more than half of the scans could not be used, so the map has gaps", err=True)
+
+
+def _build(
+    source: Path,
+    out: Path,
+    model: Path | None,
+    spacing: tuple[float, float, tuple[float, float, float] | None],
+    backend: Backend,
+    recording: RecordingOptions,
+) -> "tuple[LidarMap, ScanCounts]":
     from pydantic import ValidationError
 
-    from liploc_ros.datasets import BagTopics, open_drive
+    from liploc_ros.datasets import open_drive
     from liploc_ros.encoders import ModelBundle
+    from liploc_ros.files import check_replaceable
     from liploc_ros.mapping import MapConfig, MapError, build_map
+    from liploc_ros.mapping.manifest import MANIFEST
     from liploc_ros.schema import first_fault
 
     try:
-        config = MapConfig(keyframe_spacing=keyframe_spacing, place_spacing=place_spacing, view_origin=view_origin)
+        config = MapConfig(keyframe_spacing=spacing[0], place_spacing=spacing[1], view_origin=spacing[2])
     except ValidationError as error:
         raise MapError(first_fault(error, show_input=True)) from error
+    check_replaceable(out, MANIFEST)
     bundle = ModelBundle.load(model)
-    topics = BagTopics(points=points_topic or None, odometry=odometry_topic or None)
-    drive = open_drive(source, topics, needs=("points", "odometry"))
+    drive = open_drive(source, recording.topics(), needs=("points", "odometry"), options=recording.options())
+    counts: list[ScanCounts] = []
     with progress_bar("scans", "frame") as on_frame, progress_bar("places", "place") as on_place:
         encoders = bundle.encoders(backend=backend)
-        built = build_map(drive, bundle, config, on_place, on_frame, encoders)
+        built = build_map(drive, bundle, config, on_place, on_frame, encoders, counts.append)
         encoders.close()
-        lidar_map = built.save(out)
-    manifest = lidar_map.manifest
-    typer.echo(
-        f"{out}: {manifest.places} places along {manifest.path_length:.0f} m from {manifest.keyframes} scans, "
-        f"{lidar_map.size_bytes / 1e6:.1f} MB"
-    )
+        return built.save(out), counts[0]
 
 
 @app.command()

@@ -17,12 +17,6 @@ PLACE_SPACING = 1.0
 SCANS_PER_PLACE = 6
 
 ModelOption = Annotated[Path | None, typer.Option("--model", help="Model bundle. Default: the bundle of the package.")]
-PointsTopicOption = Annotated[
-    str, typer.Option("--points-topic", help="PointCloud2 topic of a bag. Default: found by its type.")
-]
-OdometryTopicOption = Annotated[
-    str, typer.Option("--odometry-topic", help="Odometry topic of a bag. Default: found by its type.")
-]
 CameraOption = Annotated[
     str | None, typer.Option("--camera", help="Optical frame of the camera. Default: the first camera.")
 ]

@@ -23,6 +23,10 @@ def play(
     Nodes that follow the bag's time need the parameter use_sim_time. Topics whose message type is not installed are
     skipped with a warning.
     """
+    from liploc_ros.datasets.bag.file import BagFile
+
+    with BagFile(bag) as file:
+        file.check_cdr()
     from liploc_ros.nodes.bag_player.node import play as play_bag
     from liploc_ros.nodes.bag_player.parameters import BagPlayerParameters
 

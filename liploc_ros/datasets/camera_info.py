@@ -4,7 +4,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from liploc_ros.datasets.left_out import warn_once
 from liploc_ros.geometry import CameraError, FisheyeCamera, MountedCamera, PinholeCamera, camera_from_model, inverse
+from liploc_ros.geometry.cameras import FloatArray, describe_implausible
 from liploc_ros.geometry.se3 import Pose
 
 
@@ -27,16 +29,16 @@ def camera_from_info(msg: CameraInfoLike, source: str, *, rectified: bool = Fals
     """Return the camera of the images that this message describes; ``source`` names the topic in errors.
 
     Raw images have the intrinsics K, the distortion D and its model. Rectified images have the left 3 x 3 part of P and
-    no distortion. The axes of a rectified camera are rotated by R; see :func:`mounted_camera_from_info`. Binning and
-    region of interest are applied, so the camera has the size of the published image.
+    no distortion. If P is zero and D too, they have K. The axes of a rectified camera are rotated by R; see
+    :func:`mounted_camera_from_info`. Binning and region of interest are applied, so the camera has the size of the
+    published image.
 
     Raises:
         CameraError: the numbers are not a valid calibration, for instance all zero.
     """
-    K = np.array(msg.p, dtype=np.float64).reshape(3, 4)[:, :3] if rectified else np.array(msg.k, dtype=np.float64)
-    K = K.reshape(3, 3).copy()
+    K = _intrinsics(msg, source, rectified=rectified)
     left, top, width, height = (int(v) for v in (msg.roi.x_offset, msg.roi.y_offset, msg.roi.width, msg.roi.height))
-    if width == 0 or height == 0:
+    if not _is_cropped(msg):
         left, top, width, height = 0, 0, int(msg.width), int(msg.height)
     binning_x, binning_y = max(1, int(msg.binning_x)), max(1, int(msg.binning_y))
     # Pixel centres have integer coordinates: the centre of a binned pixel is half a bin from its edge.
@@ -51,17 +53,62 @@ def camera_from_info(msg: CameraInfoLike, source: str, *, rectified: bool = Fals
         raise CameraError(f"{source}: {error}") from error
 
 
+def camera_doubts(msg: CameraInfoLike, *, rectified: bool = False) -> list[str]:
+    """Return warnings about a valid calibration: P is missing, or the intrinsics hardly fit the size of the image."""
+    doubts = []
+    if rectified and not np.any(_left_of_p(msg)):
+        doubts.append("P of rectified images is all zero: K is used, because D is zero")
+    doubt = describe_implausible(camera_from_info(msg, "", rectified=rectified), is_cropped=_is_cropped(msg))
+    if doubt:
+        is_binned = max(1, int(msg.binning_x)) * max(1, int(msg.binning_y)) > 1
+        doubts.append(doubt + f" (binning {msg.binning_x} x {msg.binning_y})" * is_binned)
+    return doubts
+
+
 def mounted_camera_from_info(
     msg: CameraInfoLike, frame_id: str, T_base_camera: Pose, source: str, *, rectified: bool = False
 ) -> MountedCamera:
     """Return the camera with its pose in the base frame. The axes of a rectified camera are rotated by R.
 
+    Doubts about the calibration are logged, see :func:`camera_doubts`.
+
     Raises:
         CameraError: the numbers are not a valid calibration.
     """
     camera = camera_from_info(msg, source, rectified=rectified)
+    for doubt in camera_doubts(msg, rectified=rectified):
+        warn_once(f"{source}: {doubt}")
     T_rect_camera = np.eye(4)
     R = np.array(msg.r, dtype=np.float64).reshape(3, 3)
     if rectified and np.any(R):
         T_rect_camera[:3, :3] = R
     return MountedCamera(frame_id, camera, T_base_camera @ inverse(T_rect_camera))
+
+
+def is_rectified(image_topic: str) -> bool:
+    """Return whether the images of a topic are rectified, by the naming rule of image_proc."""
+    return "rect" in image_topic.removesuffix("/compressed").rpartition("/")[2]
+
+
+def _intrinsics(msg: CameraInfoLike, source: str, *, rectified: bool) -> FloatArray:
+    """Return K (3, 3), or the left part of P for rectified images."""
+    K, P = np.array(msg.k, dtype=np.float64).reshape(3, 3), _left_of_p(msg)
+    used, other = (P, K) if rectified else (K, P)
+    if np.any(used):
+        return np.array(used)
+    if not np.any(other):
+        raise CameraError(f"{source}: K and P are all zero: the camera is not calibrated")
+    if rectified and not np.any(np.array(msg.d, dtype=np.float64)):
+        return np.array(K)
+    kind, names = ("rectified", ("P", "K")) if rectified else ("raw", ("K", "P"))
+    raise CameraError(
+        f"{source}: {names[0]} of {kind} images is all zero, {names[1]} is not: give a camera_info with {names[0]}"
+    )
+
+
+def _left_of_p(msg: CameraInfoLike) -> FloatArray:
+    return np.array(msg.p, dtype=np.float64).reshape(3, 4)[:, :3]
+
+
+def _is_cropped(msg: CameraInfoLike) -> bool:
+    return int(msg.roi.width) > 0 and int(msg.roi.height) > 0

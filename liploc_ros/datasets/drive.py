@@ -49,6 +49,7 @@ class Drive:
         T_base_lidar: pose of the LiDAR in the base frame; None if there is no LiDAR.
         map_frame, base_frame, lidar_frame: frame names as in REP-105.
         datum: description of the origin of the map frame.
+        pose_problem: why frames have no pose; empty if all have one.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Drive:
     base_frame: str = "base_link"
     lidar_frame: str = "lidar"
     datum: str = "first pose of the recording"
+    pose_problem: str = ""
 
     def scans(self) -> Iterator[Frame]:
         """Yield the frames that have points and a pose."""

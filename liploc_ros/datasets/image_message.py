@@ -1,12 +1,24 @@
 """Images of sensor_msgs/Image and CompressedImage messages of rclpy or rosbags."""
 
-from typing import Any, NamedTuple, Protocol, TypeGuard
+from typing import Any, Protocol, TypeGuard
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liploc_ros.views.image_file import ImageError, decode_image
+from liploc_ros.datasets.image_encoding import (
+    ENCODINGS,
+    PLANAR_ENCODINGS,
+    Encoding,
+    PlanarEncoding,
+    describe_depth,
+    describe_video,
+)
+from liploc_ros.datasets.left_out import warn_once
+from liploc_ros.views.image_file import ImageError, decode_16_bit_image, decode_image, is_16_bit_png
+
+BIT_DEPTHS = (10, 12, 14, 16)
+"""Used bits that cameras with 16-bit images have."""
 
 
 class ImageLike(Protocol):
@@ -27,51 +39,28 @@ class CompressedImageLike(Protocol):
     data: Any
 
 
-class _Encoding(NamedTuple):
-    channels: int
-    bytes_per_channel: int
-    conversion: int | None
-
-
-# Own table: rosbags-image 0.10 ignores `step` (padded rows shear), cannot convert 8UC4 and fails with TypeError.
-# ROS names a Bayer pattern after its first pixels, OpenCV after those one pixel further down and right.
-# The colour order of 8UC3 and 8UC4 is not defined. OpenCV users publish them, so it is BGR.
-ENCODINGS = {
-    "rgb8": _Encoding(3, 1, None),
-    "bgr8": _Encoding(3, 1, cv2.COLOR_BGR2RGB),
-    "8UC3": _Encoding(3, 1, cv2.COLOR_BGR2RGB),
-    "rgba8": _Encoding(4, 1, cv2.COLOR_RGBA2RGB),
-    "bgra8": _Encoding(4, 1, cv2.COLOR_BGRA2RGB),
-    "8UC4": _Encoding(4, 1, cv2.COLOR_BGRA2RGB),
-    "mono8": _Encoding(1, 1, None),
-    "8UC1": _Encoding(1, 1, None),
-    "mono16": _Encoding(1, 2, None),
-    "rgb16": _Encoding(3, 2, None),
-    "bgr16": _Encoding(3, 2, cv2.COLOR_BGR2RGB),
-    "bayer_rggb8": _Encoding(1, 1, cv2.COLOR_BayerBG2RGB),
-    "bayer_bggr8": _Encoding(1, 1, cv2.COLOR_BayerRG2RGB),
-    "bayer_gbrg8": _Encoding(1, 1, cv2.COLOR_BayerGR2RGB),
-    "bayer_grbg8": _Encoding(1, 1, cv2.COLOR_BayerGB2RGB),
-    "yuv422": _Encoding(2, 1, cv2.COLOR_YUV2RGB_UYVY),
-    "uyvy": _Encoding(2, 1, cv2.COLOR_YUV2RGB_UYVY),
-    "yuv422_yuy2": _Encoding(2, 1, cv2.COLOR_YUV2RGB_YUY2),
-    "yuyv": _Encoding(2, 1, cv2.COLOR_YUV2RGB_YUY2),
-}
-"""The supported encodings, named as in sensor_msgs/image_encodings.hpp."""
-
-
-def image_from_message(msg: ImageLike | CompressedImageLike, source: str) -> NDArray[np.uint8]:
+def image_from_message(msg: ImageLike | CompressedImageLike, source: str, bits: int = 0) -> NDArray[np.uint8]:
     """Return the image as (h, w, 3) uint8 RGB, or (h, w) uint8 for grey encodings.
 
-    16-bit channels are reduced to their upper 8 bits. A CompressedImage is always RGB. ``source`` names the topic in
-    errors.
+    16-bit channels are reduced to the upper 8 of the bits that are used. A CompressedImage is always RGB.
+
+    Args:
+        msg: the message.
+        source: names the topic in errors.
+        bits: used bits of 16-bit channels. 0 finds them: 10, 12, 14 or 16, whichever holds the largest value; a warning
+            is logged if they are not 16.
 
     Raises:
-        ImageError: the encoding is not supported, or the message has too little data.
+        ImageError: the encoding is not supported, it is depth or video, or the message has too little data.
     """
     if is_raw(msg):
-        return _image_from_raw(msg, source)
-    return decode_image(bytes(msg.data), source)
+        return _image_from_raw(msg, source, bits)
+    if reason := describe_depth(msg) or describe_video(msg):
+        raise ImageError(f"{source}: {reason}, or choose a topic with JPEG, PNG or raw images")
+    data = bytes(msg.data)
+    if is_16_bit_png(data):
+        return _to_8_bits(decode_16_bit_image(data, source), bits, f"{source}: PNG")
+    return decode_image(data, source)
 
 
 def is_raw(msg: ImageLike | CompressedImageLike) -> TypeGuard[ImageLike]:
@@ -79,43 +68,102 @@ def is_raw(msg: ImageLike | CompressedImageLike) -> TypeGuard[ImageLike]:
     return hasattr(msg, "encoding")
 
 
-def _image_from_raw(msg: ImageLike, source: str) -> NDArray[np.uint8]:
-    encoding = ENCODINGS.get(str(msg.encoding))
+def used_bits(values: NDArray[np.uint16]) -> int:
+    """Return how many bits of 16-bit channels are used: 10, 12, 14 or 16."""
+    needed = int(values.max(initial=0)).bit_length()
+    return next(bits for bits in BIT_DEPTHS if bits >= needed)
+
+
+def _image_from_raw(msg: ImageLike, source: str, bits: int) -> NDArray[np.uint8]:
+    name = str(msg.encoding)
+    if name in PLANAR_ENCODINGS:
+        return _image_from_planes(msg, PLANAR_ENCODINGS[name], source)
+    encoding = ENCODINGS.get(name)
     if encoding is None:
-        raise ImageError(
-            f"{source}: image encoding {msg.encoding!r} is not supported: publish one of {', '.join(ENCODINGS)}"
-        )
-    pixels = _pixels(msg, encoding, source)
-    if encoding.bytes_per_channel == 2:
-        pixels = pixels[..., :1] if msg.is_bigendian else pixels[..., 1:]
-        pixels = np.ascontiguousarray(pixels.reshape(*pixels.shape[:2], encoding.channels))
+        reason = describe_depth(msg)
+        what = f"image encoding {name!r} is not supported" + f" ({reason})" * bool(reason)
+        raise ImageError(f"{source}: {what}: choose a topic with one of {', '.join((*ENCODINGS, *PLANAR_ENCODINGS))}")
+    height, width = _size(msg, source)
+    row_bytes = width * encoding.channels * encoding.bytes_per_channel
+    step = int(msg.step) or row_bytes
+    rows = _rows(msg, np.frombuffer(msg.data, np.uint8), height, row_bytes, step, source)
+    pixels = _reduced(rows, encoding, bool(msg.is_bigendian), bits, f"{source}: {name}")
+    pixels = pixels.reshape(height, width, encoding.channels)
     if encoding.channels == 1:
         pixels = pixels[..., 0]
     if encoding.conversion is None:
         return np.array(pixels)  # a copy, because the message may reuse its buffer
-    try:
-        return cv2.cvtColor(pixels, encoding.conversion)  # type: ignore[return-value]
-    except cv2.error as error:
-        raise ImageError(
-            f"{source}: image of {msg.width} x {msg.height} cannot be decoded as {msg.encoding}: "
-            "fix the driver that publishes it"
-        ) from error
+    return _converted(pixels, encoding.conversion, msg, source)
 
 
-def _pixels(msg: ImageLike, encoding: _Encoding, source: str) -> NDArray[np.uint8]:
-    """Return the bytes (height, width, channels) without row padding; 16 bits add an axis of two bytes."""
-    height, width, step = int(msg.height), int(msg.width), int(msg.step)
-    if height <= 0 or width <= 0:
-        raise ImageError(f"{source}: image of {width} x {height} pixels is empty: fix the driver that publishes it")
-    row_bytes = width * encoding.channels * encoding.bytes_per_channel
-    step = step or row_bytes
+def _reduced(
+    rows: NDArray[np.uint8], encoding: Encoding, is_bigendian: bool, bits: int, source: str
+) -> NDArray[np.uint8]:
+    """Return 8-bit channels."""
+    if encoding.bytes_per_channel == 1:
+        return rows
+    values = rows.view(">u2" if is_bigendian else "<u2")
+    return _to_8_bits(values, bits or encoding.bits, source)
+
+
+def _to_8_bits(values: NDArray[np.uint16], bits: int, source: str) -> NDArray[np.uint8]:
+    """Return the upper 8 of the used bits; ``bits`` is their number, or 0 to find it."""
+    used = bits or used_bits(values)
+    if not bits and used < 16:
+        warn_once(f"{source} uses {used} of 16 bits: images are scaled by {1 << 16 - used}")
+    return np.asarray(np.minimum(values >> max(used - 8, 0), 255), np.uint8)
+
+
+def _image_from_planes(msg: ImageLike, encoding: PlanarEncoding, source: str) -> NDArray[np.uint8]:
+    height, width = _size(msg, source)
+    step = int(msg.step) or width
+    is_full = encoding.chroma_step == 2  # 4:4:4
+    if not is_full and (height % 2 or width % 2):
+        raise ImageError(f"{source}: {msg.encoding} of {width} x {height} pixels needs even numbers: it is damaged")
     data = np.frombuffer(msg.data, np.uint8)
+    luma = _rows(msg, data, height, width, step, source)
+    chroma = _rows(
+        msg,
+        data[height * step :],
+        int(height * encoding.chroma_rows),
+        int(width * encoding.chroma_step),
+        int(step * encoding.chroma_step),
+        source,
+    )
+    if not is_full:
+        return _converted(np.vstack([luma, chroma.reshape(-1, width)]), encoding.conversion, msg, source)
+    # Every second chroma sample is enough: 4:2:0 has no more.
+    even = [(0, height % 2), (0, width % 2)]
+    luma, half = np.pad(luma, even, mode="edge"), chroma.reshape(height, width, 2)[::2, ::2]
+    planes = np.vstack([luma, half.reshape(len(half), -1)])
+    return np.ascontiguousarray(_converted(planes, encoding.conversion, msg, source)[:height, :width])
+
+
+def _size(msg: ImageLike, source: str) -> tuple[int, int]:
+    height, width = int(msg.height), int(msg.width)
+    if height <= 0 or width <= 0:
+        raise ImageError(f"{source}: image of {width} x {height} pixels is empty: the message is damaged")
+    return height, width
+
+
+def _rows(
+    msg: ImageLike, data: NDArray[np.uint8], height: int, row_bytes: int, step: int, source: str
+) -> NDArray[np.uint8]:
+    """Return the bytes (height, row_bytes) without row padding."""
     needed = (height - 1) * step + row_bytes
     if step < row_bytes or len(data) < needed:
         raise ImageError(
-            f"{source}: image is cut off, {len(data)} bytes in rows of {step}, but {width} x {height} pixels of "
-            f"{msg.encoding} need {height * row_bytes}: publish or record it again"
+            f"{source}: image is cut off, {len(data)} bytes in rows of {step}, but {msg.width} x {msg.height} pixels "
+            f"of {msg.encoding} need {height * row_bytes}: the message is damaged"
         )
     rows = np.lib.stride_tricks.as_strided(data, (height, row_bytes), (step, 1), writeable=False)
-    shape = (height, width, encoding.channels)
-    return np.ascontiguousarray(rows).reshape(shape if encoding.bytes_per_channel == 1 else (*shape[:2], -1, 2))
+    return np.ascontiguousarray(rows)
+
+
+def _converted(pixels: NDArray[np.uint8], conversion: int, msg: ImageLike, source: str) -> NDArray[np.uint8]:
+    try:
+        return cv2.cvtColor(np.ascontiguousarray(pixels), conversion)  # type: ignore[return-value]
+    except cv2.error as error:
+        raise ImageError(
+            f"{source}: image of {msg.width} x {msg.height} cannot be decoded as {msg.encoding}: the message is damaged"
+        ) from error

@@ -3,16 +3,18 @@
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from liploc_ros.datasets.bag.options import BagOptions
 from liploc_ros.datasets.bag.reader import read_bag
 from liploc_ros.datasets.bag.topics import BagTopics, DataKind
 from liploc_ros.datasets.drive import DatasetError, Drive
+from liploc_ros.datasets.file_kind import BAG_SUFFIXES, check_kind, is_bag
 from liploc_ros.datasets.kitti.kitti_360 import FOLDERS as KITTI_360_FOLDERS
 from liploc_ros.datasets.kitti.kitti_360 import read_kitti_360
 from liploc_ros.datasets.kitti.object_frames import read_kitti_object
 from liploc_ros.datasets.kitti.odometry import read_kitti_odometry
 from liploc_ros.datasets.kitti.raw import read_kitti_raw
+from liploc_ros.files import expand_path
 
-BAG_SUFFIXES = (".mcap", ".db3")
 EXPECTED = (
     "give a rosbag2 folder with its metadata.yaml ('ros2 bag reindex' writes one), an .mcap or .db3 file, or the "
     "folder of a KITTI raw drive (DATE/DRIVE_sync), KITTI odometry sequence (sequences/NN) or KITTI-360 drive "
@@ -33,7 +35,13 @@ MAX_SUGGESTIONS = 3
 Reader = Callable[[Path], Drive]
 
 
-def open_drive(path: Path, topics: BagTopics | None = None, *, needs: Collection[DataKind] = ()) -> Drive:
+def open_drive(
+    path: Path,
+    topics: BagTopics | None = None,
+    *,
+    needs: Collection[DataKind] = (),
+    options: BagOptions | None = None,
+) -> Drive:
     """Return the drive of a bag (rosbag2 folder, ``.mcap``, ``.db3``) or of the folder of a KITTI drive.
 
     Supported are KITTI raw, KITTI odometry and KITTI-360 drives in their published layouts.
@@ -42,19 +50,23 @@ def open_drive(path: Path, topics: BagTopics | None = None, *, needs: Collection
         path: file or folder.
         topics: topics of a bag to read; the others are found by their types.
         needs: for a bag, the required data; see :func:`liploc_ros.datasets.bag.reader.read_bag`.
+        options: for a bag, what it does not tell itself.
 
     Raises:
-        DatasetError: the recording is missing, damaged or not supported, or topics are given but it is not a bag.
+        DatasetError: the recording is missing, damaged or not supported, or topics or options are given but it is not
+            a bag.
     """
-    path = Path(path)
+    path = expand_path(path)
     if not path.exists():
         raise DatasetError(f"{path}: does not exist: check the path")
-    if path.suffix in BAG_SUFFIXES or (path / "metadata.yaml").exists():
-        return read_bag(path, topics or BagTopics(), needs=needs)
+    check_kind(path)
+    if is_bag(path):
+        return read_bag(path, topics or BagTopics(), needs=needs, options=options or BagOptions())
     kind, read = _reader(path)
-    named = (topics or BagTopics()).model_dump(exclude_defaults=True)
-    if named:
+    if named := (topics or BagTopics()).model_dump(exclude_defaults=True):
         raise DatasetError(f"{path}: a {kind} has no topics: give none for {', '.join(named)}")
+    if named := (options or BagOptions()).model_dump(exclude_defaults=True):
+        raise DatasetError(f"{path}: a {kind} has its own calibration and poses: leave out {', '.join(named)}")
     return read(path)
 
 
@@ -64,7 +76,8 @@ def open_sources(path: Path) -> list[Drive]:
     Raises:
         DatasetError: the recording is missing, damaged or not supported.
     """
-    return read_kitti_object(Path(path)) if _is_object_split(Path(path)) else [open_drive(path)]
+    path = expand_path(path)
+    return read_kitti_object(path) if _is_object_split(path) else [open_drive(path)]
 
 
 def _reader(path: Path) -> tuple[str, Reader]:
@@ -87,11 +100,15 @@ def _suggestion(folder: Path) -> str:
     nested = (path for pattern in NESTED_PATTERNS for path in sorted(folder.glob(pattern)))
     found = [str(path) for path in nested if _is_recording(path)]
     more = f" or another of {len(found)} recordings" if len(found) > MAX_SUGGESTIONS else ""
-    return f"did you mean {', '.join(found[:MAX_SUGGESTIONS])}{more}" if found else ""
+    if not found:
+        return ""
+    parts = [path for path in folder.iterdir() if path.suffix in BAG_SUFFIXES]
+    reindex = "; for all parts of one recording, write metadata.yaml with 'ros2 bag reindex'" if parts else ""
+    return f"did you mean {', '.join(found[:MAX_SUGGESTIONS])}{more}{reindex}"
 
 
 def _is_recording(path: Path) -> bool:
-    return _is_360_drive(path) or _is_raw_drive(path) or _is_odometry_sequence(path)
+    return is_bag(path) or _is_360_drive(path) or _is_raw_drive(path) or _is_odometry_sequence(path)
 
 
 def _is_360_drive(path: Path) -> bool:

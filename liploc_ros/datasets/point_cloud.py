@@ -1,17 +1,22 @@
 """Points of sensor_msgs/PointCloud2 messages of rclpy or rosbags."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from liploc_ros.datasets.reflectance import (
+    REFLECTANCE_FIELDS,
+    ReflectanceScale,
+    ReflectanceSettings,
+    detect_scale,
+    normalize,
+)
 from liploc_ros.views.panorama import PointsError
 
 FIELD_DTYPES = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 8: "f8"}
 """NumPy dtype of each datatype constant of sensor_msgs/PointField."""
-
-INTENSITY_NAMES = ("intensity", "reflectivity", "reflectance", "i")
 
 
 class PointFieldLike(Protocol):
@@ -35,43 +40,76 @@ class PointCloudLike(Protocol):
     data: Any
 
 
-def points_from_cloud2(msg: PointCloudLike, source: str) -> NDArray[np.float32]:
-    """Return points (N, 4) float32: x, y, z [m], which may be NaN, and intensity 0 to 1.
+def points_from_cloud2(msg: PointCloudLike, source: str, scale: ReflectanceScale | None = None) -> NDArray[np.float32]:
+    """Return points (N, 4) float32: x, y, z [m], which may be NaN, and reflectance 0 to 1.
 
-    Intensity is the first field named intensity, reflectivity, reflectance or i; without such a field it is 0. Bytes
-    are divided by 255. Other numbers are kept if all are at most 1; otherwise they are divided by 255 and clipped to 1.
-    ``source`` names the topic in errors.
+    Args:
+        msg: the message.
+        source: names the topic in errors.
+        scale: field and range of the reflectance; see :func:`reflectance_scale`. None detects it from this scan alone.
 
     Raises:
         PointsError: x, y or z is missing, a field lies outside its point, or the message has too little data.
     """
-    fields = {str(field.name): field for field in msg.fields}
-    missing = [name for name in "xyz" if name not in fields]
+    scale = reflectance_scale([msg], source) if scale is None else scale
+    names = [*"xyz", *([scale.field] if scale.field in _fields(msg) else [])]
+    return points_from_records(_read_fields(msg, names, source), scale)
+
+
+def points_from_records(records: NDArray[np.void], scale: ReflectanceScale | None = None) -> NDArray[np.float32]:
+    """Return (N, 4) float32 as :func:`points_from_cloud2` does, from (N,) records with the fields of a PointCloud2."""
+    names = records.dtype.names or ()
+    scale = detect_scale({name: records[name] for name in names if name not in "xyz"}) if scale is None else scale
+    points = np.zeros((len(records), 4), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # a double beyond float32 becomes infinite
+        for column, name in enumerate("xyz"):
+            points[:, column] = records[name]
+        if scale.field in names:
+            points[:, 3] = normalize(np.asarray(records[scale.field], np.float32), scale)
+    return points
+
+
+def reflectance_scale(
+    clouds: Sequence[PointCloudLike],
+    source: str,
+    settings: ReflectanceSettings = ReflectanceSettings(),  # noqa: B008  frozen
+) -> ReflectanceScale:
+    """Return which field of these clouds holds the reflectance, and its range.
+
+    A few scans of a topic are enough. All scans of a map should be read with the same scale.
+
+    Raises:
+        PointsError: the field of the settings does not exist, or a cloud is damaged.
+    """
+    values: dict[str, list[NDArray[Any]]] = {}
+    for msg in clouds:
+        fields = _fields(msg)
+        if settings.field and settings.field not in fields:
+            raise PointsError(
+                f"{source}: PointCloud2 has no field {settings.field!r} for the reflectance: "
+                f"choose one of {', '.join(fields) or 'none'}"
+            )
+        for name in (settings.field,) if settings.field else REFLECTANCE_FIELDS:
+            if name in fields:
+                values.setdefault(name, []).append(_read_fields(msg, [name], source)[name])
+    return detect_scale({name: np.concatenate(parts) for name, parts in values.items()}, settings)
+
+
+def _fields(msg: PointCloudLike) -> dict[str, PointFieldLike]:
+    return {str(field.name): field for field in msg.fields}
+
+
+def _read_fields(msg: PointCloudLike, names: Sequence[str], source: str) -> NDArray[np.void]:
+    """Return a structured array (N,) with these fields."""
+    fields = _fields(msg)
+    missing = [name for name in names if name not in fields]
     if missing:
         raise PointsError(
             f"{source}: PointCloud2 has no field {', '.join(missing)}, only {', '.join(fields) or 'none'}: "
             "choose a topic with x, y and z"
         )
-    intensity = _intensity_name(fields)
-    names = [*"xyz", *([intensity] if intensity else [])]
     point = _point_type([fields[name] for name in names], int(msg.point_step), bool(msg.is_bigendian), source)
-    return points_from_records(_rows(msg, source).view(point).ravel())
-
-
-def points_from_records(records: NDArray[np.void]) -> NDArray[np.float32]:
-    """Return (N, 4) float32 as :func:`points_from_cloud2` does, from (N,) records with the fields of a PointCloud2."""
-    intensity = _intensity_name(records.dtype.names or ())
-    points = np.zeros((len(records), 4), np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):  # a double beyond float32 becomes infinite
-        for column, name in enumerate([*"xyz", *([intensity] if intensity else [])]):
-            points[:, column] = records[name]
-    if intensity:
-        _normalise(points[:, 3], is_byte=records.dtype[intensity].itemsize == 1)
-    return points
-
-
-def _intensity_name(names: Collection[str]) -> str | None:
-    return next((name for name in INTENSITY_NAMES if name in names), None)
+    return np.asarray(_rows(msg, source).view(point).ravel())
 
 
 def _point_type(
@@ -82,13 +120,13 @@ def _point_type(
         if int(field.datatype) not in FIELD_DTYPES:
             raise PointsError(
                 f"{source}: field {field.name} has datatype {field.datatype}, not 1 to 8 of PointField: "
-                "fix the driver that publishes it"
+                "the message is damaged"
             )
         formats.append(np.dtype((">" if is_bigendian else "<") + FIELD_DTYPES[int(field.datatype)]))
         if int(field.offset) < 0 or int(field.offset) + formats[-1].itemsize > point_step:
             raise PointsError(
                 f"{source}: field {field.name} at byte {field.offset} does not fit in a point_step of {point_step}: "
-                "fix the driver that publishes it"
+                "the message is damaged"
             )
     return np.dtype(
         {
@@ -112,15 +150,7 @@ def _rows(msg: PointCloudLike, source: str) -> NDArray[np.uint8]:
     if len(data) < needed:
         raise PointsError(
             f"{source}: PointCloud2 is cut off, {len(data)} of {needed} bytes ({msg.width} x {msg.height} points of "
-            f"{msg.point_step}): record it again"
+            f"{msg.point_step}): the message is damaged"
         )
     rows = np.lib.stride_tricks.as_strided(data, (height, row_bytes), (row_step, 1), writeable=False)
     return np.ascontiguousarray(rows)
-
-
-def _normalise(intensity: NDArray[np.float32], *, is_byte: bool) -> None:
-    """Scale intensities to 0..1 in place."""
-    if is_byte or np.any(intensity > 1, where=np.isfinite(intensity)):
-        intensity /= 255
-    np.nan_to_num(intensity, copy=False, nan=0.0, posinf=1.0, neginf=0.0)
-    np.clip(intensity, 0, 1, out=intensity)

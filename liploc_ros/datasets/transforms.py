@@ -26,12 +26,31 @@ class StaticTransforms:
         self._neighbours.setdefault(parent, {})[child] = T_parent_child
         self._neighbours.setdefault(child, {})[parent] = inverse(T_parent_child)
 
+    def update(self, other: "StaticTransforms") -> None:
+        """Add the transforms of ``other`` between frames that have none here."""
+        for parent, children in other._neighbours.items():
+            for child, T in children.items():
+                if child not in self._neighbours.get(parent, {}):
+                    self._neighbours.setdefault(parent, {})[child] = T
+
     def lookup(self, target: str, source: str) -> Pose:
         """Return the transform of coordinates in ``source`` to ``target``.
 
         Raises:
             DatasetError: no chain of transforms connects the two frames.
         """
+        T_target_source = self._search(target, source)
+        if T_target_source is None:
+            raise DatasetError(
+                f"no static transform from {source!r} to {target!r} (known frames: {', '.join(self.frames) or 'none'})"
+            )
+        return T_target_source
+
+    def connects(self, target: str, source: str) -> bool:
+        """Return whether a chain of transforms connects the two frames."""
+        return self._search(target, source) is not None
+
+    def _search(self, target: str, source: str) -> Pose | None:
         target, source = target.lstrip("/"), source.lstrip("/")
         found = {target: np.eye(4)}
         queue = deque([target])
@@ -41,9 +60,4 @@ class StaticTransforms:
                 if neighbour not in found:
                     found[neighbour] = found[current] @ T_current_neighbour
                     queue.append(neighbour)
-        if source not in found:
-            raise DatasetError(
-                f"no static transform from {source!r} to {target!r}: publish it on /tf_static "
-                f"(known frames: {', '.join(self.frames) or 'none'})"
-            )
-        return found[source]
+        return found.get(source)

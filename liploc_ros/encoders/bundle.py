@@ -22,7 +22,7 @@ from liploc_ros.encoders.inputs import (
 )
 from liploc_ros.encoders.spec import FILES, FORMAT_VERSION, HEADINGS_PER_BATCH, ModelSpec, Part
 from liploc_ros.encoders.tensorrt.engine_key import Precision
-from liploc_ros.files import sha256_of
+from liploc_ros.files import expand_path, sha256_of
 from liploc_ros.geometry import MountedCamera
 from liploc_ros.schema import first_fault
 from liploc_ros.views import CameraView, CameraViewer, Panorama, Viewer, WholeImageViewer
@@ -54,7 +54,7 @@ class ModelBundle:
         Raises:
             ModelError: a file is missing, damaged, or of a newer format.
         """
-        path = DEFAULT_BUNDLE if path is None else Path(path)
+        path = DEFAULT_BUNDLE if path is None else expand_path(path)
         try:
             text = (path / SPEC_FILE).read_bytes()
         except OSError as error:

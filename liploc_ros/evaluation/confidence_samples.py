@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 from tqdm import tqdm
 
 from liploc_ros.datasets.drive import Drive
+from liploc_ros.datasets.left_out import warn_once
 from liploc_ros.encoders import ModelBundle
+from liploc_ros.errors import LiplocError
 from liploc_ros.evaluation.evaluator import Evaluator
 from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
 from liploc_ros.evaluation.provenance import drive_of
@@ -79,7 +81,12 @@ def _views(
         return
     frames = [frame for frame in drive.frames if name in frame.images]
     for frame in tqdm(frames, desc=f"images of {drive.name}", disable=not progress or len(frames) == 1, leave=False):
-        view = localizer.encode(frame.images[name](), drive.cameras[name])
+        try:
+            image = frame.images[name]()
+        except LiplocError as error:
+            warn_once(f"{error}: the image is left out")
+            continue
+        view = localizer.encode(image, drive.cameras[name])
         if view is not None:
             yield view, None if frame.T_map_base is None else se2_of(frame.T_map_base)
 

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.datasets.drive import Drive, Frame
+from liploc_ros.datasets.left_out import warn_once
+from liploc_ros.errors import LiplocError
 from liploc_ros.evaluation.options import EvaluationError
 from liploc_ros.geometry import MountedCamera, Pose
 from liploc_ros.mapping.drive_scans import DriveScans
@@ -37,21 +39,26 @@ class Scene:
     def of(cls, drive: Drive, camera: str | None = None) -> "Scene":
         """Return the scene of a drive; without a camera the first one that has images.
 
+        Images that cannot be read are left out with a warning.
+
         Raises:
             EvaluationError: no image, no scan, no pose, or no such camera.
         """
         posed = tuple(frame for frame in drive.frames if frame.T_map_base is not None)
         seen = [name for name in drive.cameras if any(name in frame.images for frame in posed)]
         if not seen:
-            raise EvaluationError(f"{drive.source}: no image with a pose: there is nothing to localize")
+            reason = drive.pose_problem or "there is nothing to localize"
+            raise EvaluationError(f"{drive.source}: no image with a pose: {reason}")
         if camera is not None and camera not in seen:
             raise EvaluationError(f"{drive.source}: no camera {camera!r}: choose one of {', '.join(seen)}")
         name = seen[0] if camera is None else camera
-        queries = [row for row, frame in enumerate(posed) if name in frame.images]
+        queries = [row for row, frame in enumerate(posed) if name in frame.images and _is_readable(frame, name)]
+        if not queries:
+            raise EvaluationError(f"{drive.source}: no image of {name} can be read: there is nothing to localize")
         scans = [row for row, frame in enumerate(posed) if frame.read_points is not None]
         if not scans or drive.T_base_lidar is None:
             raise EvaluationError(
-                f"{drive.source}: no scan with a pose, or no LiDAR mount: there is nothing to localize in"
+                f"{drive.source}: no scan with a pose: {drive.pose_problem or 'there is nothing to localize in'}"
             )
         return cls(drive, name, posed, np.array(queries, np.intp), np.array(scans, np.intp))
 
@@ -98,3 +105,12 @@ class Scene:
         """
         frame: Frame = self.posed[self.query_rows[query]]
         return frame.images[self.camera]()
+
+
+def _is_readable(frame: Frame, camera: str) -> bool:
+    try:
+        frame.images[camera]()
+    except LiplocError as error:
+        warn_once(f"{error}: the image is left out")
+        return False
+    return True

@@ -11,7 +11,9 @@ from liploc_ros.geometry.cameras import (
 )
 from liploc_ros.geometry.se3 import (
     Pose,
+    PoseError,
     angle_difference,
+    checked_pose,
     interpolate,
     inverse,
     pose_from,
@@ -30,9 +32,11 @@ __all__ = [
     "OmnidirectionalCamera",
     "PinholeCamera",
     "Pose",
+    "PoseError",
     "ViewGrid",
     "angle_difference",
     "camera_from_model",
+    "checked_pose",
     "interpolate",
     "inverse",
     "pose_from",

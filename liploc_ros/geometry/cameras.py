@@ -20,6 +20,16 @@ MAX_PINHOLE_ANGLE = np.deg2rad(85)
 MAX_FISHEYE_ANGLE = np.deg2rad(120)
 
 
+PINHOLE_MODELS = ("", "none", "pinhole", "plumb_bob", "radtan", "brown_conrady", "rational_polynomial")
+FISHEYE_MODELS = ("equidistant", "fisheye", "equi", "kannala_brandt", "kannala_brandt4")
+"""Names of distortion models: those of ROS, and those of Kalibr and camera drivers for the same formulas."""
+PINHOLE_LENGTHS = (0, 4, 5, 8, 12, 14)
+MIN_CENTRE = (0.3, 0.2)
+"""Smallest plausible distances of the principal point from the edges, relative to the image width and height."""
+MIN_FOCAL, MAX_FOCAL = 0.2, 6.0
+"""Plausible focal lengths relative to the image width: fields of view from 136 degrees (pinhole) to 10 degrees."""
+
+
 class CameraError(LiplocError):
     """A camera calibration that cannot be used."""
 
@@ -59,7 +69,7 @@ class PinholeCamera:
     distortion: FloatArray = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
-        _check(self.width, self.height, self.K, self.distortion, (0, 4, 5, 8, 12, 14))
+        _check(self.width, self.height, self.K, self.distortion, PINHOLE_LENGTHS)
 
     def project(self, rays: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
         """See :class:`Camera`."""
@@ -182,25 +192,53 @@ def camera_from_model(
     """Return the camera of a distortion model that is named as in ``sensor_msgs/CameraInfo``.
 
     Args:
-        distortion_model: ``plumb_bob``, ``rational_polynomial``, ``equidistant`` or ``fisheye``; empty without
-            distortion.
+        distortion_model: ``plumb_bob``, ``rational_polynomial``, ``equidistant`` or another name of these; empty
+            without distortion.
         width: number of image columns.
         height: number of image rows.
         K: (3, 3) intrinsics [pixels].
-        distortion: coefficients in the order of OpenCV.
+        distortion: coefficients in the order of OpenCV. Zeros at the end do not count.
 
     Raises:
         CameraError: the model is unknown, or the numbers are not a valid calibration.
     """
     K = np.asarray(K, dtype=np.float64).reshape(3, 3)
     distortion = np.asarray(distortion, dtype=np.float64).ravel()
-    if distortion_model in ("equidistant", "fisheye"):
-        return FisheyeCamera(width, height, K, distortion if len(distortion) else np.zeros(4))
-    if distortion_model in ("", "none", "plumb_bob", "rational_polynomial"):
-        return PinholeCamera(width, height, K, distortion)
+    model = distortion_model.strip().lower().replace(" ", "_")
+    if model in FISHEYE_MODELS:
+        return FisheyeCamera(width, height, K, _fit_length(distortion, (4,)))
+    if model in PINHOLE_MODELS:
+        return PinholeCamera(width, height, K, _fit_length(distortion, PINHOLE_LENGTHS))
     raise CameraError(
         f"distortion model {distortion_model!r} is not supported: use plumb_bob, rational_polynomial or equidistant"
     )
+
+
+def describe_implausible(camera: PinholeCamera | FisheyeCamera, *, is_cropped: bool = False) -> str:
+    """Return a warning if the intrinsics hardly fit the size of the image, otherwise an empty string.
+
+    Args:
+        camera: the camera.
+        is_cropped: the image is a region of interest, whose centre need not be near the principal point.
+    """
+    size = np.array([camera.width, camera.height], dtype=np.float64)
+    centre, focal = camera.K[:2, 2] / size, np.diag(camera.K)[:2] / size
+    scale = "K or P may be of another image size, or binned twice"
+    if not is_cropped and not np.all(np.minimum(centre, 1 - centre) > MIN_CENTRE):
+        at = f"({camera.K[0, 2]:.0f}, {camera.K[1, 2]:.0f})"
+        return f"principal point {at} is far from the centre of {camera.width} x {camera.height} pixels: {scale}"
+    if not is_cropped and not MIN_FOCAL < focal[0] < MAX_FOCAL:
+        return f"focal length {camera.K[0, 0]:.0f} is unusual for an image {camera.width} pixels wide: {scale}"
+    return ""
+
+
+def _fit_length(distortion: FloatArray, lengths: tuple[int, ...]) -> FloatArray:
+    """Return the coefficients with a supported number of them, if only zeros are removed, or added up to 4."""
+    used = len(np.trim_zeros(distortion, "b"))
+    if len(distortion) in lengths or not np.all(np.isfinite(distortion)):
+        return distortion
+    length = next((n for n in sorted(lengths) if used <= n <= max(4, len(distortion))), None)
+    return distortion if length is None else np.r_[distortion[:used], np.zeros(length - used)]
 
 
 def _inside(pixels: FloatArray, width: int, height: int) -> NDArray[np.bool_]:
@@ -210,9 +248,7 @@ def _inside(pixels: FloatArray, width: int, height: int) -> NDArray[np.bool_]:
 
 def _check(width: int, height: int, K: FloatArray, distortion: FloatArray, lengths: tuple[int, ...]) -> None:
     if width <= 0 or height <= 0:
-        raise CameraError(
-            f"image size {width} x {height} is not positive: publish the CameraInfo of a calibrated camera"
-        )
+        raise CameraError(f"image size {width} x {height} is not positive: give the calibration of the camera")
     if K.shape != (3, 3) or not np.all(np.isfinite(K)) or K[0, 0] <= 0 or K[1, 1] <= 0:
         raise CameraError(
             f"intrinsics K {K.ravel().tolist()} are not finite with positive focal lengths: calibrate the camera"

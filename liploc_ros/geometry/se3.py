@@ -9,10 +9,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation, Slerp
 
+from liploc_ros.errors import LiplocError
+
 Pose: TypeAlias = NDArray[np.float64]
 """(4, 4) homogeneous rigid transform."""
 
 IDENTITY_QUATERNION = (0.0, 0.0, 0.0, 1.0)
+MAX_NORM_ERROR = 0.01
+"""Largest difference between 1 and the norm of a quaternion from outside, as in tf2."""
+
+
+class PoseError(LiplocError):
+    """Numbers from a file, message or option that are not a pose."""
 
 
 def pose_from(translation: ArrayLike, quaternion_xyzw: ArrayLike = IDENTITY_QUATERNION) -> Pose:
@@ -25,6 +33,28 @@ def pose_from(translation: ArrayLike, quaternion_xyzw: ArrayLike = IDENTITY_QUAT
     T[:3, :3] = Rotation.from_quat(np.asarray(quaternion_xyzw, dtype=np.float64)).as_matrix()
     T[:3, 3] = np.asarray(translation, dtype=np.float64)
     return T
+
+
+def checked_pose(translation: ArrayLike, quaternion_xyzw: ArrayLike) -> Pose:
+    """Return the pose of numbers that come from a file, a message or an option.
+
+    This is the only rule for such poses. The quaternion is normalized if its norm is within 0.01 of 1.
+
+    Args:
+        translation: (3,) [m].
+        quaternion_xyzw: (4,) in the order x, y, z, w.
+
+    Raises:
+        PoseError: a number is not finite, or the norm of the quaternion is zero or otherwise not 1.
+    """
+    xyz, quaternion = np.array(translation, np.float64), np.array(quaternion_xyzw, np.float64)
+    if not np.all(np.isfinite(xyz)):
+        raise PoseError(f"position {xyz.tolist()} is not finite")
+    with np.errstate(over="ignore", invalid="ignore"):
+        norm = float(np.linalg.norm(quaternion))
+    if not abs(norm - 1) <= MAX_NORM_ERROR:
+        raise PoseError(f"quaternion {quaternion.tolist()} has the norm {norm:g} instead of 1")
+    return pose_from(xyz, quaternion)
 
 
 def pose_from_yaw(x: float, y: float, z: float, yaw: float) -> Pose:

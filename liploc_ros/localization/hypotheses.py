@@ -10,7 +10,7 @@ from liploc_ros.geometry import Pose, yaw_of
 from liploc_ros.geometry.se2 import SE2_AXES, difference, se2_of
 from liploc_ros.localization.clustering import cluster_matches, mean_pose
 from liploc_ros.localization.confidence import confidence_of
-from liploc_ros.localization.config import CovarianceConfig, LocalizerConfig, MatchingConfig
+from liploc_ros.localization.config import CovarianceConfig, LocalizerConfig
 from liploc_ros.localization.matching import Matches
 from liploc_ros.mapping import LidarMap
 
@@ -39,12 +39,6 @@ class Hypothesis:
     place_id: int
     camera: str
     confidence: float = 0.0
-
-
-def agree(one: Pose, other: Pose, config: MatchingConfig) -> bool:
-    """Return whether two poses are within ``merge_distance`` and ``merge_angle`` of each other."""
-    offset = difference(se2_of(one), se2_of(other))
-    return bool(np.hypot(offset[0], offset[1]) < config.merge_distance and abs(offset[2]) < config.merge_angle)
 
 
 def contradict(one: Hypothesis, other: Hypothesis) -> bool:

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from liploc_ros import __version__
 from liploc_ros.datasets.drive import Drive
 from liploc_ros.encoders import Encoders, ModelBundle
+from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import Pose, ViewGrid
 from liploc_ros.mapping.config import MapConfig
-from liploc_ros.mapping.keyframes import Keyframe, KeyframeSelector
+from liploc_ros.mapping.keyframes import Keyframe, KeyframeSelector, ScanCounts
 from liploc_ros.mapping.lidar_map import KEYFRAME, POINT, POINT_RESOLUTION, LidarMap
 from liploc_ros.mapping.manifest import Manifest, MapError, Source
 from liploc_ros.mapping.place_index import PlaceIndex, StoredFeatures, quantize_features
@@ -30,8 +31,9 @@ def build_map(
     on_place: Progress | None = None,
     on_frame: Progress | None = None,
     encoders: Encoders | None = None,
+    on_scans: Callable[[ScanCounts], None] | None = None,
 ) -> LidarMap:
-    """Return the map of a recording.
+    """Return the map of a recording. Scans that cannot be read or have no pose are left out and counted.
 
     Args:
         drive: the recording.
@@ -40,25 +42,14 @@ def build_map(
         on_place: called after each place that was drawn.
         on_frame: called after each frame that was read.
         encoders: of the bundle; on ONNX Runtime if left out.
+        on_scans: called with the counts of the scans before the places are drawn.
 
     Raises:
-        MapError: the recording has no scan with a pose, or the pose of the LiDAR on the vehicle is not known.
-        LiplocError: a scan cannot be read.
+        MapError: the recording has no readable scan with a pose, or the mount of the LiDAR is not known.
     """
-    if drive.T_base_lidar is None:
-        raise MapError(f"{drive.source}: the mount of the LiDAR is not known: record /tf_static")
-    selector = KeyframeSelector(config.keyframe_spacing, drive.T_base_lidar)
-    scans = 0
-    for number, frame in enumerate(drive.frames):
-        if frame.T_map_base is not None and frame.read_points is not None:
-            scans += 1
-            selector.add_scan(frame.stamp_ns, frame.T_map_base, frame.read_points)
-        elif frame.T_map_base is not None:
-            selector.add_pose(frame.T_map_base)
-        if on_frame is not None:
-            on_frame(number + 1, len(drive.frames))
-    if not selector.keyframes:
-        raise MapError(f"{drive.source}: no scan with a pose in {len(drive.frames)} frames: record points and odometry")
+    selector, counts = _select_keyframes(drive, config.keyframe_spacing, on_frame)
+    if on_scans is not None:
+        on_scans(counts)
     return build_map_from_keyframes(
         selector.keyframes,
         bundle,
@@ -67,10 +58,34 @@ def build_map(
         map_frame=drive.map_frame,
         base_frame=drive.base_frame,
         datum=drive.datum,
-        sources=(Source(name=drive.name, scans=scans, sha256=_points_hash(selector.keyframes)),),
+        sources=(Source(name=drive.name, scans=counts.kept + counts.near, sha256=_points_hash(selector.keyframes)),),
         on_place=on_place,
         encoders=encoders,
     )
+
+
+def _select_keyframes(drive: Drive, spacing: float, on_frame: Progress | None) -> tuple[KeyframeSelector, ScanCounts]:
+    if drive.T_base_lidar is None:
+        raise MapError(f"{drive.source}: has no scans: give a recording with a LiDAR")
+    selector, counts = KeyframeSelector(spacing, drive.T_base_lidar), ScanCounts()
+    for number, frame in enumerate(drive.frames):
+        if frame.read_points is not None and frame.T_map_base is None:
+            counts.without_pose += 1
+        elif frame.read_points is not None and frame.T_map_base is not None:
+            try:
+                is_kept = selector.add_scan(frame.stamp_ns, frame.T_map_base, frame.read_points)
+                counts.kept, counts.near = counts.kept + is_kept, counts.near + (not is_kept)
+            except LiplocError as error:
+                counts.unreadable += 1
+                counts.reason = counts.reason or str(error)
+        elif frame.T_map_base is not None:
+            selector.add_pose(frame.T_map_base)
+        if on_frame is not None:
+            on_frame(number + 1, len(drive.frames))
+    if not selector.keyframes:
+        reason = drive.pose_problem or f"{counts.describe(spacing)}: give another recording"
+        raise MapError(f"{drive.source}: no scan can be used: {reason}")
+    return selector, counts
 
 
 def build_map_from_keyframes(
@@ -104,7 +119,7 @@ def build_map_from_keyframes(
         MapError: no keyframes, or none of them has a point on the grid.
     """
     if not keyframes:
-        raise MapError("no keyframes to build a map from: drive with the LiDAR and odometry running")
+        raise MapError("no keyframes to build a map from: give scans with poses")
     keyframe_poses = np.stack([k.T_map_base for k in keyframes])
     path_poses = keyframe_poses if path is None or not len(path) else np.stack(path)
     places = places_along(path_poses, keyframe_poses, config)

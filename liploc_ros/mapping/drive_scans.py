@@ -7,6 +7,8 @@ from typing import overload
 import numpy as np
 
 from liploc_ros.datasets.drive import Frame
+from liploc_ros.datasets.left_out import warn_once
+from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import Pose
 from liploc_ros.views import Scan
 
@@ -14,7 +16,7 @@ SCANS_IN_MEMORY = 100  # of 2 MB each; a place needs its neighbours' scans
 
 
 class DriveScans(Sequence[Scan]):
-    """Scans in files; only those used last are in memory. A frame without scan has one without points."""
+    """Scans in files; only those used last are in memory. A frame without a readable scan has one without points."""
 
     def __init__(self, frames: Sequence[Frame], T_base_lidar: Pose | None) -> None:
         """Take frames and where the LiDAR is mounted; a frame without pose stands at the origin."""
@@ -36,6 +38,11 @@ class DriveScans(Sequence[Scan]):
 
     def _load(self, index: int) -> Scan:
         frame = self._frames[index]
-        points = np.zeros((0, 4), np.float32) if frame.read_points is None else frame.read_points()
+        points = np.zeros((0, 4), np.float32)
+        if frame.read_points is not None:
+            try:
+                points = frame.read_points()
+            except LiplocError as error:
+                warn_once(f"{error}: the scan is left out")
         T_map_base = np.eye(4) if frame.T_map_base is None else frame.T_map_base
         return Scan(points, T_map_base @ self._T_base_lidar)

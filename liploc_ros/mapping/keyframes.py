@@ -24,6 +24,44 @@ class Keyframe:
         return self.T_map_base @ self.T_base_lidar
 
 
+@dataclass
+class ScanCounts:
+    """What became of the scans of a recording.
+
+    Attributes:
+        kept: scans that are keyframes.
+        near: not kept, because they are too near to the last keyframe.
+        without_pose: not used, because there is no pose at their time.
+        unreadable: not used, because they are damaged.
+        reason: why the first unreadable scan is damaged.
+    """
+
+    kept: int = 0
+    near: int = 0
+    without_pose: int = 0
+    unreadable: int = 0
+    reason: str = ""
+
+    @property
+    def total(self) -> int:
+        """All scans."""
+        return self.kept + self.near + self.without_pose + self.unreadable
+
+    @property
+    def is_poor(self) -> bool:
+        """Whether more than half of the scans could not be used."""
+        return 2 * (self.without_pose + self.unreadable) > self.total
+
+    def describe(self, spacing: float) -> str:
+        """Return the counts on one line; ``spacing`` is the least distance between keyframes [m]."""
+        parts = [
+            f"{self.kept} of {self.total} scans kept",
+            f"{self.near} closer than {spacing:g} m to the last one kept",
+            f"{self.without_pose} without a pose",
+        ]
+        return ", ".join([*parts, *([f"{self.unreadable} unreadable ({self.reason})"] if self.unreadable else [])])
+
+
 class KeyframeSelector:
     """Keeps the scans that are at least ``spacing`` metres from the last one kept, and the path between them."""
 

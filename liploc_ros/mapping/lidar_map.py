@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.encoders import ModelBundle
-from liploc_ros.files import check_replaceable, replace_folder, sha256_of
+from liploc_ros.files import check_replaceable, expand_path, replace_folder, sha256_of
 from liploc_ros.mapping.manifest import MANIFEST, Manifest, MapError, StoredFile, read_manifest
 from liploc_ros.mapping.place_index import PlaceIndex, StoredFeatures, feature_dtype
 
@@ -79,7 +79,7 @@ class LidarMap:
         Raises:
             FileError: the folder contains something other than a map, or cannot be written.
         """
-        path = Path(path)
+        path = expand_path(path)
         check_replaceable(path, MANIFEST)
         arrays: dict[str, NDArray[Any]] = {
             PLACES: self.T_map_base,
@@ -108,7 +108,7 @@ class LidarMap:
         Raises:
             MapError: no map, a damaged one, one of a newer format, or one built by another model.
         """
-        path = Path(path)
+        path = expand_path(path)
         manifest = read_manifest(path)
         if bundle is not None:
             check_model(manifest, bundle, str(path))

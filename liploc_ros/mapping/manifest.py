@@ -9,7 +9,7 @@ from pydantic import AliasChoices, Field, ValidationError
 
 from liploc_ros.encoders.spec import ConfidenceModel, FeatureLayout
 from liploc_ros.errors import LiplocError
-from liploc_ros.files import recover_folder
+from liploc_ros.files import expand_path, recover_folder
 from liploc_ros.geometry import ViewGrid
 from liploc_ros.mapping.config import MapConfig
 from liploc_ros.schema import FrozenModel, first_fault
@@ -86,6 +86,7 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         MapError: there is none, or one that this version cannot read.
     """
+    path = expand_path(path)
     recover_folder(path)
     try:
         text = (path / MANIFEST).read_bytes()

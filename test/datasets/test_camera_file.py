@@ -29,12 +29,14 @@ def test_a_mount_sets_the_pose_of_the_camera(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        (CALIBRATION + "mount: {rotation: [0, 0, 0, 0]}", "not a unit quaternion"),
+        (CALIBRATION + "mount: {rotation: [0, 0, 0, 0]}", "norm 0 instead of 1"),
         (CALIBRATION + "mount: {rotation: [.inf, 0, 0, 0]}", "mount.rotation.0: "),
         (CALIBRATION + "mount: {translation: [.nan, 0, 0]}", "mount.translation.0: "),
-        (CALIBRATION + "mounts: {translation: [0, 0, 0]}", "mounts: Extra inputs"),
+        (CALIBRATION + "mounts: {translation: [0, 0, 0]}", "unknown key mounts: did you mean mount?"),
         (CALIBRATION.replace("[40, 0, 32, 0, 40", "[0, 0, 32, 0, 0"), "intrinsics K"),
         (CALIBRATION.replace("plumb_bob", "thin_prism"), "thin_prism"),
+        ("%YAML:1.0\n---\ncamera_matrix: !!opencv-matrix\n", "a file of OpenCV's FileStorage"),
+        ("cam0: {camera_model: pinhole, intrinsics: [1, 1, 1, 1]}", "a camera chain of Kalibr"),
         ("", "Input should be a valid dictionary"),
         ("2001-99-99", "not valid YAML"),
     ],
@@ -47,3 +49,16 @@ def test_an_invalid_calibration_file_is_refused_on_one_line(tmp_path: Path, text
     assert str(caught.value).startswith(f"{path}: ")
     assert complaint in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["---\n" + CALIBRATION + "---\n", CALIBRATION + "board: {size: 8}\nrms: 0.2\n"])
+def test_document_marks_and_extra_keys_are_ignored(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "camera.yaml"
+    path.write_text(text)
+    assert read_camera_file(path).frame_id == "front"
+
+
+def test_the_home_folder_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "camera.yaml").write_text(CALIBRATION)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert read_camera_file(Path("~/camera.yaml")).frame_id == "front"

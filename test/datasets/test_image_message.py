@@ -76,7 +76,9 @@ def test_a_compressed_image_is_decoded() -> None:
 
 
 def test_an_unknown_encoding_is_refused_with_the_supported_ones() -> None:
-    with pytest.raises(ImageError, match=r"^/camera/image_raw: image encoding '32FC7' is not supported: .*rgb8, bgr8"):
+    with pytest.raises(
+        ImageError, match=r"^/camera/image_raw: image encoding '32FC7' is not supported .*depth.*rgb8, bgr8"
+    ):
         image_from_message(image("32FC7", b"", 4, 4), "/camera/image_raw")
 
 
@@ -115,3 +117,88 @@ def test_a_random_image_is_read_or_refused_with_a_liploc_error(
 def test_a_random_compressed_image_is_read_or_refused_with_a_liploc_error(data: bytes) -> None:
     with suppress(LiplocError):
         image_from_message(SimpleNamespace(format="jpeg", data=data), "t")
+
+
+SMOOTH = cv2.resize(RGB[:4, :6], (32, 24), interpolation=cv2.INTER_CUBIC)
+I420 = cv2.cvtColor(SMOOTH, cv2.COLOR_RGB2YUV_I420)
+LUMA, U, V = I420[:24], I420[24:30].reshape(12, 16), I420[30:].reshape(12, 16)
+
+
+def interleaved(first: np.ndarray, second: np.ndarray, step: int) -> np.ndarray:
+    """Return the luma plane and the chroma samples below it, in rows of ``step`` bytes."""
+    rows = np.vstack([LUMA, np.stack([first, second], -1).reshape(12, 32)])
+    return np.pad(rows, ((0, 0), (0, step - 32)))
+
+
+@pytest.mark.parametrize("step", [32, 40])
+@pytest.mark.parametrize(("encoding", "order"), [("nv12", (U, V)), ("nv21", (V, U))])
+def test_yuv_images_with_a_luma_plane_become_rgb(encoding: str, order: tuple[np.ndarray, ...], step: int) -> None:
+    msg = image(encoding, interleaved(*order, step).tobytes(), 32, 24, step=step)
+    expected = cv2.cvtColor(I420, cv2.COLOR_YUV2RGB_I420)
+    assert np.array_equal(image_from_message(msg, "t"), expected)
+
+
+@pytest.mark.parametrize(("encoding", "order"), [("nv24", (U, V)), ("nv42", (V, U))])
+def test_full_chroma_becomes_the_same_rgb(encoding: str, order: tuple[np.ndarray, ...]) -> None:
+    full = np.stack([np.repeat(np.repeat(plane, 2, 0), 2, 1) for plane in order], -1)
+    msg = image(encoding, LUMA.tobytes() + full.tobytes(), 32, 24)
+    assert np.array_equal(image_from_message(msg, "t"), cv2.cvtColor(I420, cv2.COLOR_YUV2RGB_I420))
+
+
+@pytest.mark.parametrize(("encoding", "planes"), [("i420", (U, V)), ("yuv420", (U, V)), ("yv12", (V, U))])
+def test_yuv_images_of_three_planes_become_rgb(encoding: str, planes: tuple[np.ndarray, ...]) -> None:
+    msg = image(encoding, b"".join(plane.tobytes() for plane in (LUMA, *planes)), 32, 24)
+    assert np.array_equal(image_from_message(msg, "t"), cv2.cvtColor(I420, cv2.COLOR_YUV2RGB_I420))
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+def test_unused_bits_of_a_16_bit_image_are_detected(bits: int, caplog: pytest.LogCaptureFixture) -> None:
+    grey = RGB[..., 0].copy()
+    grey[0, 0] = 255
+    sent = (grey.astype("<u2") << (bits - 8)).tobytes()
+    assert np.array_equal(image_from_message(image("mono16", sent, 12, 8), f"/cam{bits}"), grey)
+    assert (f"/cam{bits}: mono16 uses {bits} of 16 bits" in caplog.text) == (bits < 16)
+    assert np.array_equal(image_from_message(image("mono16", sent, 12, 8), "t", bits), grey)
+
+
+@pytest.mark.parametrize(("bits", "shift"), [(16, 8), (12, 4), (10, 2)])
+def test_bayer_images_of_more_than_8_bits_equal_those_of_8(bits: int, shift: int) -> None:
+    raw = RGB[..., 0].copy()
+    raw[0, 0] = 255
+    deep = image(f"bayer_rggb{bits}", (raw.astype("<u2") << shift).tobytes(), 12, 8)
+    assert np.array_equal(image_from_message(deep, "t"), image_from_message(image("bayer_rggb8", raw, 12, 8), "t"))
+
+
+@pytest.mark.parametrize(("encoding", "channels"), [("rgba16", [0, 1, 2, 0]), ("bgra16", [2, 1, 0, 0])])
+def test_four_channels_of_16_bits_become_rgb(encoding: str, channels: list[int]) -> None:
+    sent = (RGB[..., channels].astype("<u2") * 257).tobytes()
+    assert np.array_equal(image_from_message(image(encoding, sent, 12, 8), "t", 16), RGB)
+
+
+@pytest.mark.parametrize(
+    ("format_text", "data", "words"),
+    [
+        ("h264", b"\x00\x00\x00\x01\x67", "'h264' is video, whose packets are not images"),
+        ("", b"\x00\x00\x01\x67", "is video"),
+        ("16UC1; compressedDepth png", b"", "is depth"),
+        ("32FC1; compressedDepth", b"", "is depth"),
+        ("16UC1; png compressed ", b"\x89PNG", "is depth"),
+    ],
+)
+def test_video_and_depth_are_refused_by_name(format_text: str, data: bytes, words: str) -> None:
+    with pytest.raises(ImageError, match=words):
+        image_from_message(SimpleNamespace(format=format_text, data=data), "t")
+
+
+@pytest.mark.parametrize("encoding", ["16UC1", "32FC1", "16SC1"])
+def test_raw_depth_is_refused_by_name(encoding: str) -> None:
+    with pytest.raises(ImageError, match=f"{encoding} is depth"):
+        image_from_message(image(encoding, bytes(400), 10, 10), "t")
+
+
+def test_a_16_bit_png_is_reduced_to_its_used_bits() -> None:
+    grey = RGB[..., 0].copy()
+    grey[0, 0] = 255
+    png = cv2.imencode(".png", grey.astype(np.uint16) << 4)[1].tobytes()
+    decoded = image_from_message(SimpleNamespace(format="mono16; png compressed ", data=png), "t")
+    assert np.array_equal(decoded, np.dstack([grey] * 3))

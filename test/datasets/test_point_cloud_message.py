@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liploc_ros.datasets.bag import messages
-from liploc_ros.datasets.point_cloud import FIELD_DTYPES, points_from_cloud2
+from liploc_ros.datasets.point_cloud import FIELD_DTYPES, points_from_cloud2, reflectance_scale
+from liploc_ros.datasets.reflectance import ReflectanceScale, ReflectanceSettings, describe_saturation, normalize
 from liploc_ros.errors import LiplocError
 from liploc_ros.views import PointsError
 
@@ -137,3 +138,50 @@ def test_a_random_cloud_is_read_or_refused_with_a_liploc_error(
     except LiplocError:
         return
     assert points.shape[1] == 4
+
+
+AUTOMATIC = ReflectanceSettings()
+
+
+def reflectance_of(settings: ReflectanceSettings = AUTOMATIC, **columns: np.ndarray) -> np.ndarray:
+    """Return the reflectance of a cloud with these fields after x, y, z."""
+    code = {np.dtype("u1"): 2, np.dtype("u2"): 4, np.dtype("f4"): 7}
+    kind = np.dtype([(name, "<f4") for name in "xyz"] + [(name, values.dtype) for name, values in columns.items()])
+    array = np.zeros(len(next(iter(columns.values()))), kind)
+    for name, values in columns.items():
+        array[name] = values
+    fields = [(name, kind.fields[name][1], code[kind[name]]) for name in kind.names or ()]
+    msg = cloud(fields, array.tobytes(), len(array), point_step=kind.itemsize)
+    return points_from_cloud2(msg, "t", reflectance_scale([msg], "t", settings))[:, 3]
+
+
+TRUE = np.linspace(0, 1, 1001)
+
+
+def test_calibrated_reflectivity_goes_before_intensity_unless_it_is_empty() -> None:
+    counts = (TRUE * 3000).astype("f4")
+    calibrated = (TRUE * 255).astype("u2")
+    assert reflectance_of(intensity=counts, reflectivity=calibrated) == pytest.approx(TRUE, abs=0.01)
+    assert reflectance_of(intensity=TRUE.astype("f4"), reflectivity=calibrated * 0) == pytest.approx(TRUE)
+
+
+def test_counts_without_a_known_maximum_are_scaled_by_their_99_percent_quantile() -> None:
+    counts = (TRUE * 3000).astype("f4")
+    counts[-1] = 60_000
+    assert reflectance_of(intensity=counts)[:900] == pytest.approx(TRUE[:900], rel=0.02)
+
+
+def test_field_and_maximum_of_the_reflectance_can_be_given() -> None:
+    settings = ReflectanceSettings(field="ambient", max=100)
+    given = reflectance_of(settings, ambient=(TRUE * 100).astype("f4"), reflectivity=(TRUE * 9).astype("u1"))
+    assert given == pytest.approx(TRUE, abs=1e-6)
+    with pytest.raises(PointsError, match="no field 'ambient' for the reflectance: choose one of x, y, z, intensity"):
+        reflectance_of(settings, intensity=TRUE.astype("f4"))
+
+
+def test_a_range_that_is_too_small_or_too_large_is_reported() -> None:
+    scale = ReflectanceScale("intensity", 10.0)
+    assert describe_saturation([normalize(np.full(10, 20, np.float32), scale)], scale).startswith("100% of field")
+    assert "are below" in describe_saturation([normalize(np.full(10, 0.1, np.float32), scale)], scale)
+    assert describe_saturation([TRUE.astype(np.float32)], scale) == ""
+    assert "no reflectance" in describe_saturation([], ReflectanceScale("", 1.0))

@@ -1,15 +1,19 @@
 """Interpolated poses, and static transforms."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation, Slerp
 
 from liploc_ros.datasets import DatasetError
-from liploc_ros.datasets.trajectory import Trajectory
+from liploc_ros.datasets.missing_poses import explain_missing_poses
+from liploc_ros.datasets.trajectory import PoseLimits, Trajectory
 from liploc_ros.datasets.transforms import StaticTransforms
 from liploc_ros.geometry import inverse, pose_from, pose_from_yaw, yaw_of
 
 SECOND = 1_000_000_000
+EPOCH = 1_317_042_651 * SECOND
 
 
 def random_pose(rng: np.random.Generator) -> np.ndarray:
@@ -23,7 +27,7 @@ def test_interpolated_poses_equal_those_of_scipy() -> None:
     trajectory = Trajectory(map(int, stamps), poses)
     slerp = Slerp(stamps - stamps[0], Rotation.from_matrix([T[:3, :3] for T in poses]))
     for stamp in rng.integers(stamps[0], stamps[-1], 50):
-        T = trajectory.at(int(stamp), SECOND)
+        T = trajectory.at(int(stamp))
         assert T is not None
         expected = [np.interp(stamp, stamps, [p[i, 3] for p in poses]) for i in range(3)]
         assert T[:3, 3] == pytest.approx(expected)
@@ -82,5 +86,32 @@ def test_a_chain_of_transforms_is_multiplied_in_both_directions() -> None:
 def test_unconnected_frames_are_refused_with_the_known_frames() -> None:
     tree = StaticTransforms()
     tree.add("base_link", "lidar", np.eye(4))
-    with pytest.raises(DatasetError, match=r"'camera' to 'base_link': .*known frames: base_link, lidar"):
+    with pytest.raises(DatasetError, match=r"'camera' to 'base_link' .*known frames: base_link, lidar"):
         tree.lookup("base_link", "camera")
+
+
+def test_poses_at_1_hz_are_interpolated_up_to_a_time_and_a_distance() -> None:
+    poses = [pose_from_yaw(x, 0, 0, 0) for x in (0.0, 14.0, 60.0)]
+    trajectory = Trajectory([0, SECOND, 2 * SECOND], poses)
+    middle = trajectory.at(SECOND // 2)
+    assert middle is not None and middle[0, 3] == pytest.approx(7)
+    assert trajectory.at(3 * SECOND // 2) is None  # 46 m
+    assert Trajectory([0, SECOND], poses[:2], PoseLimits(max_gap=0.5)).at(SECOND // 2) is None
+
+
+@pytest.mark.parametrize(
+    ("stamps", "cause", "words"),
+    [
+        (
+            [637 * SECOND],
+            "clocks",
+            "differ by 41.* years: they begin at 637.0 s, which is not a date, and /odom at 2011-",
+        ),
+        ([EPOCH - 3 * SECOND], "ends", "they are 3.00 s before /odom begins"),
+        ([EPOCH + 5 * SECOND], "gap", "gaps of up to 10.0 s and 0.0 m"),
+    ],
+)
+def test_missing_poses_are_explained_by_their_cause(stamps: list[int], cause: str, words: str) -> None:
+    trajectory = Trajectory([EPOCH, EPOCH + 10 * SECOND], [np.eye(4)] * 2)
+    found = explain_missing_poses(trajectory, stamps, "/odom")
+    assert found.cause == cause and re.search(words, found.reason)

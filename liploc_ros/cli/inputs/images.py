@@ -8,9 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from liploc_ros.datasets import BAG_SUFFIXES, BagTopics, DatasetError, Drive, open_drive
+from liploc_ros.cli.recording import RecordingOptions
+from liploc_ros.datasets import DatasetError, Drive, open_drive
 from liploc_ros.datasets.bag.topics import DataKind
 from liploc_ros.datasets.camera_file import read_camera_file
+from liploc_ros.datasets.file_kind import check_kind, is_bag
 from liploc_ros.datasets.kitti.rectified_camera import OPTICAL_FRAMES
 from liploc_ros.geometry import MountedCamera
 from liploc_ros.views import read_image
@@ -34,7 +36,7 @@ class ImageInput(NamedTuple):
     read: Callable[[], NDArray[np.uint8]]
 
 
-def open_images(paths: Sequence[Path], camera: Path | None, image_topics: Sequence[str]) -> list[ImageInput]:
+def open_images(paths: Sequence[Path], camera: Path | None, recording: RecordingOptions) -> list[ImageInput]:
     """Open recordings and list their images together with image files.
 
     Image files are not read yet, so that a damaged one does not stop the others.
@@ -42,7 +44,7 @@ def open_images(paths: Sequence[Path], camera: Path | None, image_topics: Sequen
     Args:
         paths: image files and recordings.
         camera: calibration file for the image files.
-        image_topics: topics to read from bags; empty reads all.
+        recording: options for bags.
 
     Raises:
         LiplocError: a recording or the calibration file cannot be read, or an option does not apply to a path.
@@ -50,14 +52,18 @@ def open_images(paths: Sequence[Path], camera: Path | None, image_topics: Sequen
     mounted = None if camera is None else read_camera_file(camera)
     images: list[ImageInput] = []
     for path in paths:
-        if not path.is_dir() and path.suffix not in BAG_SUFFIXES:
-            if image_topics:
-                raise DatasetError(f"{path}: --image-topic applies to bags: leave it out for image files")
+        check_kind(path)
+        if not path.is_dir() and not is_bag(path):
+            if given := recording.given():
+                raise DatasetError(f"{path}: {', '.join(given)} applies to bags: leave it out for image files")
             images.append(ImageInput(path.name, 0, partial(_camera_of, path, mounted), partial(read_image, path)))
             continue
         if mounted is not None:
-            raise DatasetError(f"{path}: has its own calibration: leave out --camera, which applies to image files")
-        images += _recorded_images(open_drive(path, BagTopics(images=tuple(image_topics)), needs=IMAGES))
+            raise DatasetError(
+                f"{path}: has its own calibration: leave out --camera, which applies to image files, or give the file "
+                "as --calibration"
+            )
+        images += _recorded_images(open_drive(path, recording.topics(), needs=IMAGES, options=recording.options()))
     return images
 
 

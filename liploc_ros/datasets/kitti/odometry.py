@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from liploc_ros.datasets.drive import DatasetError, Drive, Frame
-from liploc_ros.datasets.image_size import first_image_size
 from liploc_ros.datasets.kitti.frame_files import numbered_files
+from liploc_ros.datasets.kitti.image_size import first_image_size
 from liploc_ros.datasets.kitti.rectified_camera import OPTICAL_FRAMES, rectified_camera
 from liploc_ros.datasets.kitti.text_files import entry_as_array, read_entries, read_table, rigid_transform
 from liploc_ros.datasets.kitti.velodyne import LIDAR_FRAME, read_scan

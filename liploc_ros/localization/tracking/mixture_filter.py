@@ -211,13 +211,13 @@ class MixtureFilter:
         self, measurement: Measurement, R: NDArray[np.float64]
     ) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
         """Return associated matches (N, M), their offsets (N, M, 3) and squared Mahalanobis distances (N, M)."""
-        offset = measurement.poses[None] - self.state[:, None, :3]
-        offset[..., YAW] = angle_difference(offset[..., YAW], 0.0)
-        S = np.linalg.inv(self.covariance[:, :3, :3] + R)[:, None]
-        x, y, yaw = offset[..., X], offset[..., Y], offset[..., YAW]
-        squared = x * (S[..., 0, 0] * x + 2 * (S[..., 0, 1] * y + S[..., 0, 2] * yaw))
-        squared += y * (S[..., 1, 1] * y + 2 * S[..., 1, 2] * yaw) + S[..., 2, 2] * yaw * yaw
-        return squared < self.config.gate_sigma**2, offset, squared
+        # One contiguous array per axis: slices of an (N, M, 3) array are several times slower.
+        x, y, yaw = (measurement.poses[:, axis] - self.state[:, axis, None] for axis in (X, Y, YAW))
+        yaw = angle_difference(yaw, 0.0)
+        S = np.linalg.inv(self.covariance[:, :3, :3] + R)[..., None]
+        squared = x * (S[:, 0, 0] * x + 2 * (S[:, 0, 1] * y + S[:, 0, 2] * yaw))
+        squared += y * (S[:, 1, 1] * y + 2 * S[:, 1, 2] * yaw) + S[:, 2, 2] * yaw * yaw
+        return squared < self.config.gate_sigma**2, np.stack([x, y, yaw], axis=-1), squared
 
     def _kalman_update(
         self,

@@ -5,10 +5,9 @@ from enum import IntEnum
 
 import numpy as np
 
-from liploc_ros.geometry import Pose
-from liploc_ros.geometry.se2 import SE2_AXES, lift_to_se3
+from liploc_ros.geometry.se2 import SE2_AXES, PoseSE2, difference, lift_to_se3, se2_of
 from liploc_ros.localization.config import LocalizerConfig, MatchingConfig, TrackingConfig
-from liploc_ros.localization.hypotheses import Hypothesis, agree
+from liploc_ros.localization.hypotheses import Hypothesis
 from liploc_ros.localization.result import Localization
 from liploc_ros.localization.tracking.mixture_filter import MixtureFilter
 from liploc_ros.mapping import LidarMap
@@ -106,31 +105,33 @@ def _hypotheses(
     probability = mixture.probability
     sigma = config.covariance
     out_of_plane = np.diag([0.0, 0.0, sigma.sigma_height**2, sigma.sigma_tilt**2, sigma.sigma_tilt**2, 0.0])
+    chosen = mixture.ranking[: config.matching.max_hypotheses]
+    positions = lidar_map.T_map_base[:, :2, 3]
+    places = [int(np.argmin(((positions - mixture.state[i, :2]) ** 2).sum(axis=1))) for i in chosen]
+    T_map_base = [
+        lift_to_se3(mixture.state[i, :3], lidar_map.T_map_base[p]) for i, p in zip(chosen, places, strict=True)
+    ]
+    scores = _scores(mixture.state[chosen, :3], config.matching, localization)
     hypotheses = []
-    for i in mixture.ranking[: config.matching.max_hypotheses]:
-        pose, covariance = mixture.state[i, :3], out_of_plane.copy()
+    for i, place, T, score in zip(chosen, places, T_map_base, scores, strict=True):
+        covariance = out_of_plane.copy()
         covariance[SE2_AXES[:, None], SE2_AXES] = mixture.covariance[i, :3, :3]
         # Errors along the path are the same in image after image, for instance those of the map. The filter takes
         # errors as independent and would average them out.
-        forward = sigma.sigma_position * np.array([np.cos(pose[2]), np.sin(pose[2])])
+        yaw = mixture.state[i, 2]
+        forward = sigma.sigma_position * np.array([np.cos(yaw), np.sin(yaw)])
         covariance[:2, :2] += np.outer(forward, forward)
-        place = int(np.argmin(((lidar_map.T_map_base[:, :2, 3] - pose[:2]) ** 2).sum(axis=1)))
-        T_map_base = lift_to_se3(pose, lidar_map.T_map_base[place])
-        hypotheses.append(
-            Hypothesis(
-                T_map_base,
-                covariance,
-                score=_score(T_map_base, config.matching, localization),
-                probability=float(probability[i]),
-                place_id=place,
-                camera=camera,
-                confidence=float(probability[i]),
-            )
-        )
+        p = float(probability[i])
+        hypotheses.append(Hypothesis(T, covariance, score, p, place, camera, confidence=p))
     return tuple(hypotheses)
 
 
-def _score(T_map_base: Pose, config: MatchingConfig, localization: Localization | None) -> float:
-    """Return the score of the image's hypothesis that agrees with a pose, 0 if there is none."""
+def _scores(poses: PoseSE2, config: MatchingConfig, localization: Localization | None) -> list[float]:
+    """Return the scores of the image's hypotheses that agree with poses (N, 3), 0 where there is none."""
     found = () if localization is None else localization.hypotheses
-    return next((h.score for h in found if agree(h.T_map_base, T_map_base, config)), 0.0)
+    if not found:
+        return [0.0] * len(poses)
+    offset = difference(poses[:, None], se2_of(np.array([h.T_map_base for h in found])))
+    near = np.hypot(offset[..., 0], offset[..., 1]) < config.merge_distance
+    near &= np.abs(offset[..., 2]) < config.merge_angle
+    return [found[int(row.argmax())].score if row.any() else 0.0 for row in near]

@@ -1,0 +1,51 @@
+"""Poses and frame names of ROS messages of rclpy or rosbags.
+
+The same rules hold for recordings and nodes.
+"""
+
+from typing import Any
+
+from liploc_ros.geometry import Pose, checked_pose
+
+DEFAULT_BASE_FRAME = "base_link"
+"""Base frame of odometry without a child_frame_id."""
+
+
+def pose_of(msg: Any) -> Pose:
+    """Return a geometry_msgs/Pose as an array.
+
+    Raises:
+        PoseError: it is not finite, or its quaternion is not of length 1.
+    """
+    return _pose(msg.position, msg.orientation)
+
+
+def pose_of_transform(msg: Any) -> Pose:
+    """Return a geometry_msgs/Transform as an array.
+
+    Raises:
+        PoseError: it is not finite, or its quaternion is not of length 1.
+    """
+    return _pose(msg.translation, msg.rotation)
+
+
+def frame_name(frame_id: Any) -> str:
+    """Return a frame_id without the leading slash of ROS 1."""
+    return str(frame_id).strip().lstrip("/")
+
+
+def base_frame_of(child_frame_id: Any, wanted: str | None = None) -> str:
+    """Return the frame whose poses odometry with this ``child_frame_id`` gives.
+
+    Args:
+        child_frame_id: of the message; it may be empty.
+        wanted: the base frame that the user has chosen, which an empty child_frame_id stands for.
+    """
+    return frame_name(child_frame_id) or frame_name(wanted or "") or DEFAULT_BASE_FRAME
+
+
+def _pose(position: Any, rotation: Any) -> Pose:
+    return checked_pose(
+        (position.x, position.y, position.z),
+        (rotation.x, rotation.y, rotation.z, rotation.w),
+    )
