@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 # All targets use a virtual environment in this folder. Nothing is installed on the system.
 VENV ?= .venv
 BIN := $(VENV)/bin

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Build the ROS 2 interfaces with CMake when pip builds the package. Everything else is in pyproject.toml.
 
 CMakeLists.txt describes the contents of a ROS 2 prefix. It installs into a staging folder. The staged Python modules

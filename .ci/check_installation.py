@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Check an installation: check_installation.py PREFIX. Run it outside the source tree."""
 
 import importlib
@@ -13,7 +16,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 
 import liploc_ros
 import liploc_ros.nodes
-from liploc_ros.msg import PoseHypothesis, PoseHypothesisArray
+from liploc_ros.msg import LocalizationStatus, PoseHypothesis, PoseHypothesisArray
 from liploc_ros.package_share import share_folder
 from liploc_ros.srv import Localize
 
@@ -44,7 +47,7 @@ def main() -> None:
     message = PoseHypothesisArray(hypotheses=[PoseHypothesis(score=0.5)])
     copy = deserialize_message(serialize_message(message), PoseHypothesisArray)
     need(copy == message, "a message changed during serialization")
-    need(Localize.Response.SUCCESS == 0, "the constants of Localize are missing")
+    need(LocalizationStatus.SUCCESS == 0, "the constants of LocalizationStatus are missing")
 
     rclpy.init()
     node = rclpy.create_node("check_installation")

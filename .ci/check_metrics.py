@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Compare the metrics of the demo with their limits: check_metrics.py out/demo/metrics.json."""
 
 import json

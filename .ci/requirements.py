@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Print the [build-system] requires of pyproject.toml, one per line."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Encoder times with pauses between the views, while other processes load the CPU."""
 
 import multiprocessing

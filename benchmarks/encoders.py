@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """``make encoders``: encoders on the CPU in ONNX Runtime and OpenVINO, with 1 and 2 threads, in fp32 and int8.
 
 The encoders of the default bundle get views of the demo. ResNet-50 and ViT-S/16 have random weights: only their times

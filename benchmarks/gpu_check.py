@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """``make gpu-check``: check and time every backend on the GPU of this machine; writes the table of docs/gpu.md.
 
 It covers the default bundle and, where torch is installed, LIP-Loc's ViT-S/16 with random weights. For each encoder it

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The table and curves of docs/benchmarks.md: recall over gap with each drive held out. Run `make held-out` first.
 
     python -m benchmarks.held_out --evaluations out/evaluation --reference prototype.json --figure docs/held_out.png

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Networks with random weights, for timing only: the recipe ``liploc`` as a bundle, and networks of timm."""
 
 import warnings

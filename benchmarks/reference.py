@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The reference algorithms of the timings: straightforward implementations of what the library computes."""
 
 import cv2

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """``python -m benchmarks.rtx_engines``: sizes and build times of TensorRT-RTX engines, written into docs/gpu.md."""
 
 import tempfile

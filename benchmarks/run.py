@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """``make bench``: times of the slow steps on the demo's data, compared with reference algorithms.
 
 The results are written as JSON: name -> value, unit, baseline, ratio.

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Times of functions that are called alternately, so that other load on the machine affects all of them equally."""
 
 import time

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Write the images and scans on which runtimes are compared: ``python -m benchmarks.write_parity_views``.
 
 These are two images at half size and two scans, reduced to a third of their points, of the demo's excerpt.

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 # Remove include directories that do not exist from all imported <package>__rosidl_generator_py targets.
 # The ROS 2 wheels on PyPI export the Python headers of the machine that built them
 # (/opt/python/cp311-cp311/include/python3.11), and CMake rejects targets with missing directories. In a ROS 2

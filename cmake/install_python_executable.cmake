@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 # Install an executable at DESTINATION (relative to the prefix) that calls FUNCTION of the Python MODULE.
 function(install_python_executable destination module function)
   set(python_module ${module})

@@ -1,24 +1,29 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 r"""Build a map from points and odometry, live or from a bag. It is written at the end, or on ~/save_map.
 
 ros2 launch liploc_ros build_map.launch.py map:=/path/to/map bag:=/path/to/bag.mcap \
     points_topic:=/points odometry_topic:=/odom
 """
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import yaml
 from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, RegisterEventHandler, Shutdown
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, RegisterEventHandler, Shutdown
 from launch.event_handlers import OnProcessExit
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
+from liploc_ros.nodes.common.dds_profile import choose_profile
 
 SHARE = Path(get_package_share_directory("liploc_ros"))
 BOOLEANS = ["true", "false"]
-# Arguments that are parsed as YAML. The others stay strings: a map may be called 2011_09_26, or off.
-YAML_ARGUMENTS = ("sensor_mounts",)
+# The other arguments stay strings: a map may be called 2011_09_26, or off.
+LIST_ARGUMENTS = ("sensor_mounts",)
 SAVE_TIMEOUT = "600"  # s; writing a map takes longer than the 5 s after which `ros2 launch` kills a process
 # Parameter: argument. An argument overrides the params_file, unless it is empty.
 PARAMETER_ARGUMENTS = {
@@ -26,6 +31,7 @@ PARAMETER_ARGUMENTS = {
     "model": "model",
     "points_topic": "points_topic",
     "odometry_topic": "odometry_topic",
+    "reliability": "reliability",
     "sensor_mounts": "sensor_mounts",
 }
 
@@ -39,6 +45,11 @@ def generate_launch_description() -> LaunchDescription:
         ),
         DeclareLaunchArgument(
             "odometry_topic", default_value="", description="Odometry of the vehicle; empty: from params_file."
+        ),
+        DeclareLaunchArgument(
+            "reliability",
+            default_value="",
+            description="Of both subscriptions; empty: reliable with a bag, else from params_file.",
         ),
         DeclareLaunchArgument(
             "sensor_mounts",
@@ -71,12 +82,26 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription([*arguments, OpaqueFunction(function=start)])
 
 
+def check_topics(given: dict[str, str]) -> None:
+    """Check that the bag has the given topics: a map needs both."""
+    from liploc_ros.datasets.bag.node_topics import check_bag_topics
+
+    names = {
+        kind: topic if topic.startswith("/") else str(PurePosixPath("/", given["namespace"], topic))
+        for kind, topic in (("points", given["points_topic"]), ("odometry", given["odometry_topic"]))
+        if topic
+    }
+    check_bag_topics(given["bag"], **names)
+
+
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Return the nodes to start."""
     given = context.launch_configurations
     has_bag = bool(given["bag"])
     use_sim_time = has_bag if given["use_sim_time"] == "auto" else given["use_sim_time"] == "true"
+    dds = choose_profile()
     common = {
+        "additional_env": dict(dds.variables),
         "namespace": given["namespace"],
         "output": "screen",
         "arguments": ["--ros-args", "--log-level", given["log_level"]],
@@ -84,14 +109,13 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         "remappings": [("/tf", "tf"), ("/tf_static", "tf_static")] if given["namespace"] else [],
     }
     overrides = {
-        name: yaml.safe_load(given[argument])
-        if argument in YAML_ARGUMENTS
-        else ParameterValue(given[argument], value_type=str)
+        name: parameter_value(argument, given[argument])
         for name, argument in PARAMETER_ARGUMENTS.items()
         if given[argument]
     }
     if has_bag:
-        overrides |= {"reliability": "reliable", "queue": 100}  # the player does not repeat lost scans
+        check_topics(given)
+        overrides = {"queue": 100} | overrides  # the player does not repeat lost scans
     builder = Node(
         package="liploc_ros",
         executable="map_builder",
@@ -102,7 +126,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         on_exit=Shutdown(reason="the map builder has ended"),
         **common,
     )
-    actions: list[LaunchDescriptionEntity] = [builder]
+    actions: list[LaunchDescriptionEntity] = [LogInfo(msg=dds.reason), builder]
     if has_bag:
         player = Node(
             package="liploc_ros",
@@ -120,3 +144,10 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         over = OnProcessExit(target_action=player, on_exit=[Shutdown(reason="the bag is over")])
         actions += [RegisterEventHandler(over), player]
     return actions
+
+
+def parameter_value(argument: str, text: str) -> Any:
+    """Return the value of an argument. A list is YAML, and one entry may be given without brackets."""
+    if argument in LIST_ARGUMENTS:
+        return yaml.safe_load(text) if text.lstrip().startswith("[") else [text]
+    return ParameterValue(text, value_type=str)

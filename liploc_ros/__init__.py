@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Localization of camera images on LiDAR maps.
 
 ``from liploc_ros import Localizer, LidarMap, ModelBundle, open_drive, build_map`` is the public face of the library.

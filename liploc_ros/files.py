@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Files and folders that are complete or absent, and hashes of files.
 
 Whatever the library writes goes through :func:`write_file` or :func:`replace_folder`: a process that is killed, or a

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The folder of the installed launch, config and rviz files and of the demo recording."""
 
 from pathlib import Path

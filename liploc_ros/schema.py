@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The base of all settings and file descriptions, and validation errors as one sentence."""
 
 from pydantic import BaseModel, ConfigDict, ValidationError

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Thread pools of the process: set once, by the program that uses the library.
 
 Importing the library changes no thread count. Nodes, ``liploc`` and the benchmarks call :func:`limit_threads` when they

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Real data for all tests: the demo's excerpt of a KITTI drive, and its map. Marks slow tests."""
 
 import shutil

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Measure localization for docs/benchmarks.md; run `make held-out` and `make calibrate` first.
 
     python -m benchmarks.localization --kitti FOLDER [--drive 0013] [--part single_images] --out out/localization

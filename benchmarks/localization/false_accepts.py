@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Images that must not be accepted: of places that are not on the map, and images without useful content."""
 
 from collections.abc import Iterator, Sequence

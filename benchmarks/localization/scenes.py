@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Drives on which localization is measured; their places are drawn from scans at least 8 m from each image."""
 
 from collections.abc import Callable, Sequence

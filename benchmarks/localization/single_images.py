@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Single images: recall by step of the localizer, errors, coverage, and acceptance."""
 
 from collections.abc import Iterable

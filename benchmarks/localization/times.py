@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The time per image on the map of all drives, and the time that tracking adds."""
 
 import time

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Tracking: from every start of a drive, with and without odometry, and after a kidnapping."""
 
 from dataclasses import dataclass

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Tables of trained and evaluated models, such as those of LIP-Loc's paper."""
 
 from liploc_ros.benchmark.data import DataRoots

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The folders of a benchmark's drives, and the data that is missing in them."""
 
 from collections.abc import Sequence

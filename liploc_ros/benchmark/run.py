@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Fill the tables of a benchmark: train, evaluate, and write each cell as soon as it is finished."""
 
 import hashlib

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The definition of a benchmark: a YAML file with models, and with tables that test them."""
 
 from collections.abc import Mapping

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """``liploc benchmark``: train and evaluate the models of a paper's tables."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """``liploc calibrate``: fit the confidence model of a bundle or map."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """``liploc demo``: map building and localization by the ROS 2 nodes, on a recorded drive."""
 
 import time

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """``liploc export``: write the model bundle of a training checkpoint."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """``liploc kitti``: convert KITTI raw drives to bags."""
 
 from pathlib import Path

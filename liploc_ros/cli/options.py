@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Options that several verbs share.
 
 Every ``liploc --help`` reads this file, so it imports no other part of the library. Choices and defaults are repeated

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Options of all verbs that read a recording: what a bag does not tell itself.
 
 The names are those of the nodes' parameters. Like :mod:`liploc_ros.cli.options`, this file imports the library only

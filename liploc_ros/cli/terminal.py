@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """What a verb shows on the terminal, and the settings of its process."""
 
 import logging

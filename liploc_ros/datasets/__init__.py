@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Readers of recordings. Every reader returns a Drive of Frames."""
 
 from liploc_ros.datasets.bag.options import BagOptions

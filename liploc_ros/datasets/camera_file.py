@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Camera calibration files in the YAML format of ROS 2's camera_calibration."""
 
 from difflib import get_close_matches

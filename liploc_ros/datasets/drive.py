@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A drive and its frames, the common result of all readers."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

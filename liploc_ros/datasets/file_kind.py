@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """What kind of file a path is, by its first bytes: bags, and files that are often taken for one."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Encodings of sensor_msgs/Image, and which of them are not of a camera."""
 
 import re

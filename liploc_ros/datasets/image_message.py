@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Images of sensor_msgs/Image and CompressedImage messages of rclpy or rosbags."""
 
 from typing import Any, Protocol, TypeGuard

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Counts of messages that cannot be used, so that one bad message does not end the work and none is lost silently."""
 
 import logging

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Why there is no pose at the time of a scan or image."""
 
 from collections.abc import Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Where the sensors are mounted on the vehicle: as given by the user, or else by static transforms."""
 
 from collections.abc import Iterable

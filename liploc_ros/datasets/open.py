@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Open a recording of any supported kind, detected by its layout."""
 
 from collections.abc import Callable, Collection

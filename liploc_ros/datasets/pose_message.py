@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Poses and frame names of ROS messages of rclpy or rosbags.
 
 The same rules hold for recordings and nodes.

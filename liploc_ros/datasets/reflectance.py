@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Which field of a point cloud holds the reflectance, and its range of values."""
 
 from collections.abc import Mapping, Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The static transforms between the frames of a vehicle, as on /tf_static."""
 
 from collections import deque

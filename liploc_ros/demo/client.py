@@ -1,9 +1,14 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The client of the demo: a node that publishes the messages of a bag and receives what the other nodes publish."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
+from array import array
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,10 +18,14 @@ from typing import Any, TypeVar
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import CompressedImage, Image
 
+from liploc_ros.datasets.image_message import image_from_message
 from liploc_ros.demo.node_process import NodeProcess, ParameterValues
 from liploc_ros.errors import LiplocError
 from liploc_ros.nodes.bag_player.messages import BagMessages
+from liploc_ros.nodes.common.dds_profile import use_profile
 from liploc_ros.nodes.common.ros_libraries import message_type
 
 NAMESPACE = "/liploc_demo"
@@ -46,6 +55,7 @@ class DemoClient:
         """
         self.bag = BagMessages(bag)
         self.mounts = self.bag.sensor_mounts()
+        logging.getLogger(__name__).info(use_profile())
         rclpy.init(args=[])
         self._node = rclpy.create_node("demo", namespace=NAMESPACE)
         self._publishers = {
@@ -53,6 +63,10 @@ class DemoClient:
             for topic in self.bag.topics.values()
             if topic.type_name in (POINTS, ODOMETRY, IMAGE, CAMERA_INFO)
         }
+        for topic in self.bag.topics.values():
+            if topic.type_name == IMAGE:
+                raw = raw_topic(topic.name)
+                self._publishers[raw] = self._node.create_publisher(Image, NAMESPACE + raw, RELIABLE)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._node)
         self._thread = threading.Thread(target=self._spin, daemon=True)
@@ -131,6 +145,32 @@ class DemoClient:
                 raise DemoError(f"{process.name} was not ready in {timeout:.0f} s: {process.last_line()}")
             time.sleep(0.01)
 
+    def decoded(self, messages: RecordedMessages) -> RecordedMessages:
+        """Return messages with raw images instead of the compressed ones, on the raw topic.
+
+        Raises:
+            ImageError: an image cannot be decoded.
+        """
+        images = {topic.name for topic in self.bag.topics.values() if topic.type_name == IMAGE}
+        return [
+            (raw_topic(topic), _decode(data, topic)) if topic in images else (topic, data) for topic, data in messages
+        ]
+
     def _spin(self) -> None:
         with suppress(ExternalShutdownException):
             self._executor.spin()
+
+
+def raw_topic(compressed: str) -> str:
+    """Return the topic of the raw images, by the naming convention of image_transport."""
+    return compressed.removesuffix("/compressed")
+
+
+def _decode(data: bytes, topic: str) -> bytes:
+    """Return a serialized CompressedImage as a serialized Image."""
+    compressed = deserialize_message(data, CompressedImage)
+    pixels = image_from_message(compressed, topic)
+    height, width, channels = pixels.shape
+    raw = Image(header=compressed.header, height=height, width=width, encoding="rgb8", step=channels * width)
+    raw.data = array("B", pixels.tobytes())
+    return bytes(serialize_message(raw))

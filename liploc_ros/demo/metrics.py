@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Recall, errors and latency of the demo."""
 
 from collections.abc import Sequence

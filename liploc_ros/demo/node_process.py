@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A node of this package in its own process."""
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import tempfile
 from collections.abc import Mapping
 from types import TracebackType
 
-ParameterValues = Mapping[str, str | bool | int | list[str]]
+ParameterValues = Mapping[str, str | bool | int | float | list[str]]
 
 
 class NodeProcess:
@@ -40,6 +43,11 @@ class NodeProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
         self._log.close()
+
+    @property
+    def pid(self) -> int:
+        """Number of the process, once it is started."""
+        return self._process.pid
 
     def has_ended(self) -> bool:
         """Return whether the process has ended."""

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The report of the demo: metrics.json, figures, and a page that shows them.
 
 Figures are created without pyplot: drawing neither needs nor changes matplotlib's backend.

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The demo: a bag is played over DDS to map builder and localizer, and their results are collected."""
 
 from __future__ import annotations
@@ -9,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rclpy.serialization import deserialize_message
-
+from liploc_ros.datasets.pose_message import pose_of
 from liploc_ros.demo.client import (
     CAMERA_INFO,
     IMAGE,
@@ -22,14 +24,15 @@ from liploc_ros.demo.client import (
     DemoClient,
     DemoError,
     RecordedMessages,
+    raw_topic,
 )
 from liploc_ros.demo.node_process import NodeProcess, ParameterValues
 from liploc_ros.geometry import Pose
 from liploc_ros.localization import Status, TrackingState
 from liploc_ros.msg import Belief, MapInfo, MapProgress, PoseHypothesisArray
-from liploc_ros.nodes.common.conversions import pose_of, stamp_ns_of
+from liploc_ros.nodes.common.conversions import stamp_ns_of
 from liploc_ros.nodes.common.qos import LATCHED
-from liploc_ros.nodes.common.ros_libraries import message_type
+from liploc_ros.nodes.subscriptions.serialized_message import SerializedMessage
 from liploc_ros.srv import SaveMap
 
 RESULT_TIMEOUT = 10.0
@@ -108,13 +111,13 @@ class DemoSession(DemoClient):
             yield LocalizedImage(stamp_ns_of(message), Status(message.status), pose, score, ms)
 
     def track(self, lidar_map: Path, progress: Progress) -> Iterator[TrackedImage]:
-        """Play images and odometry to a localizer; yield the state of tracking after each image.
+        """Play raw images and odometry to a localizer; yield the state of tracking after each image.
 
         Raises:
             DemoError: the node did not start, or an image has no result.
         """
-        image, odometry = self.topic_of(IMAGE), self.topic_of(ODOMETRY)
-        played = self.recorded(image, odometry)
+        compressed, odometry = self.topic_of(IMAGE), self.topic_of(ODOMETRY)
+        image, played = raw_topic(compressed), self.decoded(self.recorded(compressed, odometry))
         # A part reaches to the next image: the localizer may wait for the odometry after an image.
         starts = [row for row, (topic, _) in enumerate(played) if topic == image][1:]
         parts = [played[begin:end] for begin, end in zip([0, *starts], [*starts, None], strict=True)]
@@ -141,7 +144,8 @@ class DemoSession(DemoClient):
         The first part is repeated until it has a result, because the localizer may not have discovered all publishers.
         With ``repeat_first`` it is then played once more, to measure its latency like that of the others.
         """
-        image, info = self.topic_of(IMAGE), self.topic_of(CAMERA_INFO)
+        image, _ = self._image_of(parts[0])
+        info = self.topic_of(CAMERA_INFO)
         calibration = self.recorded(info)[:1]  # there is one camera, and its calibration does not change
         parameters: ParameterValues = {
             "map": str(lidar_map),
@@ -171,8 +175,8 @@ class DemoSession(DemoClient):
         repeat_period: float = RESULT_TIMEOUT,
     ) -> tuple[Any, float]:
         """Publish a part, and wait for the result of its image. Returns it with the latency [ms]."""
-        image = self.topic_of(IMAGE)
-        stamp_ns = next(_stamp_of(data) for topic, data in part if topic == image)
+        _, data = self._image_of(part)
+        stamp_ns = SerializedMessage(None, data).stamp_ns
         deadline = time.monotonic() + timeout
         results.clear()
         while not localizer.has_ended() and time.monotonic() < deadline:
@@ -183,6 +187,11 @@ class DemoSession(DemoClient):
                 received, message = result
                 return message, 1e3 * (received - sent)
         raise DemoError(f"localizer: no result of the image at {stamp_ns / 1e9:.3f} s: {localizer.last_line()}")
+
+    def _image_of(self, part: RecordedMessages) -> tuple[str, bytes]:
+        """Return the topic and the message of the image, raw or compressed, in a part."""
+        compressed = self.topic_of(IMAGE)
+        return next(item for item in part if item[0] in (compressed, raw_topic(compressed)))
 
 
 class _ReceivedMessages:
@@ -207,7 +216,3 @@ class _ReceivedMessages:
         with self._arrived:
             self._arrived.wait_for(lambda: stamp_ns in self._messages, timeout)
             return self._messages.get(stamp_ns)
-
-
-def _stamp_of(image: bytes) -> int:
-    return stamp_ns_of(deserialize_message(image, message_type(IMAGE)))

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The camera and the LiDAR encoder: their common interface, the runtimes, and the model bundle that holds both."""
 
 from liploc_ros.encoders.backends import Backend, BackendSettings

@@ -1,5 +1,9 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The runtime that an encoder runs on: a requested one, or the fastest that works."""
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +27,8 @@ from liploc_ros.files import FileError
 
 Backend = Literal["auto", "onnx", "tensorrt", "tensorrt_rtx"]
 TIMED_RUNS, WARM_UP_RUNS = 10, 3
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -126,13 +132,14 @@ def _choose_fastest(encoders: list[Encoder], spec: ModelSpec, part: Part, failur
 
     A GPU is not always faster: a small network takes about a millisecond on a CPU.
     """
-    failed = "".join(f"; {reason}" for reason in dict.fromkeys(failures))
+    for reason in dict.fromkeys(failures):
+        logger.debug("%s encoder: a backend is not available: %s", part, reason)
     if len(encoders) == 1:
-        return Choice(encoders[0], f"{encoders[0].runtime}: the only backend that works here{failed}")
+        return Choice(encoders[0], f"{encoders[0].runtime}: the only backend that works here")
     view = parity_inputs(spec, part)[:1]
     times = [median_ms(partial(encoder.encode, view)) for encoder in encoders]
     fastest = int(np.argmin(times))
     for encoder in encoders[:fastest] + encoders[fastest + 1 :]:
         encoder.close()
     measured = ", ".join(f"{e.runtime} {ms:.2f} ms" for e, ms in zip(encoders, times, strict=True))
-    return Choice(encoders[fastest], f"{encoders[fastest].runtime}: the fastest of {measured}{failed}")
+    return Choice(encoders[fastest], f"{encoders[fastest].runtime}: the fastest of {measured}")

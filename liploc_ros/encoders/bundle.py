@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The model bundle: a folder with both encoders and the description needed to use them."""
 
 import hashlib

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The encoders' input arrays, computed from drawn views, and the masks of the cells that contain data."""
 
 from functools import lru_cache

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Encoders in ONNX Runtime, on the CPU or, with onnxruntime-gpu, on a GPU."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Comparison of two runtimes of the same encoder."""
 
 import numpy as np

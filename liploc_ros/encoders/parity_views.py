@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The views on which runtimes are compared, drawn from real images and scans that come with the package."""
 
 from functools import lru_cache

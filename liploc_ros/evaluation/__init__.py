@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Evaluation: protocols, metrics, figures and reports."""
 
 from liploc_ros.evaluation.evaluator import Evaluator, evaluate

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Gather confidence samples of a model on a drive that it was not trained on."""
 
 from collections.abc import Iterator, Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The places in which a protocol searches a query, and the scans that each place is drawn from."""
 
 from dataclasses import dataclass

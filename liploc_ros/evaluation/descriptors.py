@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Descriptors of places and views, at full precision and as a map's index stores them."""
 
 import tempfile

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Evaluate a model on a drive by a protocol."""
 
 from collections.abc import Sequence

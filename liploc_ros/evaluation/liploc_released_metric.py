@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The metric of LIP-Loc's published code, for comparison with published numbers.
 
 The published code takes the second and third coordinate of the poses as the ground plane. In KITTI's odometry poses

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Metrics of retrieval: recall, errors and acceptance, from ranked places and ground truth."""
 
 from collections.abc import Iterator, Sequence

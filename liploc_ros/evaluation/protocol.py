@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Evaluation protocols by name: the scans among which a query is searched."""
 
 import re

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The places of a protocol as a map that a localizer can search."""
 
 import numpy as np

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The result of an evaluation: the metrics, and the retrieved places they are computed from."""
 
 from dataclasses import dataclass

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Rank the places by their similarity to each query, over all headings."""
 
 from dataclasses import dataclass

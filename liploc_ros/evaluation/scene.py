@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The parts of a drive that are evaluated: images to localize, scans to draw places from, and the path."""
 
 from collections.abc import Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The result of searching the places of a protocol by descriptors."""
 
 from dataclasses import dataclass

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Poses, camera models and the angular grid shared by camera and LiDAR views."""
 
 from liploc_ros.geometry.cameras import (

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Camera models that project rays of the optical frame to pixels.
 
 Formulas are from OpenCV's calib3d and fisheye modules.

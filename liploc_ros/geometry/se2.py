@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Planar poses, SE(2), as (..., 3) arrays: x, y [m] and yaw [rad]."""
 
 import numpy as np

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Rigid transforms as 4 x 4 arrays in metres and radians, with REP-103 axes (x forward, y left, z up).
 
 ``T_a_b`` transforms coordinates of frame b to frame a, so ``T_a_c = T_a_b @ T_b_c``.

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The angular grid to which camera images and LiDAR scans are resampled."""
 
 import numpy as np

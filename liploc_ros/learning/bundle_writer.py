@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The bundle of a training run: exported encoders, effective recipe, data hashes and model card."""
 
 import hashlib

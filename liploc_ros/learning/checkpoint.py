@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The checkpoint of a training run: one file with everything that the next step depends on."""
 
 import pickle

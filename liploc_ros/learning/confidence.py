@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The confidence model of a new bundle, fitted on a drive that was not trained on."""
 
 from collections.abc import Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Training in several processes (``torchrun``) with the same results as in one process."""
 
 import os

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """From trained encoders to a model bundle: two ONNX files and model.json, compared with torch."""
 
 import copy

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Gradients of a contrastive loss over a batch that is encoded in parts and in several processes."""
 
 from collections.abc import Iterator

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The interface of a training method: samples, batches, networks and loss. The trainer uses nothing else."""
 
 import zlib

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Settings of a training run: a YAML file, which may extend another one."""
 
 from collections.abc import Iterable, Mapping

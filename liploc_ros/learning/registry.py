@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """All training methods by name, and the recipes that configure them.
 
 This module loads the methods. Each method registers itself when its module is imported

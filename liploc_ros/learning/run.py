@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A complete training run: samples, training, export, and the confidence model from a held-out drive."""
 
 import json

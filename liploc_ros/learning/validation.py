@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A fast check on a held-out drive during training."""
 
 from collections.abc import Sequence

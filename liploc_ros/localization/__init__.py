@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """From an image to pose hypotheses on a map, for single images and over time."""
 
 from liploc_ros.localization.config import LocalizerConfig, TrackingConfig

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Accept the first hypothesis of an image, or give the reason why not."""
 
 from collections.abc import Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Cluster matches that agree in position and heading, and average them."""
 
 from dataclasses import dataclass

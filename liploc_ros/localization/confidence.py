@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The confidence in a hypothesis: how often hypotheses with the same features are correct."""
 
 import numpy as np

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A camera view as the localizer compares it with the map."""
 
 from dataclasses import dataclass

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Compare the features of a camera view with windows of the map's panoramas."""
 
 from dataclasses import dataclass

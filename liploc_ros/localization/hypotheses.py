@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Pose hypotheses: clusters of matches with mean pose, probability, confidence and covariance."""
 
 from dataclasses import dataclass

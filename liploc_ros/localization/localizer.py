@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The localizer: from an image to pose hypotheses on a map, for single images and over time."""
 
 from collections.abc import Sequence
@@ -169,6 +172,15 @@ class Localizer:
             hypotheses = estimate_hypotheses(matches, self.lidar_map, self.confidence_model, self.config)
             status, message = accept(hypotheses, self.config.acceptance)
         return Localization(status, message, hypotheses, stamp_ns, self.timer.total, self.timer.steps)
+
+    def set_thresholds(self, config: LocalizerConfig) -> None:
+        """Continue with other thresholds of acceptance and of the states of tracking; the tracked hypotheses stay.
+
+        Args:
+            config: settings, of which ``acceptance`` and the limits of the states in ``tracking`` may differ.
+        """
+        self.config = config.resolved(self.confidence_model)
+        self.tracker.set_thresholds(self.config)
 
     def warm_up(self) -> None:
         """Localize a synthetic image, so that the first real one is not delayed by loading and allocation."""

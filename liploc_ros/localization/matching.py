@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Match a view with candidate places: compare features over small changes of heading and neighbouring places."""
 
 from collections.abc import Sequence

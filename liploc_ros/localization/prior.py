@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A prior pose that restricts the search, for instance from GNSS or from RViz's initial pose."""
 
 from dataclasses import dataclass

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The result of localizing a single image."""
 
 from dataclasses import dataclass, field
@@ -7,7 +10,7 @@ from liploc_ros.localization.hypotheses import Hypothesis
 
 
 class Status(IntEnum):
-    """Outcome of an attempt; the numbers are those of ``liploc_ros/srv/Localize``."""
+    """Outcome of an attempt; the numbers are those of ``liploc_ros/msg/LocalizationStatus``."""
 
     SUCCESS = 0
     NO_IMAGE = 1
@@ -15,6 +18,7 @@ class Status(IntEnum):
     UNKNOWN_PLACE = 3
     AMBIGUOUS = 4
     INTERNAL_ERROR = 5
+    INVALID_REQUEST = 6
 
 
 @dataclass(frozen=True)

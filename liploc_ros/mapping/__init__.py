@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Maps: keyframe scans, the places drawn from them, their descriptors, and the index over these."""
 
 from liploc_ros.mapping.build import build_map, build_map_from_keyframes

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The scans of a drive with their places, read when they are needed."""
 
 from collections.abc import Sequence

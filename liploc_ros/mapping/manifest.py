@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """``manifest.json``: the description of a map, and the checksums of its files."""
 
 import json

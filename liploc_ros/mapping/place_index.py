@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Search over places x headings: FAISS inner product of compressed descriptors."""
 
 from dataclasses import dataclass

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Places: poses along the path at which the map is drawn."""
 
 from dataclasses import dataclass

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Remove dynamic objects from the scans of a drive by visibility: another scan saw through their points."""
 
 from collections.abc import Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Read and decode images. A truncated file is an error, not a partly grey image."""
 
 from pathlib import Path

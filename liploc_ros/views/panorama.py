@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A LiDAR scan drawn on the 360-degree version of the angular grid."""
 
 from dataclasses import dataclass

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A scan with its pose, and the test whether another scan saw through its points."""
 
 from dataclasses import dataclass

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A LiDAR panorama at a pose where no scan was taken."""
 
 from collections.abc import Sequence

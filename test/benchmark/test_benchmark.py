@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """`liploc benchmark` on small datasets in the published layouts (`pip install .[train]`)."""
 
 import csv

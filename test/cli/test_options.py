@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Options repeat the choices and defaults of the library, because the command line must not import it to show them."""
 
 from typing import get_args

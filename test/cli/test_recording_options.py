@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Verbs that read recordings: options for what a bag does not tell itself, and refusals before the work."""
 
 import inspect

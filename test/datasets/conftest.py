@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A small KITTI raw drive, and a bag of it."""
 
 from pathlib import Path

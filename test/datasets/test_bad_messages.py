@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """One bad message does not end the import of a recording. It is left out and counted."""
 
 import logging

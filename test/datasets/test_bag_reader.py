@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Drives that are read from bags, and the selection of topics."""
 
 from pathlib import Path

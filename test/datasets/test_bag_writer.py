@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Bags that are written, and drives that are converted to bags."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Images and scans in separate frames, as in bags, are combined to complete frames."""
 
 from pathlib import Path

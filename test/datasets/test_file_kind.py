@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Files that are not rosbag2 recordings are recognized by their first bytes, whatever their names."""
 
 from pathlib import Path

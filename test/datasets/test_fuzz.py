@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Text files of drives with random changes are read, or refused with an error for users."""
 
 import numpy as np

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """KITTI-360: a synthetic drive in the published layout, with the published extrinsics and one real pose."""
 
 import re

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Sequences of the odometry benchmark: synthetic sequences in its layout, and its real pose files."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """KITTI raw drives: synthetic drives in the published layout, and a real calibration."""
 
 import re

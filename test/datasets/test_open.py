@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Recordings are recognized by their layout. For other paths the error says what is supported."""
 
 from importlib.util import module_from_spec, spec_from_file_location

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Poses and mounts from /tf, other topics, options and other files."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The choice of a backend, and the comparison of runtimes, without TensorRT and without a GPU."""
 
 import numpy as np
@@ -18,10 +21,11 @@ def no_tensorrt(monkeypatch):
     monkeypatch.setattr(flavour, "is_installed", lambda name: False)
 
 
-def test_auto_without_tensorrt_uses_onnx_and_says_why(no_tensorrt, bundle):
+def test_auto_without_tensorrt_uses_onnx_in_one_short_line_and_says_why_when_debugging(no_tensorrt, bundle, caplog):
+    caplog.set_level("DEBUG", "liploc_ros")
     encoder, reason = Encoders(bundle, BackendSettings("auto")).camera_choice
-    assert encoder.runtime == "onnxruntime CPU"
-    assert "the only backend that works here" in reason and "module tensorrt_rtx is not installed" in reason
+    assert reason == f"{encoder.runtime}: the only backend that works here"
+    assert "module tensorrt_rtx is not installed" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -42,13 +46,15 @@ def test_a_requested_backend_without_a_gpu_is_an_error(monkeypatch, bundle):
         _ = bundle.encoders(backend="tensorrt_rtx").camera
 
 
-def test_auto_uses_onnx_where_the_cache_of_engines_cannot_be_written(monkeypatch, bundle):
+def test_auto_uses_onnx_where_the_cache_of_engines_cannot_be_written(monkeypatch, bundle, caplog):
+    caplog.set_level("DEBUG", "liploc_ros")
+
     def open_engine(*arguments):
         raise FileError("/engines: cannot be written (Read-only file system): choose another folder")
 
     monkeypatch.setattr("liploc_ros.encoders.backends.open_engine", open_engine)
-    encoder, reason = Encoders(bundle, BackendSettings("auto")).camera_choice
-    assert encoder.runtime == "onnxruntime CPU" and "/engines: cannot be written" in reason
+    encoder = Encoders(bundle, BackendSettings("auto")).camera_choice.encoder
+    assert encoder.runtime == "onnxruntime CPU" and "/engines: cannot be written" in caplog.text
 
 
 def test_type_stubs_of_tensorrt_do_not_count_as_tensorrt(tmp_path, monkeypatch):
@@ -100,7 +106,9 @@ def test_closed_encoders_cannot_be_used(bundle):
 
 
 @pytest.mark.parametrize("backend", ["onnx", "auto"])
-def test_onnx_runtime_uses_the_cpu_if_the_gpu_disagrees(bundle, monkeypatch, backend, tmp_path):
+def test_onnx_runtime_uses_the_cpu_if_the_gpu_disagrees(bundle, monkeypatch, backend, tmp_path, caplog):
+    caplog.set_level("DEBUG", "liploc_ros")
+
     class FakeCudaEncoder(OnnxEncoder):
         def __init__(self, path, threads=0, device="cpu"):
             super().__init__(path, threads)
@@ -112,4 +120,4 @@ def test_onnx_runtime_uses_the_cpu_if_the_gpu_disagrees(bundle, monkeypatch, bac
 
     monkeypatch.setattr("liploc_ros.encoders.backends.OnnxEncoder", FakeCudaEncoder)
     choice = open_encoder(bundle.path, bundle.spec, "camera", BackendSettings(backend, cache=tmp_path))
-    assert choice.encoder.runtime == "onnxruntime CPU" and "cosine" in choice.reason
+    assert choice.encoder.runtime == "onnxruntime CPU" and "cosine" in caplog.text

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The cache of TensorRT engines, without TensorRT and without a GPU."""
 
 import logging

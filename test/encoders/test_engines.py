@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Engines on a fake GPU, and the conversion to half precision.
 
 ONNX Runtime and host memory take the place of TensorRT and CUDA: this tests the code around an engine, not a GPU.

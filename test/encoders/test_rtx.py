@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Engines that TensorRT-RTX builds without a GPU (`make test-rtx` installs it)."""
 
 import logging

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Protocols, compared with slow and obvious implementations."""
 
 from dataclasses import replace

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Poses, cameras and the grid, compared with slow and simple versions."""
 
 import numpy as np
@@ -114,7 +117,7 @@ def test_a_barrel_polynomial_does_not_fold_far_rays_back_into_the_image():
         lambda: camera_from_model("thin_prism", 640, 480, K, []),
         lambda: camera_from_model("plumb_bob", 640, 480, np.zeros(9), np.zeros(5)),
         lambda: camera_from_model("plumb_bob", 0, 480, K, np.zeros(5)),
-        lambda: camera_from_model("equidistant", 640, 480, K, np.zeros(7)),
+        lambda: camera_from_model("equidistant", 640, 480, K, np.full(7, 0.1)),
         lambda: OmnidirectionalCamera(640, 480, K, -0.5),
         lambda: OmnidirectionalCamera(640, 480, K, 2.2, np.zeros(3)),
     ],

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Two processes with half a batch each, compared with one process with the whole batch."""
 
 import os

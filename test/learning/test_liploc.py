@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Samples, encoders and training of LIP-Loc's method (`pip install .[train]`)."""
 
 import numpy as np

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The losses of LIP-Loc's method, compared with plain loops (`pip install .[train]`)."""
 
 import numpy as np

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Bundles and maps of LIP-Loc's method (`pip install .[train]`)."""
 
 from dataclasses import replace

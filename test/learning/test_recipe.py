@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Recipes: YAML files that extend one another, and the methods that they configure."""
 
 import subprocess

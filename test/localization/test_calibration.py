@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Confidence samples as files, and the confidence model that is fitted to them."""
 
 import io

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """From a real image to hypotheses on a map of the demo's street."""
 
 from dataclasses import replace
@@ -7,7 +10,15 @@ import pytest
 
 from liploc_ros.geometry import MountedCamera, angle_difference, inverse, pose_from_yaw, yaw_of
 from liploc_ros.geometry.se2 import se2_of
-from liploc_ros.localization import Localizer, LocalizerConfig, PosePrior, PriorError, Status
+from liploc_ros.localization import (
+    Localizer,
+    LocalizerConfig,
+    PosePrior,
+    PriorError,
+    Status,
+    TrackingConfig,
+    TrackingState,
+)
 from liploc_ros.localization.acceptance import accept
 from liploc_ros.localization.config import AcceptanceConfig, CovarianceConfig
 from liploc_ros.localization.hypotheses import Hypothesis
@@ -42,6 +53,16 @@ def test_the_steps_of_the_pipeline_give_what_localize_gives(localizer, demo_came
     assert np.array_equal(by_steps.best.T_map_base, at_once.best.T_map_base)
     assert by_steps.message == at_once.message and set(at_once.timings) >= {"draw", "encode", "search", "match"}
     assert at_once.latency_ms >= sum(at_once.timings.values())
+
+
+def test_thresholds_can_change_while_the_tracked_hypotheses_stay(demo_map, bundle, demo_camera, demo_image):
+    localizer = Localizer(demo_map, bundle)
+    hypotheses = len(localizer.track(demo_image, demo_camera, 0).hypotheses)
+    strict = {"acceptance": AcceptanceConfig(min_confidence=1.0), "tracking": TrackingConfig(lost_probability=1e-9)}
+    localizer.set_thresholds(LocalizerConfig(**strict))
+    found = localizer.track(demo_image, demo_camera, 1)
+    assert (found.state, len(found.hypotheses)) == (TrackingState.LOST, hypotheses)
+    assert found.localization.status is Status.UNKNOWN_PLACE
 
 
 def test_a_camera_that_looks_left_turns_the_vehicle_right(localizer, demo_drive, demo_camera):

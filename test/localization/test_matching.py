@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Feature comparison and clustering, against the formulas that describe them."""
 
 import numpy as np

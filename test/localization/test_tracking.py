@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Tracking over the real images of the demo's street, with faults of clock, odometry and vehicle."""
 
 from dataclasses import replace

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Maps: places on the path, search, and folders that are whole or refused."""
 
 import json

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Messages and settings for the tests of the localizer node. ROS is imported in the fixtures: it may be missing."""
 
 import copy
@@ -45,7 +48,7 @@ def settings(demo_map_folder, demo_camera):
     """Settings that accept the images of an old recording, whatever their confidence."""
     from support.ros_bench import IMAGE
 
-    from liploc_ros.nodes.common.mounts import format_mount
+    from liploc_ros.datasets.mounts import format_mount
 
     mount = format_mount(demo_camera.frame_id, demo_camera.T_base_camera)
     return {

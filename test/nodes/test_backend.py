@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The encoder backend of the localizer: reported if it cannot run, and freed in cleanup."""
 
 import logging

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The launch files, with launch where it is installed, else with stubs of it."""
 
 import importlib.util
@@ -9,9 +12,12 @@ from unittest.mock import MagicMock
 import pytest
 import yaml
 
+from liploc_ros.datasets import DatasetError
+from liploc_ros.nodes.common import dds_profile
 from liploc_ros.package_share import share_folder
 
 LAUNCH_FILES = sorted((share_folder() / "launch").glob("*.launch.py"))
+IMAGE, INFO = "/camera_color_left/image_raw/compressed", "/camera_color_left/camera_info"
 RVIZ = share_folder() / "rviz" / "localize.rviz"
 
 needs_launch = pytest.mark.skipif(
@@ -97,7 +103,18 @@ def test_a_launch_file_uses_no_argument_that_it_does_not_declare(path):
     assert set(re.findall(r'given\["(\w+)"\]', text)) <= declared
 
 
-def test_a_map_called_like_a_number_or_off_stays_text(nodes):
+@pytest.mark.parametrize("name", ["localize", "build_map"])
+def test_all_nodes_of_a_launch_file_use_the_dds_profile(nodes, monkeypatch, name, demo_bag):
+    monkeypatch.setenv("RMW_IMPLEMENTATION", "rmw_cyclonedds_cpp")
+    started = nodes(name, bag=str(demo_bag), rviz="true")
+    assert {str(node["additional_env"]) for node in started.values()} == {"{}"}
+    monkeypatch.setattr(dds_profile, "choose_profile", lambda: dds_profile.DdsProfile("used", {"PROFILE": "file"}))
+    started = nodes(name, bag=str(demo_bag), rviz="true")
+    assert {str(node["additional_env"]) for node in started.values()} == {str({"PROFILE": "file"})}
+
+
+def test_a_map_called_like_a_number_or_off_stays_text(nodes, monkeypatch):
+    monkeypatch.setattr("liploc_ros.datasets.bag.node_topics.check_bag_topics", lambda bag, topics: None)
     parameters = nodes("localize", map="2011_09_26", bag="off", image_topics="[/a/b]")
     assert parameters["localizer"]["parameters"][1]["map"] == "2011_09_26"
     assert parameters["localizer"]["parameters"][1]["image_topics"] == ["/a/b"]
@@ -105,15 +122,57 @@ def test_a_map_called_like_a_number_or_off_stays_text(nodes):
     assert nodes("build_map", map="off")["map_builder"]["parameters"][1]["map_path"] == "off"
 
 
-def test_the_bag_waits_for_the_images_of_the_localizer(nodes):
-    player = nodes("localize", bag="/b", image_topics="[/a/image/compressed, image]")["bag_player"]
-    expected = ["/a/image/compressed", "image", "/a/camera_info", "camera_info"]
+def test_a_single_topic_or_mount_needs_no_brackets(nodes, demo_bag):
+    parameters = nodes("localize", image_topics="/a/b", sensor_mounts="cam 0 0 0 0 0 0")["localizer"]["parameters"][1]
+    assert (parameters["image_topics"], parameters["sensor_mounts"]) == (["/a/b"], ["cam 0 0 0 0 0 0"])
+    builder = nodes("build_map", sensor_mounts="lidar 0 0 0 0 0 0", bag=str(demo_bag), reliability="best_effort")
+    builder = builder["map_builder"]
+    assert builder["parameters"][1]["sensor_mounts"] == ["lidar 0 0 0 0 0 0"]
+    assert builder["parameters"][1]["reliability"] == "best_effort"
+
+
+def test_an_argument_that_is_not_given_leaves_the_value_of_the_params_file(nodes):
+    assert nodes("localize")["localizer"]["parameters"][1] == {"use_sim_time": False}
+
+
+def test_arguments_reach_the_nodes(nodes, demo_bag):
+    switches = {"autostart": False, "continuous": False, "publish_tf": True, "publish_initialpose": True}
+    given = {name: str(value).lower() for name, value in switches.items()}
+    started = nodes("localize", bag=str(demo_bag), loop="true", reliability="reliable", **given)
+    assert switches.items() <= started["localizer"]["parameters"][1].items()
+    assert started["localizer"]["parameters"][1]["reliability"] == "reliable"
+    assert started["bag_player"]["parameters"][0]["loop"] is True
+
+
+def test_the_bag_waits_for_the_images_of_the_localizer(nodes, demo_bag):
+    player = nodes("localize", bag=str(demo_bag), image_topics="[camera_color_left/image_raw]")["bag_player"]
+    expected = ["camera_color_left/image_raw", "camera_color_left/camera_info"]
     assert player["parameters"][0]["wait_for_topics"] == expected
 
 
-def test_the_bag_waits_for_the_odometry_too(nodes):
-    started = nodes("localize", bag="/b", image_topics="[image]", odometry_topic="/odom", tracking="false")
-    assert started["bag_player"]["parameters"][0]["wait_for_topics"] == ["image", "camera_info", "/odom"]
+def test_without_image_topics_the_cameras_of_the_bag_are_used(nodes, demo_bag):
+    started = nodes("localize", bag=str(demo_bag))
+    parameters = started["localizer"]["parameters"][1]
+    assert (parameters["image_topics"], parameters["camera_info_topics"]) == ([IMAGE], [INFO])
+    assert started["bag_player"]["parameters"][0]["wait_for_topics"] == [IMAGE, INFO]
+
+
+def test_the_images_in_the_users_parameters_take_precedence_over_those_of_the_bag(nodes, demo_bag, tmp_path):
+    (tmp_path / "mine.yaml").write_text("localizer: {ros__parameters: {image_topics: [/a/image]}}")
+    started = nodes("localize", bag=str(demo_bag), params_file=str(tmp_path / "mine.yaml"))
+    assert "image_topics" not in started["localizer"]["parameters"][1]
+
+
+def test_a_topic_that_the_bag_lacks_is_refused_before_anything_starts(nodes, demo_bag):
+    with pytest.raises(DatasetError, match=f"has no topic /camera/image_raw for images.*{IMAGE}"):
+        nodes("localize", bag=str(demo_bag), image_topics="[/camera/image_raw]")
+    with pytest.raises(DatasetError, match=r"no topic /lidar/points for points.*/points"):
+        nodes("build_map", bag=str(demo_bag), points_topic="/lidar/points")
+
+
+def test_the_bag_waits_for_the_odometry_too(nodes, demo_bag):
+    started = nodes("localize", bag=str(demo_bag), odometry_topic="/odom", tracking="false")
+    assert started["bag_player"]["parameters"][0]["wait_for_topics"] == [IMAGE, INFO, "/odom"]
     parameters = started["localizer"]["parameters"][1]
     assert (parameters["odometry_topic"], parameters["tracking.enabled"]) == ("/odom", False)
 
@@ -124,6 +183,9 @@ def test_the_topics_of_rviz_are_remapped_to_those_of_the_robot(nodes):
     assert {d["Topic"]["Value"] for d in displays if "Topic" in d} <= remappings.keys()
     assert remappings["/camera_color_left/image_raw/compressed"] == "/a/image/compressed"
     assert remappings["/localizer/pose"] == "localizer/pose"
+    tools = yaml.safe_load(RVIZ.read_text())["Visualization Manager"]["Tools"]
+    button = next(tool for tool in tools if tool["Class"].endswith("/SetInitialPose"))
+    assert remappings[button["Topic"]["Value"]] == "initialpose"
 
 
 def test_rviz_shows_pose_hypotheses_markers_image_and_map_in_the_map_frame():

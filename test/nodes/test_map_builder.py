@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The map builder node and its scan collector."""
 
 import signal
@@ -12,13 +15,14 @@ from nav_msgs.msg import Path as PathMsg
 from sensor_msgs.msg import PointField
 from support.ros_bench import BEST_EFFORT, LATCHED, messages_of, run_process
 
+from liploc_ros.datasets.mounts import format_mount
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import pose_from_yaw
 from liploc_ros.mapping import LidarMap
 from liploc_ros.mapping.places import path_distance
 from liploc_ros.msg import MapProgress
 from liploc_ros.nodes.common.conversions import stamp_ns_of
-from liploc_ros.nodes.common.mounts import MountError, format_mount
+from liploc_ros.nodes.common.mounts import MountError
 from liploc_ros.nodes.map_builder.node import MapBuilderNode
 from liploc_ros.nodes.map_builder.scan_collector import ScanCollector
 from liploc_ros.srv import SaveMap

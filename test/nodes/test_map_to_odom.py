@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The transform from map to odometry frame, and the odometry input."""
 
 import threading
@@ -10,10 +13,12 @@ pytest.importorskip("rclpy")
 
 from nav_msgs.msg import Odometry
 
+from liploc_ros.datasets.base_frame import BaseFrame
 from liploc_ros.geometry import pose_from_yaw
 from liploc_ros.nodes.common import ros_libraries
 from liploc_ros.nodes.common.conversions import header_at, pose_to_message
 from liploc_ros.nodes.common.diagnostics import Level
+from liploc_ros.nodes.common.mounts import Mounts
 from liploc_ros.nodes.localizer.map_to_odom import MapToOdom
 from liploc_ros.nodes.localizer.odometry import OdometryInput
 
@@ -30,7 +35,8 @@ def broadcast():
 def odometry():
     node = MagicMock()
     node.get_publishers_info_by_topic.return_value = []
-    return OdometryInput(node, "/odom", "base_link", MagicMock(), MagicMock())
+    base = BaseFrame("base_link", Mounts(["footprint 0 0 -0.5 0 0 0"]).lookup, MagicMock())
+    return OdometryInput(node, "/odom", "odom", base, MagicMock(), MagicMock())
 
 
 @pytest.fixture
@@ -72,6 +78,11 @@ def test_odometry_of_another_base_frame_is_an_error_until_valid_odometry_arrives
         assert (health.level, "'trailer'" in health.message) == (Level.ERROR, True)
     drive(odometry, 2)
     assert odometry.health().level == broadcaster.health().level == Level.OK
+
+
+def test_odometry_of_a_frame_that_is_fixed_to_the_base_frame_is_used(odometry):
+    drive(odometry, 1, base_frame="footprint")
+    assert odometry.pose_at(SECOND)[:3, 3] == pytest.approx([1, 0, 0.5])
 
 
 def test_a_pose_without_odometry_at_its_time_is_an_error_until_one_with_odometry(odometry, broadcaster):

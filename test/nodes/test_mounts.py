@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Mounts of the sensors, from the parameter and from transforms."""
 
 from types import SimpleNamespace
@@ -9,14 +12,15 @@ pytest.importorskip("rclpy")
 
 from geometry_msgs.msg import TransformStamped
 
+from liploc_ros.datasets.mounts import format_mount, parse_mount
 from liploc_ros.geometry import pose_from
-from liploc_ros.nodes.common.mounts import MountError, Mounts, format_mount, parse_mount
-from liploc_ros.nodes.common.transforms import StaticTransformBuffer
+from liploc_ros.nodes.common.mounts import MountError, Mounts
+from liploc_ros.nodes.common.transforms import TransformBuffer
 
 
 def test_an_invalid_transform_is_ignored_and_named():
     warned = []
-    transforms = StaticTransformBuffer(SimpleNamespace(warn=lambda key, line: warned.append(line)))
+    transforms = TransformBuffer(SimpleNamespace(warn=lambda key, line: warned.append(line)))
     bad, good = TransformStamped(child_frame_id="broken"), TransformStamped(child_frame_id="camera")
     bad.transform.rotation.w, good.header.frame_id = 0.0, "base_link"
     transforms.add(SimpleNamespace(transforms=[bad, good]))
@@ -25,7 +29,7 @@ def test_an_invalid_transform_is_ignored_and_named():
 
 
 def test_the_parameter_takes_precedence_over_transforms():
-    transforms = StaticTransformBuffer()
+    transforms = TransformBuffer()
     item = TransformStamped(child_frame_id="camera")
     item.header.frame_id = "base_link"
     transforms.add(SimpleNamespace(transforms=[item]))
@@ -51,7 +55,7 @@ def test_a_mount_that_cannot_be_read_is_refused(entry):
         Mounts([entry])
 
 
-@pytest.mark.parametrize("transforms", [None, StaticTransformBuffer()])
+@pytest.mark.parametrize("transforms", [None, TransformBuffer()])
 def test_an_unknown_mount_names_both_frames_and_the_remedy(transforms):
     with pytest.raises(MountError, match=r"'camera' in 'base_link' .* sensor_mounts"):
         Mounts((), transforms).lookup("base_link", "camera")

@@ -1,5 +1,9 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Parameters of the nodes: tables, declaration, YAML files, documentation."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,7 @@ from rclpy.parameter import Parameter
 from liploc_ros.errors import LiplocError
 from liploc_ros.nodes.bag_player.node import BagPlayerNode
 from liploc_ros.nodes.bag_player.parameters import BagPlayerParameters
+from liploc_ros.nodes.common.parameter_names import is_misspelt
 from liploc_ros.nodes.common.parameter_table import markdown_table, nested, parameters_of
 from liploc_ros.nodes.common.parameters import ParameterError, declare
 from liploc_ros.nodes.localizer.node import LocalizerNode
@@ -102,7 +107,7 @@ def test_the_yaml_file_reaches_the_node_in_any_namespace(bench, tmp_path):
         ({"transport": "zip"}, "transport = 'zip': .*'compressed'"),
         ({"image_topics": ["a"], "camera_info_topics": ["b", "c"]}, "2 camera_info_topics for 1 image_topics"),
         ({"image_topics": [""]}, "image_topics = .*: name at least one topic"),
-        ({"sensor_mounts": ["a 1 2"]}, r"sensor_mounts: 'a 1 2' cannot be read \(2 numbers\)"),
+        ({"sensor_mounts": ["a 1 2"]}, r"sensor_mounts: mount 'a 1 2' cannot be read \(2 numbers\)"),
         ({"image_topics": ["a b"]}, r"image_topics = 'a b': topic name must not"),
         ({"camera_info_topics": ["1"]}, r"camera_info_topics = '1': .*start with a number"),
         ({}, "no map given: set the parameter map"),
@@ -123,12 +128,27 @@ def test_an_unusable_value_is_reported_in_one_line(bench, values, words, demo_ma
         ("candidates", 5, r"did you mean matching\.candidates\?"),
         ("merge_distance", 5.0, r"did you mean matching\.merge_distance or tracking\.merge_distance\?"),
         ("tracking", False, r"did you mean tracking\.enabled\?"),
-        ("zzz", 1, r"the parameters are listed in docs/nodes\.md"),
     ],
 )
 def test_an_unknown_parameter_is_refused_with_the_nearest_name(bench, name, value, hint):
     with pytest.raises(ParameterError, match=rf"parameter {name} of node localizer is not known: {hint}"):
         bench.start(LocalizerNode, **{name: value})
+
+
+def test_parameters_of_other_nodes_in_a_shared_file_are_ignored_with_a_warning(bench, tmp_path, capfd):
+    others = ["controller.max_speed", "odom_topic", "robot_radius", "encoder.ticks"]
+    lines = "".join(f"    {name}: 1.0\n" for name in others)
+    path = tmp_path / "vehicle.yaml"
+    path.write_text(f"/**:\n  ros__parameters:\n{lines}    autostart: false\n")
+    assert not bench.start(LocalizerNode, yaml=path).settings.autostart
+    ignored = re.search("ignored parameters that are not known to localizer: (.*);", capfd.readouterr().err)
+    expected = {"odom_topic": "odom_topic (did you mean odometry_topic?)"}
+    assert sorted(ignored[1].split(", ")) == sorted(expected.get(name, name) for name in others)
+
+
+@pytest.mark.parametrize(("name", "is_own"), [("max_speed", True), ("matching.gate_sigma", True), ("a.b", False)])
+def test_a_name_without_its_group_or_with_another_group_of_the_node_is_misspelt(name, is_own):
+    assert is_misspelt(name, [spec.name for spec in parameters_of(LocalizerParameters)]) is is_own
 
 
 def test_ranges_reach_the_descriptors_of_ros(bench):
@@ -143,11 +163,6 @@ def test_parameters_of_a_group_are_checked_when_they_change(bench, demo_map_fold
     result = node.set_parameters([Parameter("tracking.localized_probability", value=1.0)])[0]
     assert not result.successful
     assert result.reason == "parameter tracking.localized_probability = 1.0: Input should be less than 1"
-
-
-def test_parameters_of_the_map_builder_are_fixed(bench):
-    node = bench.start(MapBuilderNode)
-    assert not node.set_parameters([Parameter("queue", value=3)])[0].successful
 
 
 def test_a_topic_of_the_map_builder_that_ros_does_not_allow_is_reported_in_one_line(bench):

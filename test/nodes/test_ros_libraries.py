@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """cv_bridge, sensor_msgs_py and tf2_ros give the same pixels, points and poses as the code of this package."""
 
 import importlib
@@ -19,7 +22,7 @@ from liploc_ros.geometry import pose_from, quaternion_of
 from liploc_ros.nodes.common import ros_libraries
 from liploc_ros.nodes.common.conversions import pose_to_message
 from liploc_ros.nodes.common.ros_libraries import CV_BRIDGE_ENCODINGS, image_reader, points_reader, transform_source
-from liploc_ros.nodes.common.transforms import StaticTransformBuffer, Tf2Transforms, TransformError
+from liploc_ros.nodes.common.transforms import Tf2Transforms, TransformBuffer, TransformError
 
 
 class Log:
@@ -107,7 +110,7 @@ def test_sensor_msgs_py_gives_the_same_points(log, rng, fields, options):
 
 def test_tf2_gives_the_same_poses(rng):
     tf2_ros = need("tf2_ros")
-    buffer, own = tf2_ros.Buffer(), StaticTransformBuffer()
+    buffer, own = tf2_ros.Buffer(), TransformBuffer()
     for parent, child in (("base_link", "mast"), ("mast", "camera"), ("base_link", "lidar")):
         quaternion = rng.normal(size=4)
         T = pose_from(rng.normal(size=3), quaternion / np.linalg.norm(quaternion))
@@ -181,12 +184,12 @@ def fake_node(log):
     return node
 
 
-def test_without_tf2_ros_this_package_subscribes_to_static_transforms(log, without, monkeypatch):
+def test_without_tf2_ros_this_package_subscribes_to_transforms(log, without, monkeypatch):
     without("tf2_ros")
     monkeypatch.setattr(ros_libraries, "tf_message_type", lambda: TransformStamped)
     node = fake_node(log)
-    source = transform_source(node, MagicMock(), "group")
-    assert node.create_subscription.call_args.args[:3] == (TransformStamped, "/tf_static", source.add)
+    transform_source(node, MagicMock(), "group")
+    assert [call.args[1] for call in node.create_subscription.call_args_list] == ["/tf", "/tf_static"]
     assert log.lines[0].startswith("transforms are read by liploc_ros: tf2_ros ")
 
 

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Tracking by the localizer node: a recorded drive is played to it, image by image, with its odometry."""
 
 import copy
@@ -12,11 +15,11 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry
 from support.ros_bench import IMAGE, INFO, messages_of
 
+from liploc_ros.datasets.mounts import format_mount
 from liploc_ros.geometry import pose_from_yaw
 from liploc_ros.localization import Hypothesis, Localization, Localizer, Status, TrackingResult, TrackingState
 from liploc_ros.msg import Belief, PoseHypothesisArray
 from liploc_ros.nodes.common.conversions import header_at, stamp_ns_of
-from liploc_ros.nodes.common.mounts import format_mount
 from liploc_ros.nodes.localizer.engine import LocalizerEngine
 from liploc_ros.nodes.localizer.node import LocalizerNode
 from liploc_ros.nodes.localizer.outcome import ImageOutcome, PoseSource

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Transforms received and broadcast by the nodes, over DDS."""
 
 import numpy as np
@@ -9,10 +12,11 @@ from geometry_msgs.msg import PoseWithCovarianceStamped
 from nav_msgs.msg import Odometry
 from support.ros_bench import IMAGE, INFO, LATCHED, messages_of
 
+from liploc_ros.datasets.pose_message import pose_of, pose_of_transform
 from liploc_ros.datasets.trajectory import Trajectory
 from liploc_ros.mapping import LidarMap
 from liploc_ros.msg import PoseHypothesisArray
-from liploc_ros.nodes.common.conversions import pose_of, pose_of_transform, stamp_ns_of
+from liploc_ros.nodes.common.conversions import stamp_ns_of
 from liploc_ros.nodes.common.mounts import MountError
 from liploc_ros.nodes.common.ros_libraries import tf_message_type
 from liploc_ros.nodes.localizer.node import LocalizerNode

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """package.xml and pyproject.toml declare what is imported, no more and no less."""
 
 import ast

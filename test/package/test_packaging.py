@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 import os
 import re
 import sys
@@ -10,9 +13,9 @@ from ament_index_python.packages import get_package_share_directory
 from rclpy.serialization import deserialize_message, serialize_message
 
 import liploc_ros
-from liploc_ros.msg import MapInfo, PoseHypothesis, PoseHypothesisArray
+from liploc_ros.localization import Status
+from liploc_ros.msg import LocalizationStatus, MapInfo, PoseHypothesis, PoseHypothesisArray
 from liploc_ros.package_share import share_folder
-from liploc_ros.srv import Localize
 
 SOURCE = Path(__file__).resolve().parents[2]
 
@@ -51,9 +54,8 @@ def test_messages_are_equal_after_serialization() -> None:
     assert deserialize_message(serialize_message(message), MapInfo) == message
 
 
-def test_status_constants_of_localize_start_with_success_at_0() -> None:
-    names = ["SUCCESS", "NO_IMAGE", "STALE_IMAGE", "UNKNOWN_PLACE", "AMBIGUOUS", "INTERNAL_ERROR"]
-    assert [getattr(Localize.Response, name) for name in names] == list(range(6))
+def test_the_status_constants_of_the_messages_are_those_of_the_library() -> None:
+    assert {status.name: getattr(LocalizationStatus, status.name) for status in Status} == Status.__members__
 
 
 @pytest.mark.parametrize("name", SHARED)

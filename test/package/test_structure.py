@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Rules on the size of files, folders and lines."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A fake of TensorRT and of the CUDA runtime, as far as the encoders use them, on ONNX Runtime and host memory.
 
 It shows that buffers, shapes, graphs and freeing are used correctly. It proves nothing about a real GPU.

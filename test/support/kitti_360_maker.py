@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Synthetic drives in the layout of KITTI-360."""
 
 from pathlib import Path

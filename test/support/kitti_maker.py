@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Synthetic drives in the layouts of KITTI raw and of the KITTI odometry benchmark."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A bench that runs nodes over DDS in its own context, with a peer node that publishes, subscribes and calls."""
 
 import itertools

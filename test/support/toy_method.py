@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A minimal method for tests of the trainer: a place is a number, and its views are noise with that seed."""
 
 from types import SimpleNamespace

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Views compared with slow and simple versions, on real scans and images."""
 
 import contextlib

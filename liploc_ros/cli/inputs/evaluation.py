@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Options of ``liploc evaluate`` and ``liploc calibrate``, checked."""
 
 from pydantic import ValidationError

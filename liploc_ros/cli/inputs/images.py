@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The images that ``liploc localize`` reads: files, or those of a recording."""
 
 from collections.abc import Callable, Iterator, Sequence

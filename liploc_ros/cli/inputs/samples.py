@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Confidence samples of several files and drives that are fitted together."""
 
 from collections.abc import Sequence

@@ -1,1 +1,4 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Tables that verbs print."""

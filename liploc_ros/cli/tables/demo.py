@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The metrics that ``liploc demo`` prints."""
 
 from collections.abc import Mapping, Sequence

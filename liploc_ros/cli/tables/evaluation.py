@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The metrics of ``liploc evaluate`` as a table."""
 
 from rich.box import SIMPLE

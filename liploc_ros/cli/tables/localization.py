@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The results of ``liploc localize``, as a table or as JSON."""
 
 from collections.abc import Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Calibration that is not in the bag itself: files of camera_calibration, and other bags."""
 
 from collections.abc import Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The cameras of the images in a bag."""
 
 from liploc_ros.datasets.bag.calibration import Calibration

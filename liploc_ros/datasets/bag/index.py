@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """What one pass over a bag finds: stamps, poses and calibration."""
 
 from collections.abc import Callable, Iterator

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Create messages of the rosbags library from arrays."""
 
 from collections.abc import Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """How a bag is read: what it does not tell itself, and the limits of interpolation."""
 
 from typing import Literal

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Poses of the vehicle and of its sensors in a bag: from odometry or /tf, and from /tf_static, options or files."""
 
 import re

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Poses of the vehicle and fixed frames from the moving transforms on /tf."""
 
 from dataclasses import dataclass, field

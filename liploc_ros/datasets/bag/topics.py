@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Selection of the topics of a bag."""
 
 from collections.abc import Callable, Collection

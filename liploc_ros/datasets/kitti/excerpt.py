@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A small excerpt of a KITTI drive for a demo: few scans, images between them, and points that compress well."""
 
 from collections.abc import Callable

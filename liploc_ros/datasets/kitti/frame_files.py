@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """KITTI's image and scan files, which are named by frame number."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Reader of KITTI-360 drives (Liao, Xie, Geiger, PAMI 2022), in the published layout.
 
 Under a common root: ``data_2d_raw/DRIVE/{image_00,image_01}/data_rect``, ``data_2d_raw/DRIVE/{image_02,image_03}/

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Calibration of KITTI-360 (Liao, Xie, Geiger, PAMI 2022): two rectified front cameras and two side fisheyes."""
 
 import re

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Reader of single frames of KITTI's object benchmark: many different places, without poses and sequences."""
 
 from functools import partial

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Reader of the sequences of KITTI's odometry benchmark, as published there and in SemanticKITTI.
 
 Layout: ``sequences/08/{image_2,image_3,velodyne,calib.txt,times.txt}``. Poses are in ``poses/08.txt`` next to

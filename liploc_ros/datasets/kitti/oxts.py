@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """GPS/IMU records of a KITTI raw drive (OXTS unit), and the poses computed from them."""
 
 from dataclasses import dataclass

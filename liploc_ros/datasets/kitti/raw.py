@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Reader of KITTI raw drives, synced and rectified, in the published layout."""
 
 from functools import partial

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Calibration files of a KITTI raw recording day (Geiger et al., "Vision meets Robotics", IJRR 2013)."""
 
 from collections.abc import Mapping

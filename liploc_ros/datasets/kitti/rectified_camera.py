@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The rectified colour cameras of KITTI raw, odometry and object."""
 
 import numpy as np

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Numbers in KITTI's text files: entries ``name: values``, and tables."""
 
 from collections.abc import Mapping

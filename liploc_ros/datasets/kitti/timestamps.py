@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The ``timestamps.txt`` files of KITTI raw and KITTI-360."""
 
 import re

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Convert a KITTI raw drive to a rosbag2 recording."""
 
 from collections.abc import Callable, Collection

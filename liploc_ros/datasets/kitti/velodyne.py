@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Velodyne scans, in the file format that all KITTI datasets share."""
 
 from pathlib import Path

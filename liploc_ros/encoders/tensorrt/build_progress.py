@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Progress of an engine build: a log line every few seconds, and the time limit."""
 
 import logging

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The engines of a model bundle: their keys, and engines from the cache, which are built where they are missing."""
 
 from collections.abc import Callable

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """CUDA graphs: GPU work that is recorded once and then launched with one call."""
 
 import logging

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Engines on disk: ``KEY.plan`` with its record ``KEY.json``, shared by all processes of a user."""
 
 import hashlib

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """An encoder that runs as a TensorRT engine."""
 
 import contextlib

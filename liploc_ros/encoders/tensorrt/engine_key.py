@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Everything that an engine depends on. A change of any value gives another engine."""
 
 import hashlib

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The two flavours of TensorRT, TensorRT and TensorRT-RTX, which the same code uses. They are imported when needed."""
 
 import importlib

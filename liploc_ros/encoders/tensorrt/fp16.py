@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Conversion of an ONNX network to half precision; its normalizations stay in single precision."""
 
 from pathlib import Path

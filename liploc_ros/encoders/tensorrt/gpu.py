@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The GPU of this machine, and CUDA memory and streams, through cuda-bindings, which is imported when it is used."""
 
 from collections.abc import Iterable

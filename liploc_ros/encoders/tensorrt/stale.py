@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Detection of engines in a cache that no program will use again."""
 
 from collections.abc import Collection

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """HTML pages from the templates next to it; a page needs no server and no network."""
 
 from jinja2 import Environment, PackageLoader, StrictUndefined

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Curves of an evaluation, and its trajectory.
 
 Figures are created without pyplot: drawing neither needs nor changes matplotlib's backend.

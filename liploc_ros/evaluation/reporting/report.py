@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The folder of an evaluation: metrics, figures, and a page that shows both without a server."""
 
 from pathlib import Path

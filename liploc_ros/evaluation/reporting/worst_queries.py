@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A picture of the queries with the largest errors."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Augmentation of camera and LiDAR views that keeps the place the same."""
 
 from dataclasses import replace

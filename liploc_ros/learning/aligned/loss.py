@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """LIP-Loc's batched contrastive loss (arXiv 2312.16648), applied to every cell of views that share one grid."""
 
 import torch

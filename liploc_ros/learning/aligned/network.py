@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The encoders of aligned views: the first stages of an image network, and a small head."""
 
 from pathlib import Path

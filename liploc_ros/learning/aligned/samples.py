@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Training samples: a camera view, and LiDAR views of the same place drawn from near and far scans."""
 
 from dataclasses import dataclass

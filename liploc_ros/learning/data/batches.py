@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The batch of each step, prepared in a thread while the previous step is computed."""
 
 from collections.abc import Callable, Iterator, Sequence

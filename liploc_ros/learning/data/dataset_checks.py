@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The samples of a drive without unreadable frames, and a hash of the data that was read."""
 
 import hashlib

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Poses of a drive's frames, and the neighboring scans from which LiDAR views are drawn."""
 
 import numpy as np

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Losses over the embeddings of a batch: LIP-Loc's batched contrastive loss (arXiv 2312.16648) and alternatives."""
 
 import math

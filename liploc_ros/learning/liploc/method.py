@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The training method of LIP-Loc."""
 
 from collections.abc import Sequence

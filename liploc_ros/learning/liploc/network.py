@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """LIP-Loc's encoders: any image network of timm, and a projection head."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Training samples: whole camera images, and range images of the same place."""
 
 from collections.abc import Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Fit a confidence model: weights of the match score, confidence, thresholds and covariance."""
 
 from collections.abc import Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """What the localizer makes of confidence samples: the error of the first hypothesis, and its confidence features."""
 
 from collections.abc import Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Confidence samples: views compared with a map, and where they were taken; the confidence model is fitted to them."""
 
 import struct

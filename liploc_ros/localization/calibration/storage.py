@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Where a confidence model is stored: in a model bundle, in a map, or in a JSON file of its own."""
 
 from pathlib import Path

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The recent images, with which new hypotheses are compared."""
 
 from collections import deque

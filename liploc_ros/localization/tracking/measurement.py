@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """What the matches of one image say about the pose of the vehicle."""
 
 from collections.abc import Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A Gaussian-mixture filter over SE(2) and speed: the Bayes filter behind tracking."""
 
 from collections.abc import Sequence

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The motion between two images, from odometry or from the previous speed."""
 
 from dataclasses import dataclass

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Places and headings at which tracked hypotheses predict the next view."""
 
 import numpy as np

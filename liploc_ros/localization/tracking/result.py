@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The result of tracking after an image."""
 
 from dataclasses import dataclass, replace

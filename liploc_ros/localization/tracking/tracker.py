@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Tracking: how much new information each image has, and the belief that follows from all of them."""
 
 import copy
@@ -89,6 +92,10 @@ class Tracker:
         """Forget all images: the vehicle may be anywhere."""
         mixture = MixtureFilter(self._tracking, POSES_PER_PLACE * len(self._map.features))
         self._memory = TrackerMemory(mixture, History(self._tracking.max_images))
+
+    def set_thresholds(self, config: LocalizerConfig) -> None:
+        """Continue with other limits of the states; the hypotheses stay."""
+        self._config, self._tracking = config, config.tracking
 
     def snapshot(self) -> TrackerMemory:
         """Return a copy of everything that is carried from image to image."""

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The likelihood of a view at any pose on the map, without refinement."""
 
 from typing import Any

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Messages of a bag in serialized form, as they were recorded."""
 
 from collections.abc import Collection, Iterator, Mapping
@@ -12,8 +15,8 @@ from rosbags.typesys import Stores, get_typestore
 
 from liploc_ros.datasets.bag.file import convert_read_errors
 from liploc_ros.datasets.drive import DatasetError
-from liploc_ros.nodes.common.conversions import pose_of_transform
-from liploc_ros.nodes.common.mounts import format_mount
+from liploc_ros.datasets.mounts import format_mount
+from liploc_ros.datasets.pose_message import pose_of_transform
 
 TF_STATIC = "/tf_static"
 PUBLISHER_DEPTH = 100

@@ -1,13 +1,16 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The bag player node: plays a rosbag2 recording with /clock where ``ros2 bag`` is not installed."""
 
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from builtin_interfaces.msg import Time
 from rclpy.duration import Duration
+from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
@@ -15,12 +18,16 @@ from rosgraph_msgs.msg import Clock
 
 from liploc_ros.datasets.drive import DatasetError
 from liploc_ros.errors import LiplocError
+from liploc_ros.files import expand_path
 from liploc_ros.nodes.bag_player.messages import TF_STATIC, BagMessages, RecordedTopic
 from liploc_ros.nodes.bag_player.parameters import BagPlayerParameters
 from liploc_ros.nodes.common.conversions import NANOSECONDS
-from liploc_ros.nodes.common.parameters import check_topic, declare
+from liploc_ros.nodes.common.dds_profile import use_profile
+from liploc_ros.nodes.common.parameters import check_topic, declare, guard_changes
 from liploc_ros.nodes.common.process import run_node
+from liploc_ros.nodes.common.qos import QOS_OVERRIDES
 from liploc_ros.nodes.common.ros_libraries import message_type
+from liploc_ros.nodes.inputs.silence import similar_topics
 
 Progress = Callable[[int, int], None]
 """Called with the number of messages played, and of all messages."""
@@ -53,11 +60,16 @@ class BagPlayerNode(Node):
             LiplocError: a parameter or the bag cannot be used.
         """
         super().__init__("bag_player", **arguments)
-        self._settings = settings or declare(self, BagPlayerParameters)
+        if settings is None:
+            settings = declare(self, BagPlayerParameters)
+            guard_changes(
+                self, BagPlayerParameters, lambda *change: "the parameters of the bag player are fixed: restart it"
+            )
+        self._settings = settings
         self._progress = progress or (lambda done, total: None)
         if not self._settings.bag:
             raise DatasetError("no bag given: set the parameter bag to a rosbag2 folder, an .mcap or a .db3 file")
-        self._bag = BagMessages(Path(self._settings.bag))
+        self._bag = BagMessages(expand_path(self._settings.bag))
         self._stop = threading.Event()
         self._when_done = when_done
         self.failure: LiplocError | None = None
@@ -67,7 +79,9 @@ class BagPlayerNode(Node):
                 f"{self._bag.path}: no message type of its topics is installed: install the packages of the types"
             )
         self._publishers_by_topic: dict[str, Publisher[Any]] = {
-            topic.name: self.create_publisher(message_type(topic.type_name), topic.name, topic.profile)
+            topic.name: self.create_publisher(
+                message_type(topic.type_name), topic.name, topic.profile, qos_overriding_options=QOS_OVERRIDES
+            )
             for topic in self._topics
         }
         self._awaited = [names for topic in self._settings.wait_for_topics if (names := self._played_names(topic))]
@@ -89,6 +103,10 @@ class BagPlayerNode(Node):
             self._thread.join(timeout=5.0)
         if self.failure is not None:
             raise self.failure
+
+    def why_no_result(self) -> str:
+        """Return an empty string: errors are raised by :meth:`close`."""
+        return ""
 
     def _run(self) -> None:
         try:
@@ -154,7 +172,11 @@ class BagPlayerNode(Node):
         """Return the names under which a topic is played: its own, and that of its compressed images."""
         check_topic(self, "wait_for_topics", topic)
         name = self.resolve_topic_name(topic)
-        return {name, f"{name}/compressed"} & self._publishers_by_topic.keys()
+        played = {name, f"{name}/compressed"} & self._publishers_by_topic.keys()
+        if not played:
+            similar = ", ".join(similar_topics(name, self._bag.topics))
+            self.get_logger().warning(f"{self._bag.path}: has no topic {name}; similar ones: {similar or 'none'}")
+        return played
 
     def _wait_for_delivery(self) -> None:
         """Wait until reliable subscribers have the last messages, before the publishers are destroyed."""
@@ -174,7 +196,8 @@ class BagPlayerNode(Node):
 
 
 def play(settings: BagPlayerParameters, progress: Progress | None = None) -> int:
-    """Play a bag to its end and return the exit code of the process."""
+    """Play a bag to its end, with the DDS profile for large messages, and return the exit code of the process."""
+    get_logger("bag_player").info(use_profile())
     return run_node(lambda stop: BagPlayerNode(settings, progress, stop), "bag_player", [])
 
 

@@ -1,4 +1,7 @@
-"""Conversions between arrays and ROS messages. Images, points and calibrations: see ``ros_libraries``."""
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""ROS messages from arrays. Messages are read by ``ros_libraries`` and ``datasets.pose_message``."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,17 +14,12 @@ from nav_msgs.msg import Path
 from numpy.typing import NDArray
 from std_msgs.msg import Header
 
-from liploc_ros.errors import LiplocError
-from liploc_ros.geometry import Pose, pose_from, quaternion_of
+from liploc_ros.geometry import Pose, quaternion_of
 from liploc_ros.localization import Hypothesis, Localization, TrackingResult
 from liploc_ros.mapping import LidarMap
 from liploc_ros.msg import Belief, MapInfo, PoseHypothesis, PoseHypothesisArray
 
 NANOSECONDS = 1_000_000_000
-
-
-class PoseMessageError(LiplocError):
-    """A pose in a message that is not finite or has no rotation."""
 
 
 def stamp_ns_of(msg: Any) -> int:
@@ -32,24 +30,6 @@ def stamp_ns_of(msg: Any) -> int:
 def header_at(stamp_ns: int, frame_id: str) -> Header:
     """Return a header with this stamp and frame."""
     return Header(stamp=Time(sec=stamp_ns // NANOSECONDS, nanosec=stamp_ns % NANOSECONDS), frame_id=frame_id)
-
-
-def pose_of(msg: Any) -> Pose:
-    """Return a geometry_msgs/Pose as an array.
-
-    Raises:
-        PoseMessageError: it is not finite or has no rotation.
-    """
-    return _pose(msg.position, msg.orientation)
-
-
-def pose_of_transform(msg: Any) -> Pose:
-    """Return a geometry_msgs/Transform as an array.
-
-    Raises:
-        PoseMessageError: it is not finite or has no rotation.
-    """
-    return _pose(msg.translation, msg.rotation)
 
 
 def pose_to_message(T: Pose) -> PoseMsg:
@@ -75,22 +55,26 @@ def hypothesis_to_message(hypothesis: Hypothesis) -> PoseHypothesis:
     )
 
 
-def hypotheses_to_message(result: Localization, map_frame: str, base_frame: str) -> PoseHypothesisArray:
-    """Return the hypotheses of an image as liploc_ros/PoseHypothesisArray."""
+def hypotheses_to_message(result: Localization, lidar_map: LidarMap, camera: str) -> PoseHypothesisArray:
+    """Return the hypotheses of an image of a camera as liploc_ros/PoseHypothesisArray."""
     return PoseHypothesisArray(
-        header=header_at(result.stamp_ns, map_frame),
-        child_frame_id=base_frame,
+        header=header_at(result.stamp_ns, lidar_map.manifest.map_frame),
+        child_frame_id=lidar_map.manifest.base_frame,
+        map_id=lidar_map.id,
+        camera=camera,
         status=int(result.status),
         message=result.message,
         hypotheses=[hypothesis_to_message(h) for h in result.hypotheses],
     )
 
 
-def belief_to_message(tracking: TrackingResult, map_frame: str, base_frame: str) -> Belief:
-    """Return the result of tracking as liploc_ros/Belief."""
+def belief_to_message(tracking: TrackingResult, lidar_map: LidarMap, camera: str) -> Belief:
+    """Return the result of tracking after an image of a camera as liploc_ros/Belief."""
     return Belief(
-        header=header_at(tracking.stamp_ns, map_frame),
-        child_frame_id=base_frame,
+        header=header_at(tracking.stamp_ns, lidar_map.manifest.map_frame),
+        child_frame_id=lidar_map.manifest.base_frame,
+        map_id=lidar_map.id,
+        camera=camera,
         state=int(tracking.state),
         message=tracking.message,
         probability_lost=tracking.probability_lost,
@@ -141,13 +125,3 @@ def map_to_message(lidar_map: LidarMap, stamp_ns: int) -> MapInfo:
 def _with_covariance(hypothesis: Hypothesis) -> PoseWithCovariance:
     covariance = np.ascontiguousarray(hypothesis.covariance, np.float64).ravel()
     return PoseWithCovariance(pose=pose_to_message(hypothesis.T_map_base), covariance=covariance)
-
-
-def _pose(position: Any, rotation: Any) -> Pose:
-    xyz = np.array([position.x, position.y, position.z])
-    quaternion = np.array([rotation.x, rotation.y, rotation.z, rotation.w])
-    if not (np.all(np.isfinite(xyz)) and np.all(np.isfinite(quaternion)) and np.any(quaternion)):
-        raise PoseMessageError(
-            f"pose {[*xyz.tolist(), *quaternion.tolist()]} is not finite or has no rotation: fix its publisher"
-        )
-    return pose_from(xyz, quaternion)

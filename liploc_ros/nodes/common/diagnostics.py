@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Publishing ``/diagnostics`` (REP-107). diagnostic_updater is not used: the ROS 2 wheels do not contain it."""
 
 from collections import deque
@@ -9,6 +12,8 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.callback_groups import CallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
+
+from liploc_ros.nodes.common.qos import QOS_OVERRIDES
 
 STEADY_CLOCK = Clock(clock_type=ClockType.STEADY_TIME)
 
@@ -58,7 +63,9 @@ class Diagnostics:
         """Start publishing; ``statuses`` returns the health by name, for example ``map``."""
         self._node = node
         self._statuses = statuses
-        self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
+        self._publisher = node.create_publisher(
+            DiagnosticArray, "/diagnostics", 10, qos_overriding_options=QOS_OVERRIDES
+        )
         # The steady clock: diagnostics must go on when simulated time stops.
         self._timer = node.create_timer(1.0, self.publish, callback_group=group, clock=STEADY_CLOCK)
 

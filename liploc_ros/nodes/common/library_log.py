@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Forwarding the log of the library to the log of a node."""
 
 import logging
@@ -22,6 +25,8 @@ class _NodeHandler(logging.Handler):
             self._logger.warning(message)
         elif record.levelno >= logging.INFO:
             self._logger.info(message)
+        else:
+            self._logger.debug(message)
 
 
 @contextmanager
@@ -29,7 +34,7 @@ def library_log(logger: Any) -> Iterator[None]:
     """Forward log lines of the library to a node's logger, such as the progress of building an engine."""
     handler, level = _NodeHandler(logger), LIBRARY_LOGGER.level
     LIBRARY_LOGGER.addHandler(handler)
-    LIBRARY_LOGGER.setLevel(logging.INFO)
+    LIBRARY_LOGGER.setLevel(logging.DEBUG)  # the node's logger has the level that the user wants
     try:
         yield
     finally:

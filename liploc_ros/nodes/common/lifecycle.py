@@ -1,5 +1,9 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A lifecycle node that can configure and activate itself, without a lifecycle manager."""
 
+import traceback
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -41,6 +45,10 @@ class AutostartNode(LifecycleNode):
         """Stop the node and free its resources."""
         raise NotImplementedError
 
+    def why_no_result(self) -> str:
+        """Return why the node has no result after it was closed; empty if it has one."""
+        return ""
+
     def fail(self, reason: str) -> TransitionCallbackReturn:
         """Return the failure of a transition. The reason is logged here, or raised by :meth:`start`."""
         self._failure = reason
@@ -57,3 +65,8 @@ class AutostartNode(LifecycleNode):
         """Free all resources, so that the node can be configured again."""
         self.close()
         return SUCCESS
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a transition failed; called while the exception is handled."""
+    return str(error) if isinstance(error, LiplocError) else f"internal error: {traceback.format_exc()}"

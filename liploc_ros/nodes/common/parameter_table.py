@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Tables of ROS parameters: pydantic models whose fields give type, default, range and description.
 
 A field that is itself a model is a group: its fields are the parameters ``group.field``.

@@ -1,16 +1,24 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Declaring, reading and checking the parameters of a node, all from one table."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.exceptions import InvalidParameterTypeException, InvalidParameterValueException
+from rclpy.exceptions import (
+    InvalidParameterTypeException,
+    InvalidParameterValueException,
+    ParameterNotDeclaredException,
+)
 from rclpy.node import Node
 
 from liploc_ros.errors import LiplocError
+from liploc_ros.nodes.common.parameter_names import hint, is_misspelt, name_with_hint, unknown_names
 from liploc_ros.nodes.common.parameter_table import nested, parameters_of
+from liploc_ros.nodes.common.qos_parameters import check_qos_overrides
 from liploc_ros.schema import first_fault
 
 Table = TypeVar("Table", bound=BaseModel)
@@ -22,21 +30,34 @@ EXAMPLES = {
     "string": "'text'",
     "string array": "['text']",
 }
-NAMES_OF_EVERY_NODE = ("use_sim_time", "start_type_description_service")
-PREFIXES_OF_EVERY_NODE = ("qos_overrides.",)
 
 
 class ParameterError(LiplocError):
     """An unknown parameter, or a value that cannot be used."""
 
 
+class UnknownParameterError(ParameterNotDeclaredException):
+    """An unknown name in a request to set parameters. Its text becomes the reason in the response of the service."""
+
+    def __init__(self, node: Node, name: str, known: list[str]) -> None:
+        """Name the parameter, and the one that was probably meant."""
+        super().__init__([name])
+        self._reason = f"parameter {name} of node {node.get_name()} is not known: {hint(name, known)}"
+
+    def __str__(self) -> str:
+        """Return the reason in one line."""
+        return self._reason
+
+
 def declare(node: Node, table: type[Table]) -> Table:
     """Declare every parameter of a table on the node, and return the values.
 
     Raises:
-        ParameterError: a value of the wrong type or out of range, or a parameter that is not in the table.
+        ParameterError: a value of the wrong type or out of range, or a misspelt name.
+        QosParameterError: a quality of service that cannot be used.
     """
     reject_unknown(node, table)
+    check_qos_overrides(node)
     for spec in parameters_of(table):
         try:
             node.declare_parameter(spec.name, spec.default, spec.descriptor())
@@ -73,28 +94,68 @@ def check(table: type[Table], values: Mapping[str, Any]) -> Table:
 
 
 def reject_unknown(node: Node, table: type[BaseModel]) -> None:
-    """Raise ParameterError if a parameter that is not in the table was given, by a YAML file or by -p.
+    """Check the names that a YAML file or -p gave. Those of other nodes are ignored with a warning.
 
-    ROS itself ignores unknown parameters, so a misspelt one would have no effect.
+    Raises:
+        ParameterError: a name is probably a misspelt one of this node.
     """
-    known = [*(spec.name for spec in parameters_of(table)), *NAMES_OF_EVERY_NODE]
-    for name in node._parameter_overrides:  # rclpy has no public name for it
-        if name not in known and not name.startswith(PREFIXES_OF_EVERY_NODE):
-            raise ParameterError(f"parameter {name} of node {node.get_name()} is not known: {_hint(name, known)}")
+    known = _names(table)
+    ignored = []
+    for name in unknown_names(node._parameter_overrides, known):  # rclpy has no public name for it
+        if is_misspelt(name, known):
+            raise ParameterError(
+                f"parameter {name} of node {node.get_name()} is not known: {hint(name, known)} (a parameter of another "
+                "node belongs below the name of that node in the YAML file, not below /**)"
+            )
+        ignored.append(name_with_hint(name, known))
+    if ignored:
+        node.get_logger().warning(
+            f"ignored parameters that are not known to {node.get_name()}: {', '.join(ignored)}; its parameters are "
+            "listed in docs/nodes.md"
+        )
 
 
-def guard_changes(node: Node, table: type[BaseModel], refusal: Callable[[], str | None]) -> None:
-    """Check later changes of parameters against the table; refuse all of them while ``refusal`` returns a reason."""
-    names = {spec.name for spec in parameters_of(table)}
+def guard_changes(
+    node: Node,
+    table: type[Table],
+    refusal: Callable[[frozenset[str], Table], str | None],
+    apply: Callable[[Table], None] = lambda settings: None,
+) -> None:
+    """Check later changes of parameters, and apply them.
+
+    Args:
+        node: whose parameters were declared by :func:`declare`.
+        table: of its parameters.
+        refusal: returns why a change is refused, from the names that change and the new settings; or None.
+        apply: called with the new settings after each change.
+    """
+    names = set(_names(table))
+
+    def before_set(parameters: list[Any]) -> list[Any]:
+        for parameter in parameters:
+            if not node.has_parameter(parameter.name):
+                raise UnknownParameterError(node, parameter.name, sorted(names))
+        return parameters
 
     def on_set(parameters: list[Any]) -> SetParametersResult:
-        changes = {parameter.name: parameter.value for parameter in parameters if parameter.name in names}
-        reason = refusal() if changes else None
-        if reason is None and changes:
-            reason = _fault(node, table, changes)
+        current = _values(node, table)
+        given = {parameter.name: parameter.value for parameter in parameters if parameter.name in names}
+        changes = {name: value for name, value in given.items() if not _is_same(value, current[name])}
+        reason = None
+        if changes:
+            try:
+                reason = refusal(frozenset(changes), check(table, {**current, **changes}))
+            except ParameterError as error:
+                reason = str(error)
         return SetParametersResult(successful=reason is None, reason=reason or "")
 
+    def after_set(parameters: list[Any]) -> None:
+        if any(parameter.name in names for parameter in parameters):
+            apply(read(node, table))
+
+    node.add_pre_set_parameters_callback(before_set)
     node.add_on_set_parameters_callback(on_set)
+    node.add_post_set_parameters_callback(after_set)
 
 
 def check_topic(node: Node, name: str, topic: str) -> None:
@@ -106,25 +167,24 @@ def check_topic(node: Node, name: str, topic: str) -> None:
         raise ParameterError(f"parameter {name} = {topic!r}: {' '.join(reason.split())}") from error
 
 
+def resolved_name(node: Node, topic: str) -> str:
+    """Return the full name of a topic, or the topic as it is if ROS does not allow it."""
+    try:
+        return str(node.resolve_topic_name(topic))
+    except RuntimeError:
+        return topic
+
+
+def _names(table: type[BaseModel]) -> list[str]:
+    return [spec.name for spec in parameters_of(table)]
+
+
 def _values(node: Node, table: type[BaseModel]) -> dict[str, Any]:
-    values = {spec.name: node.get_parameter(spec.name).value for spec in parameters_of(table)}
+    values = {name: node.get_parameter(name).value for name in _names(table)}
     return {
         name: value if isinstance(value, str | bool | int | float) else list(value) for name, value in values.items()
     }
 
 
-def _fault(node: Node, table: type[BaseModel], changes: Mapping[str, Any]) -> str | None:
-    try:
-        check(table, {**_values(node, table), **changes})
-    except ParameterError as error:
-        return str(error)
-    return None
-
-
-def _hint(name: str, known: list[str]) -> str:
-    """Return what an unknown name probably means: one in another group, a whole group, or the nearest name."""
-    last = name.rpartition(".")[2]
-    meant = [other for other in known if other.rpartition(".")[2] == last]
-    meant = meant or [other for other in known if other == f"{name}.enabled"]
-    meant = meant or difflib.get_close_matches(name, known, 1, 0.5)
-    return f"did you mean {' or '.join(meant)}?" if meant else "the parameters are listed in docs/nodes.md"
+def _is_same(value: Any, current: Any) -> bool:
+    return bool(list(value) == current if isinstance(current, list) and value is not None else value == current)

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Running a node as a process: errors as one line, a clean end after Ctrl-C and SIGTERM."""
 
 import signal
@@ -26,6 +29,9 @@ class RunnableNode(Protocol):
 
     def close(self) -> None:
         """Finish the work while the node can still publish; raises LiplocError if it cannot."""
+
+    def why_no_result(self) -> str:
+        """Return why the node has no result after it was closed; empty if it has one."""
 
     def destroy_node(self) -> Any:
         """Free the resources of the node."""
@@ -59,6 +65,9 @@ def run_node(
         node = make_node(stop.set)
         node.start()
         _spin(node, stop)
+        if reason := node.why_no_result():
+            logger.fatal(reason)
+            return 1
         return 0
     except LiplocError as error:
         logger.fatal(str(error))

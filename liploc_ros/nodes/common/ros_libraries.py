@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """ROS libraries that a ROS 2 installation has and its PyPI wheels lack: cv_bridge, sensor_msgs_py, tf2_ros, tf2_msgs.
 
 Each is used where it works, and replaced by code of this package where it does not. The choice is made here, and logged
@@ -18,8 +21,9 @@ from sensor_msgs.msg import Image
 from liploc_ros.datasets.image_message import image_from_message, is_raw
 from liploc_ros.datasets.point_cloud import points_from_cloud2, points_from_records
 from liploc_ros.nodes.common.logging import ThrottledLog
-from liploc_ros.nodes.common.qos import TF_STATIC
-from liploc_ros.nodes.common.transforms import NoTransforms, StaticTransformBuffer, Tf2Transforms, TransformSource
+from liploc_ros.nodes.common.qos import TF, TF_STATIC
+from liploc_ros.nodes.common.subscription import subscribe
+from liploc_ros.nodes.common.transforms import NoTransforms, Tf2Transforms, TransformBuffer, TransformSource
 
 Replacement = TypeVar("Replacement")
 
@@ -82,12 +86,12 @@ def points_reader(logger: Any) -> ReadPoints:
 
 
 def transform_source(node: Node, log: ThrottledLog, group: CallbackGroup) -> TransformSource:
-    """Subscribe to transforms for the life of the node: with tf2_ros, or only to /tf_static by this package.
+    """Subscribe to /tf and /tf_static for the life of the node, with tf2_ros or by this package.
 
     Args:
         node: the node.
         log: gets warnings of invalid transforms.
-        group: of the subscription of this package; tf2_ros makes its own.
+        group: of the subscriptions of this package; tf2_ros makes its own.
     """
     logger = node.get_logger()
     message = tf_message_type()
@@ -100,8 +104,9 @@ def transform_source(node: Node, log: ThrottledLog, group: CallbackGroup) -> Tra
         buffer = tf2_ros.Buffer()
         source = Tf2Transforms(buffer, tf2_ros.TransformListener(buffer, node, spin_thread=False))
     except Exception as error:
-        own = StaticTransformBuffer(log)
-        node.create_subscription(message, "/tf_static", own.add, TF_STATIC, callback_group=group)
+        own = TransformBuffer(log)
+        for topic, profile in (("/tf", TF), ("/tf_static", TF_STATIC)):
+            subscribe(node, message, topic, own.add, profile, log.warn, group)
         return _own(own, "transforms", "tf2_ros", error, logger)
     _log_once(logger, "transforms are received by tf2_ros")
     return source

@@ -1,14 +1,17 @@
-"""Sources of transforms between the frames of a vehicle: /tf_static read by this package, or tf2_ros."""
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Sources of transforms between the frames of a vehicle: tf2_ros, or the buffer of this package."""
 
 from typing import Any, Protocol
 
 from rclpy.time import Time
 
 from liploc_ros.datasets.drive import DatasetError
+from liploc_ros.datasets.pose_message import frame_name, pose_of_transform
 from liploc_ros.datasets.transforms import StaticTransforms
 from liploc_ros.errors import LiplocError
-from liploc_ros.geometry import Pose
-from liploc_ros.nodes.common.conversions import PoseMessageError, pose_of_transform
+from liploc_ros.geometry import Pose, PoseError
 from liploc_ros.nodes.common.logging import ThrottledLog
 
 
@@ -32,11 +35,11 @@ class NoTransforms:
 
     def lookup(self, target_frame: str, source_frame: str) -> Pose:
         """Raise TransformError."""
-        raise TransformError("tf2_msgs is not installed, so /tf_static cannot be received")
+        raise TransformError("tf2_msgs is not installed, so /tf and /tf_static cannot be received")
 
 
-class StaticTransformBuffer:
-    """Static transforms from the messages on /tf_static."""
+class TransformBuffer:
+    """The latest transforms from the messages on /tf and /tf_static."""
 
     def __init__(self, log: ThrottledLog | None = None) -> None:
         """Start empty; invalid transforms are reported to ``log``."""
@@ -46,14 +49,16 @@ class StaticTransformBuffer:
     def add(self, msg: Any) -> None:
         """Add the valid transforms of a tf2_msgs/TFMessage."""
         for item in msg.transforms:
+            parent, child = frame_name(item.header.frame_id), frame_name(item.child_frame_id)
             try:
                 T_parent_child = pose_of_transform(item.transform)
-            except PoseMessageError as error:
+                if not parent or not child or parent == child:
+                    raise PoseError(f"frames {parent!r} and {child!r} are not two names")
+            except PoseError as error:
                 if self._log is not None:
-                    frame = item.child_frame_id
-                    self._log.warn(f"/tf_static {frame}", f"/tf_static: {frame!r} is ignored: {error}")
+                    self._log.warn(f"transform {child}", f"transform of the frame {child!r} is ignored: {error}")
                 continue
-            self._transforms.add(item.header.frame_id, item.child_frame_id, T_parent_child)
+            self._transforms.add(parent, child, T_parent_child)
 
     @property
     def frames(self) -> list[str]:
@@ -66,7 +71,7 @@ class StaticTransformBuffer:
             return self._transforms.lookup(target_frame, source_frame)
         except DatasetError as error:
             known = ", ".join(self._transforms.frames) or "none"
-            raise TransformError(f"/tf_static does not contain it (known frames: {known})") from error
+            raise TransformError(f"/tf and /tf_static do not contain it (known frames: {known})") from error
 
 
 class Tf2Transforms:

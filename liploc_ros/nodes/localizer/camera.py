@@ -1,29 +1,49 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """One camera of the localizer: its images, calibration and mount."""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CompressedImage, Image
 
-from liploc_ros.datasets.bag.topics import camera_info_topic
+from liploc_ros.datasets.bag.topics import IMAGE_TYPES, camera_info_topic
 from liploc_ros.datasets.camera_info import mounted_camera_from_info
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import MountedCamera
 from liploc_ros.nodes.common.diagnostics import Health, Level, RateMeter
 from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.common.mounts import Mounts
-from liploc_ros.nodes.common.qos import NO_SUBSCRIPTION_EVENTS, qos_mismatch, sensor_profile
+from liploc_ros.nodes.inputs.camera_info import CameraInfoInput
+from liploc_ros.nodes.inputs.silence import SilenceLog, why_silent
 from liploc_ros.nodes.localizer.parameters import LocalizerParameters
+from liploc_ros.nodes.subscriptions.following_subscription import FollowingSubscription
+from liploc_ros.nodes.subscriptions.lost_messages import LostMessages
+from liploc_ros.nodes.subscriptions.serialized_message import SerializedMessage, SerializedMessageError
+from liploc_ros.nodes.subscriptions.stamps import REFUSED, StampCheck, StampError
 
 RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 MESSAGES = {RAW: Image, COMPRESSED: CompressedImage}
+INFO_QUEUE = 5
 
 
 class NotReadyError(LiplocError):
     """An input that is needed to use an image is missing."""
+
+
+@dataclass(frozen=True)
+class ReceivedImage:
+    """An image that is deserialized only if it is used, and why its stamp is refused, if it is."""
+
+    message: SerializedMessage
+    stamp_ns: int
+    frame_id: str
+    stamp_error: StampError | None
 
 
 class CameraInput:
@@ -36,66 +56,67 @@ class CameraInput:
         info_topic: str,
         parameters: LocalizerParameters,
         mounts: Mounts,
-        on_image: Callable[["CameraInput", Any], None],
+        on_image: Callable[["CameraInput", ReceivedImage], None],
         log: ThrottledLog,
         group: CallbackGroup,
     ) -> None:
         """Subscribe; to the images as soon as their type is known. ``info_topic`` is empty for the default."""
-        self.topic = node.resolve_topic_name(topic)
+        self.topic = node.resolve_topic_name(topic)  # with /compressed once that is known
+        self.name = self.topic  # in diagnostics, where names must not change
         self.info_topic = node.resolve_topic_name(info_topic) if info_topic else camera_info_topic(self.topic)
-        self.latest: Any | None = None
+        self.latest: ReceivedImage | None = None
         self.received = 0
         self.replaced = 0
         self.last_fault = ""
         self._node, self._parameters, self._mounts = node, parameters, mounts
         self._on_image, self._log, self._group = on_image, log, group
-        self._profile = sensor_profile(parameters.reliability)
         self._rate = RateMeter()
         self._received_at = 0.0
         self._missing_since = 0.0
         self._info: Any | None = None
         self._mounted: MountedCamera | None = None
         self._mounted_for = ("", "")
-        self._subscriptions = [
-            node.create_subscription(
-                CameraInfo,
-                self.info_topic,
-                self._on_info,
-                self._profile,
-                callback_group=group,
-                event_callbacks=NO_SUBSCRIPTION_EVENTS,
-            )
-        ]
-        self.is_subscribed = False
+        self._lost = LostMessages()
+        self._stamps = StampCheck(self.name, parameters.max_image_age)
+        self._is_loss_logged = False
+        self._silence_reason = ""  # before the first image, while the node was running
+        self._silence = SilenceLog(node.get_logger(), "image", time.monotonic())
+        self._images: FollowingSubscription | None = None
+        self._infos = CameraInfoInput(node, self.info_topic, parameters.reliability, self._on_info, log, group)
         self.subscribe_to_images()
 
     def subscribe_to_images(self) -> None:
-        """Subscribe to the images if their type is known by now."""
+        """Subscribe to the images if their type is known by now, and to a CameraInfo that was published before."""
+        self._infos.subscribe_to_latched()
         chosen = choose_transport(self.topic, self._parameters.transport, dict(self._node.get_topic_names_and_types()))
-        if self.is_subscribed or chosen is None:
+        if self._images is not None or chosen is None:
             return
         self.topic, message_type = chosen
-        self._subscriptions.append(
-            self._node.create_subscription(
-                MESSAGES[message_type],
-                self.topic,
-                self._on_message,
-                self._profile,
-                callback_group=self._group,
-                event_callbacks=NO_SUBSCRIPTION_EVENTS,
-            )
+        self._images = FollowingSubscription(
+            self._node,
+            MESSAGES[message_type],
+            self.topic,
+            self._on_message,
+            self._parameters.reliability,
+            1,  # the newest image wins
+            self._group,
         )
-        self.is_subscribed = True
 
     def close(self) -> None:
         """Unsubscribe."""
-        for subscription in self._subscriptions:
-            self._node.destroy_subscription(subscription)
-        self._subscriptions.clear()
+        self._infos.close()
+        if self._images is not None:
+            self._images.close()
+
+    def apply(self, parameters: LocalizerParameters) -> None:
+        """Continue with the parameters that can change while the node is active."""
+        self._parameters = parameters
+        self._stamps.max_image_age = parameters.max_image_age
 
     def reset(self) -> None:
         """Drop the latest image, after time jumped back. The calibration stays."""
         self.latest = None
+        self._lost.reset()
 
     @property
     def is_rectified(self) -> bool:
@@ -113,8 +134,8 @@ class CameraInput:
         frame_id = frame_id.lstrip("/")
         if self._info is None:
             raise NotReadyError(
-                f"{self.topic}: no CameraInfo on {self.info_topic}: start its publisher, or set the parameter "
-                "camera_info_topics"
+                f"{self.topic}: no CameraInfo on {self.info_topic}: {self._infos.why_silent()}; start its publisher, "
+                "or set the parameter camera_info_topics"
             )
         if not frame_id:
             raise NotReadyError(
@@ -137,6 +158,10 @@ class CameraInput:
         """Record that an image could not be used, and log it."""
         self.last_fault = str(error)
         self._log.warn(f"{self.topic} {type(error).__name__}", str(error))
+
+    def log_loss(self, warning: str) -> None:
+        """Log that images are lost."""
+        self._node.get_logger().warning(warning)
 
     def report_missing(self, error: LiplocError) -> None:
         """Record that CameraInfo or mount are missing; a fault only after ``camera_info_timeout``."""
@@ -162,6 +187,7 @@ class CameraInput:
             "age of last image [s]": f"{age:.2f}" if self.received else "none yet",
             "images received": str(self.received),
             "images replaced by newer ones": str(self.replaced),
+            "reliability": self._images.chosen if self._images is not None else "not subscribed yet",
             "CameraInfo": "received" if self._info else "missing",
             "mount": "known" if self._mounted else "not known yet",
             "quality of service": mismatch or "matches",
@@ -171,19 +197,53 @@ class CameraInput:
             health.add(Level.ERROR, mismatch)
         if self.last_fault:
             health.add(Level.ERROR if self.is_overdue() else Level.WARN, self.last_fault)
+        self._stamps.report(health, now)
+        if (loss := self._lost.report(health, self.topic, now)) and not self._is_loss_logged:
+            self._is_loss_logged = True
+            self.log_loss(loss)
+        self._silence.update(self._received_at, now, self.topic, self._why_silent)
         if not self.received:
-            health.add(Level.WARN, f"no image on {self.topic} yet: start the camera, or set image_topics")
+            self._silence_reason = self._why_silent()
+            health.add(Level.WARN, f"no image on {self.topic} yet: {self._silence_reason}; or set image_topics")
         elif age > max(self._parameters.max_image_age, 1.0):
-            health.add(Level.WARN, f"no image on {self.topic} for {age:.1f} s")
+            health.add(Level.WARN, f"no image on {self.topic} for {age:.1f} s: {self._why_silent()}")
         return health
 
-    def _on_message(self, msg: Any) -> None:
+    @property
+    def lost(self) -> int:
+        """Images that were published but never arrived."""
+        return self._lost.total
+
+    def why_unused(self) -> str:
+        """Return why no image was used, as far as it is known; empty otherwise."""
+        if self.latest is not None and self.latest.stamp_error is not None:
+            return str(self.latest.stamp_error)
+        if self.received:
+            return self.last_fault
+        return f"no image on {self.topic}: {self._silence_reason or self._why_silent()}"
+
+    def _why_silent(self) -> str:
+        mismatch = self._images.mismatch() if self._images is not None else ""
+        return why_silent(self._node, self.topic, IMAGE_TYPES, mismatch)
+
+    def _on_message(self, message: SerializedMessage) -> None:
         now = time.monotonic()
         self.received += 1
         self._received_at = now
         self._rate.tick(now)
-        self.latest = msg
-        self._on_image(self, msg)
+        try:
+            stamp_ns, frame_id = message.stamp_ns, message.frame_id
+        except SerializedMessageError as error:
+            self.report_fault(error)
+            return
+        fault = self._stamps.check(stamp_ns, self._node.get_clock().now().nanoseconds, now)
+        if fault is not None:
+            self._log.warn(f"{self.name} {fault.fault.value} stamp", str(fault))
+        is_refused = fault is not None and fault.fault in REFUSED
+        if not is_refused:
+            self._lost.add(message, now)
+        self.latest = ReceivedImage(message, stamp_ns, frame_id, fault if is_refused else None)
+        self._on_image(self, self.latest)
 
     def _on_info(self, msg: Any) -> None:
         # The camera is replaced only if its numbers change: the localizer keeps lookup tables for it.
@@ -191,11 +251,10 @@ class CameraInput:
             self._info, self._mounted = msg, None
 
     def _mismatch(self) -> str:
-        for topic in (self.topic, self.info_topic):
-            if mismatch := qos_mismatch(self._node, topic, self._profile):
-                self._log.warn(f"{topic} qos", mismatch)
-                return mismatch
-        return ""
+        mismatch = (self._images.mismatch() if self._images is not None else "") or self._infos.mismatch()
+        if mismatch:
+            self._log.warn(f"{self.name} qos", mismatch)
+        return mismatch
 
 
 def choose_transport(topic: str, transport: str, graph: dict[str, list[str]]) -> tuple[str, str] | None:

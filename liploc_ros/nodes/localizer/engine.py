@@ -1,16 +1,19 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Localizer, map and encoders of the node, replaced together."""
 
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.encoders import Encoders, ModelBundle
 from liploc_ros.errors import LiplocError
+from liploc_ros.files import expand_path
 from liploc_ros.geometry import MountedCamera, Pose
-from liploc_ros.localization import Localization, Localizer, TrackingResult
+from liploc_ros.localization import Localization, Localizer, LocalizerConfig, PosePrior, TrackingResult
 from liploc_ros.mapping import LidarMap, MapError
 from liploc_ros.nodes.localizer.parameters import LocalizerParameters
 
@@ -37,7 +40,7 @@ class LocalizerEngine:
         Raises:
             LiplocError: the model or the map cannot be used.
         """
-        return cls._with_map(ModelBundle.load(Path(parameters.model) if parameters.model else None), parameters)
+        return cls._with_map(ModelBundle.load(expand_path(parameters.model) if parameters.model else None), parameters)
 
     def with_map(self, path: str, parameters: LocalizerParameters) -> "LocalizerEngine":
         """Return an engine for another map, with the same encoders. This engine stays usable.
@@ -53,23 +56,35 @@ class LocalizerEngine:
         """The map."""
         return self.localizer.lidar_map
 
-    def localize(self, image: NDArray[np.uint8], mounted: MountedCamera, stamp_ns: int) -> Localization:
+    def localize(
+        self, image: NDArray[np.uint8], mounted: MountedCamera, stamp_ns: int, prior: PosePrior | None = None
+    ) -> Localization:
         """See :meth:`liploc_ros.localization.Localizer.localize`."""
         with self._lock:
-            return self.localizer.localize(image, mounted, stamp_ns)
+            return self.localizer.localize(image, mounted, stamp_ns, prior)
 
     def track(
-        self, image: NDArray[np.uint8], mounted: MountedCamera, stamp_ns: int, T_odom_base: Pose | None
+        self,
+        image: NDArray[np.uint8],
+        mounted: MountedCamera,
+        stamp_ns: int,
+        T_odom_base: Pose | None,
+        prior: PosePrior | None = None,
     ) -> TrackingResult:
         """See :meth:`liploc_ros.localization.Localizer.track`."""
         with self._lock:
             try:
-                return self.localizer.track(image, mounted, stamp_ns, T_odom_base)
+                return self.localizer.track(image, mounted, stamp_ns, T_odom_base, prior)
             except LiplocError:
                 raise
             except Exception:
                 self.localizer.tracker.reset()  # an update that was left incomplete would fail with every image
                 raise
+
+    def apply(self, config: LocalizerConfig) -> None:
+        """Continue with other thresholds; see :meth:`liploc_ros.localization.Localizer.set_thresholds`."""
+        with self._lock:
+            self.localizer.set_thresholds(config)
 
     def reset_tracking(self) -> None:
         """Restart tracking in the state LOST."""
@@ -87,7 +102,7 @@ class LocalizerEngine:
     ) -> "LocalizerEngine":
         if not parameters.map:
             raise MapError("no map given: set the parameter map to the folder of a map (`liploc map build` builds one)")
-        lidar_map = LidarMap.load(Path(parameters.map).expanduser().absolute(), bundle)
+        lidar_map = LidarMap.load(expand_path(parameters.map).absolute(), bundle)
         config = parameters.config()
         encoder = config.encoder
         used = encoders or bundle.encoders(encoder.threads, encoder.backend, encoder.precision)

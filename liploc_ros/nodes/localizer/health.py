@@ -1,7 +1,11 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Diagnostic statuses of localization, tracking and map."""
 
 import threading
 from collections import Counter, deque
+from collections.abc import Iterable
 
 from liploc_ros.localization import Localization, Status, TrackingResult, TrackingState
 from liploc_ros.nodes.common.diagnostics import Health, Level
@@ -82,6 +86,11 @@ class OutcomeLog:
         if len(beliefs) == RECENT_IMAGES and all(belief.state is TrackingState.LOST for belief in beliefs):
             health.add(Level.WARN, f"lost after each of the last {RECENT_IMAGES} images: {last.message}")
         return health
+
+
+def idle_health(reason: str, names: Iterable[str]) -> dict[str, Health]:
+    """Return statuses with these names for the time in which the node does not do their work."""
+    return {name: Health(reason) for name in names}
 
 
 def map_health(engine: LocalizerEngine, load_error: str) -> Health:

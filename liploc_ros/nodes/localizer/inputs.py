@@ -1,7 +1,9 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Camera inputs of the localizer while it is active."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
@@ -12,7 +14,7 @@ from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.common.mounts import MountError, Mounts
 from liploc_ros.nodes.common.parameters import ParameterError, check_topic
 from liploc_ros.nodes.common.transforms import TransformSource
-from liploc_ros.nodes.localizer.camera import CameraInput
+from liploc_ros.nodes.localizer.camera import CameraInput, ReceivedImage
 from liploc_ros.nodes.localizer.parameters import LocalizerParameters
 
 
@@ -24,7 +26,7 @@ class CameraInputs:
         node: Node,
         settings: LocalizerParameters,
         transforms: TransformSource,
-        on_image: Callable[[CameraInput, Any], None],
+        on_image: Callable[[CameraInput, ReceivedImage], None],
         log: ThrottledLog,
     ) -> None:
         """Subscribe to all cameras.

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """A worker thread that processes the latest item of each key, so that callbacks return at once and no queue grows."""
 
 import threading

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Broadcasting the transform from map to odometry frame (REP-105), from the published poses."""
 
 import threading
@@ -12,12 +15,22 @@ from liploc_ros.nodes.common import ros_libraries
 from liploc_ros.nodes.common.conversions import header_at, pose_to_message
 from liploc_ros.nodes.common.diagnostics import Health, Level
 from liploc_ros.nodes.common.logging import ThrottledLog
-from liploc_ros.nodes.common.qos import NO_PUBLISHER_EVENTS
+from liploc_ros.nodes.common.qos import NO_PUBLISHER_EVENTS, QOS_OVERRIDES
 from liploc_ros.nodes.localizer.odometry import OdometryInput, OdometryUpdate
 
 
 class BroadcastError(LiplocError):
     """Transforms cannot be broadcast."""
+
+
+def broadcast_obstacle(*, has_odometry: bool) -> str:
+    """Return in one line why transforms cannot be broadcast, or an empty string."""
+    if ros_libraries.tf_message_type() is None:
+        return (
+            "publish_tf needs tf2_msgs, which is not installed: apt install ros-$ROS_DISTRO-tf2-msgs, or set "
+            "publish_tf to false"
+        )
+    return "" if has_odometry else "publish_tf needs odometry: set the parameter odometry_topic"
 
 
 class MapToOdom:
@@ -30,16 +43,13 @@ class MapToOdom:
             BroadcastError: there is no odometry, or tf2_msgs is not installed.
         """
         message_type = ros_libraries.tf_message_type()
-        if message_type is None:
-            raise BroadcastError(
-                "publish_tf needs tf2_msgs, which is not installed: apt install ros-$ROS_DISTRO-tf2-msgs, or set "
-                "publish_tf to false"
-            )
-        if odometry is None:
-            raise BroadcastError("publish_tf needs odometry: set the parameter odometry_topic")
+        if message_type is None or odometry is None:
+            raise BroadcastError(broadcast_obstacle(has_odometry=odometry is not None))
         self._node, self._odometry, self._log, self._message_type = node, odometry, log, message_type
         self._lock = threading.Lock()
-        self._publisher = node.create_publisher(message_type, "/tf", 100, event_callbacks=NO_PUBLISHER_EVENTS)
+        self._publisher = node.create_publisher(
+            message_type, "/tf", 100, event_callbacks=NO_PUBLISHER_EVENTS, qos_overriding_options=QOS_OVERRIDES
+        )
         self.set_map_frame(map_frame)
         odometry.add_listener(self._on_odometry)
 
@@ -60,6 +70,7 @@ class MapToOdom:
 
     def close(self) -> None:
         """Stop broadcasting."""
+        self._odometry.remove_listener(self._on_odometry)
         self.reset()
         self._node.destroy_publisher(self._publisher)
 

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Markers for RViz: hypotheses colored by score, the belief of tracking, and the map."""
 
 import numpy as np

@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Odometry of the localizer: poses of the vehicle in the odometry frame at the times of the images."""
 
 import threading
@@ -6,18 +9,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from nav_msgs.msg import Odometry
 from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 
+from liploc_ros.datasets.base_frame import BaseFrame
+from liploc_ros.datasets.pose_message import frame_name, pose_of
 from liploc_ros.datasets.trajectory import Trajectory
-from liploc_ros.geometry import Pose
-from liploc_ros.nodes.common.conversions import PoseMessageError, pose_of, stamp_ns_of
+from liploc_ros.geometry import Pose, PoseError
+from liploc_ros.nodes.common.conversions import stamp_ns_of
 from liploc_ros.nodes.common.diagnostics import Health, Level, RateMeter
 from liploc_ros.nodes.common.logging import ThrottledLog
-from liploc_ros.nodes.common.qos import NO_SUBSCRIPTION_EVENTS, qos_mismatch, sensor_profile
+from liploc_ros.nodes.common.qos import Reliability
+from liploc_ros.nodes.inputs.odometry_source import OdometrySource
+from liploc_ros.nodes.inputs.silence import SilenceLog, why_silent
 
+DEFAULT_ODOMETRY_FRAME = "odom"
 HISTORY_NS = 30_000_000_000
+QUEUE = 50  # messages that arrive while the node is busy
 CLOCK_RESET_NS = 1_000_000_000  # a stamp that is older by more means that the clock was reset
 MAX_LAG_NS = 1_000_000_000  # waiting is useless if odometry is older than the image by more than this
 MAX_SILENCE = 1.0  # s without a message after which odometry has stopped
@@ -35,36 +43,57 @@ class OdometryUpdate:
 class OdometryInput:
     """Subscribes to odometry, checks it and keeps the last 30 s. Thread-safe."""
 
-    def __init__(self, node: Node, topic: str, base_frame: str, log: ThrottledLog, group: CallbackGroup) -> None:
-        """Subscribe; ``base_frame`` is the vehicle frame of the map."""
+    def __init__(
+        self,
+        node: Node,
+        topic: str,
+        odometry_frame: str,
+        base: BaseFrame,
+        log: ThrottledLog,
+        group: CallbackGroup,
+        reliability: Reliability = "auto",
+    ) -> None:
+        """Subscribe.
+
+        Args:
+            node: that subscribes.
+            topic: of nav_msgs/Odometry, or /tf.
+            odometry_frame: frame of the poses on /tf.
+            base: the base frame of the map.
+            log: gets faults.
+            group: of the callbacks.
+            reliability: of the subscription to nav_msgs/Odometry.
+
+        Raises:
+            TransformError: the topic is /tf, and tf2_msgs is not installed.
+        """
         self._node, self._log = node, log
         self.topic = node.resolve_topic_name(topic)
         self.frame_id = ""  # of the odometry; empty until the first message
-        self._base_frame = base_frame
+        self._base = base
         self._listeners: list[Callable[[OdometryUpdate], None]] = []
         self._changed = threading.Condition()
         self._rate = RateMeter()
         self._is_open = True
         self._clear()
-        self._profile = sensor_profile("best_effort", 50)
-        self._subscription = node.create_subscription(
-            Odometry,
-            topic,
-            self._on_odometry,
-            self._profile,
-            callback_group=group,
-            event_callbacks=NO_SUBSCRIPTION_EVENTS,
-        )
+        source = OdometrySource(odometry_frame, base.name)
+        self._type = source.type_of(self.topic)
+        self._silence = SilenceLog(node.get_logger(), "odometry", time.monotonic())
+        self._subscription = source.subscribe(node, topic, self._on_odometry, reliability, QUEUE, log.warn, group)
 
     def add_listener(self, listener: Callable[[OdometryUpdate], None]) -> None:
         """Call a function after each valid message."""
         self._listeners.append(listener)
 
-    def set_base_frame(self, base_frame: str) -> None:
+    def remove_listener(self, listener: Callable[[OdometryUpdate], None]) -> None:
+        """Stop calling a function."""
+        self._listeners = [other for other in self._listeners if other != listener]
+
+    def set_base_frame(self, base: BaseFrame) -> None:
         """Continue with another map. The history is kept if the base frame is the same."""
         with self._changed:
-            if base_frame != self._base_frame:
-                self._base_frame = base_frame
+            if base.name != self._base.name:
+                self._base = base
                 self._clear()
 
     def reset(self) -> None:
@@ -77,7 +106,7 @@ class OdometryInput:
         with self._changed:
             self._is_open = False
             self._changed.notify_all()
-        self._node.destroy_subscription(self._subscription)
+        self._subscription.close()
 
     def pose_at(self, stamp_ns: int, timeout: float = 0.0) -> Pose | None:
         """Return the pose of the base in the odometry frame at a time, or None if odometry does not cover it.
@@ -99,19 +128,25 @@ class OdometryInput:
             health = Health("odometry arrives")
             health.values = {
                 "topic": self.topic,
+                "reliability": self._subscription.chosen,
                 "odometry/s": f"{self._rate.rate(time.monotonic()):.1f}",
                 "odometry frame": self.frame_id or "not known yet",
-                "base frame": self._base_frame,
+                "base frame": self._base.name,
                 "last fault": self._fault or self._gap or "none",
             }
-            fault, gap, is_received = self._fault, self._gap, bool(self._newest_ns)
-        if fault := fault or qos_mismatch(self._node, self.topic, self._profile):
+            fault, gap, received_at = self._fault, self._gap, self._received_at
+        if not fault:
+            self._silence.update(received_at, time.monotonic(), self.topic, self._why_silent)
+        if fault := fault or self._subscription.mismatch():
             health.add(Level.ERROR, fault)
-        elif not is_received:
-            health.add(Level.WARN, f"no odometry on {self.topic} yet")
+        elif not received_at:
+            health.add(Level.WARN, f"no odometry on {self.topic} yet: {self._why_silent()}")
         elif gap:
             health.add(Level.WARN, gap)
         return health
+
+    def _why_silent(self) -> str:
+        return why_silent(self._node, self.topic, [self._type], self._subscription.mismatch())
 
     def _clear(self) -> None:
         self._trajectory = Trajectory()
@@ -148,16 +183,9 @@ class OdometryInput:
         is_reset = stamp_ns < self._newest_ns - CLOCK_RESET_NS
         if is_reset:
             self._clear()
-        child = str(msg.child_frame_id).lstrip("/")
-        if child != self._base_frame:
-            self._fault = (
-                f"{self.topic}: odometry of the frame {child!r}, but the map has the base frame {self._base_frame!r}: "
-                "set the parameter odometry_topic to another topic"
-            )
-            return None
         try:
-            T_odom_base = pose_of(msg.pose.pose)
-        except PoseMessageError as error:
+            T_odom_base = self._base.pose(pose_of(msg.pose.pose), msg.child_frame_id, self.topic)
+        except PoseError as error:
             self._fault = f"{self.topic}: {error}"
             return None
         self._trajectory.append(stamp_ns, T_odom_base)
@@ -166,5 +194,5 @@ class OdometryInput:
         self._received_at = time.monotonic()
         self._rate.tick(self._received_at)
         self._fault = ""
-        self.frame_id = str(msg.header.frame_id).lstrip("/")
+        self.frame_id = frame_name(msg.header.frame_id) or DEFAULT_ODOMETRY_FRAME
         return OdometryUpdate(stamp_ns, self.frame_id, is_reset)

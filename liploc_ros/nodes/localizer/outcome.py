@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The outcome of one image, and the pose that follows from it."""
 
 from dataclasses import dataclass, replace
@@ -25,11 +28,13 @@ class ImageOutcome:
         localization: of the image alone.
         tracking: state of tracking after the image; None without tracking.
         engine: whose map the poses are on.
+        camera: optical frame of the camera that took the image.
     """
 
     localization: Localization
     tracking: TrackingResult | None
     engine: LocalizerEngine
+    camera: str = ""
 
     @property
     def belief(self) -> TrackingResult | None:

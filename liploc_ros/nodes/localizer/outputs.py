@@ -1,5 +1,9 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Publishers of the localizer."""
 
+from collections import deque
 from typing import Any
 
 from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
@@ -17,9 +21,12 @@ from liploc_ros.nodes.common.conversions import (
     map_to_message,
     poses_to_message,
 )
-from liploc_ros.nodes.common.qos import LATCHED, NO_PUBLISHER_EVENTS
+from liploc_ros.nodes.common.qos import NO_PUBLISHER_EVENTS, QOS_OVERRIDES, latched_profile
 from liploc_ros.nodes.localizer.markers import map_markers, outcome_markers
 from liploc_ros.nodes.localizer.outcome import ImageOutcome, PoseSource
+
+MAX_OWN_INITIAL_POSES = 20
+"""Published initial poses that are remembered. They arrive here too, and must not become priors."""
 
 
 class LocalizerOutputs:
@@ -34,34 +41,39 @@ class LocalizerOutputs:
         self._pose = self._create(PoseWithCovarianceStamped, "~/pose")
         self._poses = self._create(PoseArray, "~/poses")
         self._markers = self._create(MarkerArray, "~/markers")
-        self._map_info = self._create(MapInfo, "~/map_info", LATCHED)
-        self._map_markers = self._create(MarkerArray, "~/map_markers", LATCHED)
+        self._map_info = self._create(MapInfo, "~/map_info", latched_profile())
+        self._map_markers = self._create(MarkerArray, "~/map_markers", latched_profile())
         self._initialpose = self._create(PoseWithCovarianceStamped, "initialpose") if with_initialpose else None
+        self._own_initial_poses: deque[PoseWithCovarianceStamped] = deque(maxlen=MAX_OWN_INITIAL_POSES)
         self._last_source = PoseSource.NONE
+
+    def is_own_initial_pose(self, msg: PoseWithCovarianceStamped) -> bool:
+        """Return whether a message on initialpose was published here."""
+        return msg in list(self._own_initial_poses)
 
     def publish(self, outcome: ImageOutcome) -> None:
         """Publish the outcome of an image."""
-        manifest = outcome.engine.lidar_map.manifest
+        lidar_map = outcome.engine.lidar_map
         localization, belief, best = outcome.localization, outcome.belief, outcome.pose
-        header = header_at(localization.stamp_ns, manifest.map_frame)
+        header = header_at(localization.stamp_ns, lidar_map.manifest.map_frame)
         is_initial = self._is_initial_pose(outcome)
         if best is not None:
             pose = hypothesis_to_pose_message(best, header)
             self._pose.publish(pose)
             if self._initialpose is not None and is_initial:
+                self._own_initial_poses.append(pose)
                 self._initialpose.publish(pose)
         if self._belief is not None and belief is not None:
-            self._belief.publish(belief_to_message(belief, manifest.map_frame, manifest.base_frame))
-        self._hypotheses.publish(hypotheses_to_message(localization, manifest.map_frame, manifest.base_frame))
+            self._belief.publish(belief_to_message(belief, lidar_map, outcome.camera))
+        self._hypotheses.publish(hypotheses_to_message(localization, lidar_map, outcome.camera))
         self._poses.publish(poses_to_message(localization, header))
         if self._markers.get_subscription_count():
             self._markers.publish(outcome_markers(outcome, header))
 
-    def publish_failure(self, stamp_ns: int, reason: str, lidar_map: LidarMap) -> None:
+    def publish_failure(self, stamp_ns: int, reason: str, lidar_map: LidarMap, camera: str) -> None:
         """Publish an image that could not be used: no hypotheses, and the reason."""
-        manifest = lidar_map.manifest
         failure = Localization(Status.INTERNAL_ERROR, reason, (), stamp_ns, 0.0)
-        self._hypotheses.publish(hypotheses_to_message(failure, manifest.map_frame, manifest.base_frame))
+        self._hypotheses.publish(hypotheses_to_message(failure, lidar_map, camera))
 
     def publish_map(self, lidar_map: LidarMap) -> None:
         """Publish the description and the markers of the map, also for late subscribers."""
@@ -79,7 +91,11 @@ class LocalizerOutputs:
 
     def _create(self, message_type: Any, topic: str, profile: Any = 10) -> Any:
         publisher = self._node.create_lifecycle_publisher(
-            message_type, topic, profile, event_callbacks=NO_PUBLISHER_EVENTS
+            message_type,
+            topic,
+            profile,
+            event_callbacks=NO_PUBLISHER_EVENTS,
+            qos_overriding_options=QOS_OVERRIDES,
         )
         self._publishers.append(publisher)
         return publisher

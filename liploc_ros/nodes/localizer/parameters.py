@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Parameters of the localizer node."""
 
 from typing import Literal
@@ -12,6 +15,21 @@ from liploc_ros.nodes.common.qos import Reliability
 from liploc_ros.schema import FrozenModel
 
 READ_ONLY: JsonDict = {"read_only": True}
+
+RUNTIME_PARAMETERS = frozenset(
+    {
+        "continuous",
+        "max_image_age",
+        "localize_timeout",
+        "publish_tf",
+        "acceptance.min_confidence",
+        "acceptance.min_margin",
+        "tracking.lost_probability",
+        "tracking.localized_probability",
+        "tracking.localized_sigma",
+    }
+)
+"""Parameters that can change while the node is configured."""
 
 
 class TrackingSwitch(FrozenModel):
@@ -46,13 +64,15 @@ class LocalizerParameters(FrozenModel):
         "published, and raw if both are",
     )
     reliability: Reliability = Field(
-        "best_effort", description="of the image subscriptions; best_effort receives from every publisher"
+        "auto",
+        description="of the subscriptions to images, calibrations and odometry; auto: reliable if all publishers of "
+        "the topic offer it, else best_effort, which receives from every publisher",
     )
     sensor_mounts: StringArray = Field(
         (),
         description="pose of each camera's optical frame in the map's base frame, "
         "'FRAME x y z qx qy qz qw' or 'FRAME x y z roll pitch yaw'; an empty entry is ignored; without one the "
-        "transforms on /tf_static are used",
+        "transforms on /tf and /tf_static are used",
     )
     camera_info_timeout: float = Field(
         5.0, gt=0, description="time without CameraInfo or mount after the first image, until it is an error [s]"
@@ -68,13 +88,31 @@ class LocalizerParameters(FrozenModel):
     )
     localize_timeout: float = Field(2.0, ge=0, description="default time that ~/localize waits for an image [s]")
     odometry_topic: str = Field(
-        "", description="nav_msgs/Odometry of the vehicle; optional for tracking, required by publish_tf"
+        "",
+        description="nav_msgs/Odometry of the vehicle; /tf: the transform from odometry_frame to the map's base frame; "
+        "optional for tracking, required by publish_tf",
     )
+    odometry_frame: str = Field("odom", min_length=1, description="frame of the poses if odometry_topic is /tf")
     odometry_timeout: float = Field(
         0.05, ge=0, description="time that an image waits for odometry that is newer than itself [s]"
     )
     publish_initialpose: bool = Field(
         False, description="also publish on initialpose when the pose becomes known, for Nav2 or AMCL"
+    )
+    use_initialpose: bool = Field(
+        True,
+        description="restart tracking at the pose of each message on initialpose, for example of RViz's button "
+        "2D Pose Estimate; own messages are ignored",
+    )
+    pose_file: str = Field(
+        "",
+        description="file that keeps the last pose across restarts, which then start their search there; empty: none",
+    )
+    prior_timeout: float = Field(
+        30.0,
+        ge=0,
+        description="maximum time that initialpose or pose_file restrict the search; it ends when the pose is known "
+        "[s]",
     )
     publish_tf: bool = Field(
         False,

@@ -1,31 +1,57 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Diagnostic status of the map builder."""
 
 import time
+from collections import Counter
 
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
 
 from liploc_ros.nodes.common.diagnostics import Health, Level, RateMeter
 from liploc_ros.nodes.common.logging import ThrottledLog
-from liploc_ros.nodes.common.qos import qos_mismatch
-
-MAX_SILENCE = 5.0
-"""Time without scans or odometry after which diagnostics warn [s]."""
+from liploc_ros.nodes.inputs.odometry_source import OdometrySubscription
+from liploc_ros.nodes.inputs.silence import MAX_SILENCE, SilenceLog, why_silent
 
 
 class InputMonitor:
-    """Age and rate of the messages of a topic, and whether its publishers match."""
+    """Age and rate of the messages of a topic, whether its publishers match, and why nothing arrives."""
 
-    def __init__(self, node: Node, topic: str, profile: QoSProfile) -> None:
-        self.topic = topic
-        self._node, self._profile = node, profile
+    def __init__(self, node: Node, topic: str, what: str, message_type: str) -> None:
+        """Start without messages; ``what`` names one, such as ``scan``."""
+        self.topic, self.what = topic, what
+        self.subscription: OdometrySubscription | None = None  # set once it exists
+        self._node, self._type = node, message_type
         self._rate = RateMeter()
         self._received_at = 0.0
+        self._reason = ""
+        self._silence = SilenceLog(node.get_logger(), what, time.monotonic())
 
     def count(self) -> None:
         """Record a message."""
         self._received_at = time.monotonic()
         self._rate.tick(self._received_at)
+
+    @property
+    def is_received(self) -> bool:
+        """Whether there was a message."""
+        return self._received_at > 0
+
+    def why_silent(self) -> str:
+        """Return why nothing arrives, and what is published instead.
+
+        Before the first message, that is what was so while the node was running: at the end of a bag its publishers
+        are gone.
+        """
+        if not self.is_received and self._reason:
+            return self._reason
+        return why_silent(self._node, self.topic, [self._type], self.mismatch())
+
+    def log_silence(self) -> None:
+        """Log if nothing has arrived for some time."""
+        if not self.is_received:
+            self._reason = why_silent(self._node, self.topic, [self._type], self.mismatch())
+        self._silence.update(self._received_at, time.monotonic(), self.topic, self.why_silent)
 
     def rate(self) -> float:
         """Return the rate of messages [Hz]."""
@@ -33,7 +59,11 @@ class InputMonitor:
 
     def mismatch(self) -> str:
         """Return one line about a publisher that does not match, or an empty string."""
-        return qos_mismatch(self._node, self.topic, self._profile)
+        return self.subscription.mismatch() if self.subscription is not None else ""
+
+    def reliability(self) -> str:
+        """Return the reliability of the subscription, and why it was chosen."""
+        return self.subscription.chosen if self.subscription is not None else "not subscribed yet"
 
     def age(self) -> float:
         """Return the time since the last message [s]."""
@@ -46,10 +76,14 @@ class BuilderFaults:
     def __init__(self, log: ThrottledLog) -> None:
         self._log = log
         self._lines: dict[str, str] = {}
+        self._counts: Counter[str] = Counter()
+        self._last: dict[str, str] = {}
 
     def add(self, kind: str, line: str) -> None:
         """Record a fault."""
         self._lines[kind] = line
+        self._counts[kind] += 1
+        self._last[kind] = line
         self._log.warn(kind, line)
 
     def clear(self) -> None:
@@ -59,6 +93,10 @@ class BuilderFaults:
     def lines(self) -> list[str]:
         """Return the last fault of each kind."""
         return list(self._lines.values())
+
+    def most_frequent(self) -> str:
+        """Return the fault that occurred most often, with its count; empty without faults."""
+        return "".join(f"{self._last[kind]} ({count} times)" for kind, count in self._counts.most_common(1))
 
 
 def building_health(message: str, points: InputMonitor, odometry: InputMonitor, faults: BuilderFaults) -> Health:
@@ -71,13 +109,16 @@ def building_health(message: str, points: InputMonitor, odometry: InputMonitor, 
         "odometry topic": odometry.topic,
         "scans/s": f"{points.rate():.1f}",
         "odometry/s": f"{odometry.rate():.1f}",
+        "scan reliability": points.reliability(),
+        "odometry reliability": odometry.reliability(),
         "quality of service": mismatch or "matches",
         "last fault": lines[-1] if lines else "none",
     }
     for line in [mismatch, *lines]:
         if line:
             health.add(Level.ERROR, line)
-    for name, monitor in (("scan", points), ("odometry", odometry)):
+    for monitor in (points, odometry):
         if monitor.age() > MAX_SILENCE:
-            health.add(Level.WARN, f"no {name} on {monitor.topic} for more than {MAX_SILENCE:.0f} s")
+            reason = monitor.why_silent()
+            health.add(Level.WARN, f"no {monitor.what} on {monitor.topic} for more than {MAX_SILENCE:.0f} s: {reason}")
     return health

@@ -1,35 +1,44 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """The map builder node: scans and odometry in, a map on disk out. Its interface is in docs/nodes.md."""
 
 import threading
 import time
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from nav_msgs.msg import Odometry
 from nav_msgs.msg import Path as PathMsg
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 from sensor_msgs.msg import PointCloud2
 
+from liploc_ros.datasets.bag.topics import POINT_TYPES
+from liploc_ros.datasets.base_frame import BaseFrame
+from liploc_ros.datasets.pose_message import DEFAULT_BASE_FRAME, frame_name, pose_of
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.errors import LiplocError
-from liploc_ros.files import check_replaceable
+from liploc_ros.files import check_replaceable, expand_path
 from liploc_ros.mapping import LidarMap, MapError, build_map_from_keyframes
 from liploc_ros.mapping.manifest import MANIFEST, Source
 from liploc_ros.msg import MapProgress
 from liploc_ros.nodes.common import ros_libraries
-from liploc_ros.nodes.common.conversions import header_at, path_to_message, pose_of, stamp_ns_of
+from liploc_ros.nodes.common.conversions import header_at, path_to_message, stamp_ns_of
 from liploc_ros.nodes.common.diagnostics import STEADY_CLOCK, Diagnostics, Health
 from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.common.mounts import Mounts
 from liploc_ros.nodes.common.parameters import check_topic, declare, guard_changes
 from liploc_ros.nodes.common.process import run_node
-from liploc_ros.nodes.common.qos import LATCHED, sensor_profile
+from liploc_ros.nodes.common.qos import QOS_OVERRIDES, latched_profile
+from liploc_ros.nodes.common.subscription import deliver
+from liploc_ros.nodes.inputs.odometry_source import OdometrySource
 from liploc_ros.nodes.map_builder.health import BuilderFaults, InputMonitor, building_health
 from liploc_ros.nodes.map_builder.parameters import MapBuilderParameters
 from liploc_ros.nodes.map_builder.scan_collector import ScanCollector
+from liploc_ros.nodes.map_builder.summary import report_scans, why_empty
+from liploc_ros.nodes.subscriptions.following_subscription import FollowingSubscription
+from liploc_ros.nodes.subscriptions.serialized_message import SerializedMessage
 from liploc_ros.srv import SaveMap
 
 MAX_DRAIN_TIME = 2.0  # s that shutdown waits for messages
@@ -49,10 +58,12 @@ class MapBuilderNode(Node):
         """
         super().__init__("map_builder", **arguments)
         self.settings = declare(self, MapBuilderParameters)
-        guard_changes(self, MapBuilderParameters, lambda: "the parameters of the map builder are fixed: restart it")
+        guard_changes(
+            self, MapBuilderParameters, lambda *change: "the parameters of the map builder are fixed: restart it"
+        )
         if self.settings.map_path:
-            check_replaceable(Path(self.settings.map_path), MANIFEST)
-        self._bundle = ModelBundle.load(Path(self.settings.model) if self.settings.model else None)
+            check_replaceable(expand_path(self.settings.map_path), MANIFEST)
+        self._bundle = ModelBundle.load(expand_path(self.settings.model) if self.settings.model else None)
         log = ThrottledLog(self.get_logger())
         group = MutuallyExclusiveCallbackGroup()
         self._read_points = ros_libraries.points_reader(self.get_logger())
@@ -62,11 +73,17 @@ class MapBuilderNode(Node):
         self._save_lock = threading.Lock()
         self._saved_keyframes = self._shown_keyframes = 0
         self._places = 0
+        self._is_closing = False
         self._message = "waiting for scans"
-        self._odometry_frame = self._base_frame = ""
+        self._odometry_frame = self._failure = ""
+        self._base = BaseFrame(self.settings.base_frame, self.mounts.lookup, self.get_logger().warning)
         self._subscribe(group)
-        self._path_publisher = self.create_publisher(PathMsg, "~/path", LATCHED)
-        self._progress_publisher = self.create_publisher(MapProgress, "~/progress", 10)
+        self._path_publisher = self.create_publisher(
+            PathMsg, "~/path", latched_profile(), qos_overriding_options=QOS_OVERRIDES
+        )
+        self._progress_publisher = self.create_publisher(
+            MapProgress, "~/progress", 10, qos_overriding_options=QOS_OVERRIDES
+        )
         self._save_service = self.create_service(
             SaveMap, "~/save_map", self._on_save_map, callback_group=MutuallyExclusiveCallbackGroup()
         )
@@ -83,17 +100,23 @@ class MapBuilderNode(Node):
         self.get_logger().info(f"waiting for {self._points_topic} and {self._odometry_topic}; {target}")
 
     def close(self) -> None:
-        """Save the map if it has scans that are not saved yet.
-
-        Raises:
-            LiplocError: it cannot be written.
-        """
+        """Save the map if it has scans that are not saved yet; see :meth:`why_no_result`."""
+        self._is_closing = True
         self._drain_messages()
         self.collector.flush()
         has_unsaved = self.collector.keyframes > self._saved_keyframes
         if has_unsaved and self.settings.save_at_shutdown:
             self.get_logger().info("saving the map before shutdown")
-            self.save()
+            try:
+                self.save()
+            except LiplocError as error:
+                self._failure = f"no map written: {error}"
+        elif not self.collector.keyframes:
+            self._failure = f"no map written: {self._why_empty()}"
+
+    def why_no_result(self) -> str:
+        """Return why no map was written at the end; empty if it was, or if the user does not want it."""
+        return self._failure
 
     def save(self, path: str = "") -> LidarMap:
         """Build the map from the scans collected so far, and write it. The previous map stays until it is complete.
@@ -104,30 +127,29 @@ class MapBuilderNode(Node):
         path = path or self.settings.map_path
         if not path:
             raise MapError("no path to write the map to: set the parameter map_path, or give a path to ~/save_map")
-        check_replaceable(Path(path), MANIFEST)
+        target = expand_path(path)
+        check_replaceable(target, MANIFEST)
         with self._save_lock:
             self.collector.flush()
             collected = self.collector.snapshot()
             if not collected.keyframes:
-                raise MapError(
-                    f"no scan with a pose to build a map from: {self.collector.received} scans received on "
-                    f"{self._points_topic}, {self.collector.dropped} dropped; {self._last_fault()}"
-                )
+                raise MapError(self._why_empty())
+            report_scans(self.get_logger(), self.collector, self.settings.keyframe_spacing, self._faults)
             lidar_map = build_map_from_keyframes(
                 collected.keyframes,
                 self._bundle,
                 self.settings.map_config(),
                 path=collected.path,
                 map_frame=self.settings.map_frame,
-                base_frame=self._base_frame,
+                base_frame=self._base.name,
                 datum=self.settings.datum or f"origin of the frame {self._odometry_frame!r} of {self._odometry_topic}",
                 sources=(Source(name=self._points_topic, scans=collected.scans),),
                 on_place=self._on_place,
-            ).save(Path(path))
+            ).save(target)
             self._saved_keyframes = len(collected.keyframes)
         self._places = lidar_map.manifest.places
         self._publish_progress(
-            f"wrote {path}: {self._places} places, {lidar_map.size_bytes / 1e6:.1f} MB, from "
+            f"wrote {target}: {self._places} places, {lidar_map.size_bytes / 1e6:.1f} MB, from "
             f"{len(collected.keyframes)} of {collected.scans} scans, {self.collector.dropped} dropped"
         )
         self.get_logger().info(self._message)
@@ -148,38 +170,43 @@ class MapBuilderNode(Node):
         check_topic(self, "odometry_topic", settings.odometry_topic)
         self._points_topic = self.resolve_topic_name(settings.points_topic)
         self._odometry_topic = self.resolve_topic_name(settings.odometry_topic)
-        profile = sensor_profile(settings.reliability, settings.queue)
-        odometry_profile = sensor_profile(settings.reliability, ODOMETRY_QUEUE)
-        self._points_monitor = InputMonitor(self, self._points_topic, profile)
-        self._odometry_monitor = InputMonitor(self, self._odometry_topic, odometry_profile)
-        for message, topic, callback, qos in (
-            (PointCloud2, self._points_topic, self._on_points, profile),
-            (Odometry, self._odometry_topic, self._on_odometry, odometry_profile),
-        ):
-            self.create_subscription(message, topic, callback, qos, callback_group=group)
+        source = OdometrySource(settings.odometry_frame, settings.base_frame or DEFAULT_BASE_FRAME)
+        self._points_monitor = InputMonitor(self, self._points_topic, "scan", POINT_TYPES[0])
+        self._odometry_monitor = InputMonitor(
+            self, self._odometry_topic, "odometry", source.type_of(self._odometry_topic)
+        )
+
+        def on_points(message: SerializedMessage) -> None:
+            deliver(message.read, self._on_points, self._points_topic, self._on_bad_scan, self.get_logger())
+
+        self._points_monitor.subscription = FollowingSubscription(
+            self, PointCloud2, self._points_topic, on_points, settings.reliability, settings.queue, group
+        )
+        self._odometry_monitor.subscription = source.subscribe(
+            self, self._odometry_topic, self._on_odometry, settings.reliability, ODOMETRY_QUEUE, self._on_drop, group
+        )
 
     def _on_odometry(self, msg: Any) -> None:
         self._odometry_monitor.count()
-        self._odometry_frame = self._odometry_frame or str(msg.header.frame_id).lstrip("/")
-        self._base_frame = self._base_frame or str(msg.child_frame_id).lstrip("/") or "base_link"
+        self._odometry_frame = self._odometry_frame or frame_name(msg.header.frame_id)
         try:
-            self._on_keyframes(self.collector.add_odometry(stamp_ns_of(msg), pose_of(msg.pose.pose)))
+            T_map_base = self._base.pose(pose_of(msg.pose.pose), msg.child_frame_id, self._odometry_topic)
+            self._on_keyframes(self.collector.add_odometry(stamp_ns_of(msg), T_map_base))
         except LiplocError as error:
-            self._on_drop(type(error).__name__, str(error))
+            self._on_drop("odometry", f"{self._odometry_topic}: {error}")
 
     def _on_points(self, msg: Any) -> None:
         self._points_monitor.count()
         try:
             points = self._read_points(msg, self._points_topic)
         except LiplocError as error:
-            self.collector.received += 1
-            self.collector.drop(type(error).__name__, str(error))
+            self._on_bad_scan(type(error).__name__, str(error))
             return
         # Once there is odometry for the scan, the base frame is known, and /tf_static has been received.
-        frame_id = str(msg.header.frame_id).lstrip("/")
+        frame_id = frame_name(msg.header.frame_id)
         self._on_keyframes(
             self.collector.add_scan(
-                stamp_ns_of(msg), lambda: self.mounts.lookup(self._base_frame, frame_id), lambda: points
+                stamp_ns_of(msg), lambda: self.mounts.lookup(self._base.name, frame_id), lambda: points
             )
         )
 
@@ -187,6 +214,10 @@ class MapBuilderNode(Node):
         if new_keyframes:
             self._faults.clear()
             self._publish_progress(f"{self.collector.keyframes} keyframes")
+
+    def _on_bad_scan(self, kind: str, reason: str) -> None:
+        self.collector.received += 1
+        self.collector.drop(kind, reason)
 
     def _on_drop(self, kind: str, reason: str) -> None:
         self._faults.add(kind, reason if reason.startswith("/") else f"{self._points_topic}: {reason}")
@@ -211,6 +242,8 @@ class MapBuilderNode(Node):
     def _on_timer(self) -> None:
         self._on_keyframes(self.collector.process_waiting())
         self._publish_progress(self._message)
+        for monitor in (self._points_monitor, self._odometry_monitor) if not self._is_closing else ():
+            monitor.log_silence()
         if self.collector.keyframes > self._shown_keyframes:
             self._publish_path()
 
@@ -250,9 +283,8 @@ class MapBuilderNode(Node):
         }
         return {"map building": health}
 
-    def _last_fault(self) -> str:
-        faults = self._faults.lines()
-        return faults[-1] if faults else f"check that {self._points_topic} and {self._odometry_topic} are published"
+    def _why_empty(self) -> str:
+        return why_empty(self.collector, self._points_monitor, self._odometry_monitor, self._faults)
 
 
 def main(args: Sequence[str] | None = None) -> int:

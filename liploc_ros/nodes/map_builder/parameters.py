@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Parameters of the map builder node."""
 
 from pydantic import Field, field_validator
@@ -19,17 +22,28 @@ class MapBuilderParameters(MapConfig):
     map_path: str = Field("", description="folder that the map is written to, on ~/save_map and at shutdown")
     model: str = Field("", description="folder of the model bundle; empty: the default model of the package")
     points_topic: str = Field("points", description="sensor_msgs/PointCloud2 of the LiDAR")
-    odometry_topic: str = Field("odom", description="nav_msgs/Odometry of the vehicle, in a frame without drift")
+    odometry_topic: str = Field(
+        "odom",
+        description="nav_msgs/Odometry of the vehicle, in a frame without drift; /tf: the transform from "
+        "odometry_frame to base_frame",
+    )
+    odometry_frame: str = Field("odom", min_length=1, description="frame of the poses if odometry_topic is /tf")
+    base_frame: str = Field(
+        "",
+        description="base frame of the map; empty: the child frame of the odometry, or base_link if that is empty; "
+        "odometry of another frame is used if a fixed transform connects the two",
+    )
     reliability: Reliability = Field(
-        "best_effort",
-        description="of both subscriptions; best_effort receives from every publisher, reliable loses no scan",
+        "auto",
+        description="of both subscriptions; auto: reliable if all publishers of the topic offer it, else best_effort, "
+        "which receives from every publisher; reliable loses no scan",
     )
     queue: int = Field(10, ge=1, le=1000, description="scans that the subscription keeps while the node is busy")
     sensor_mounts: StringArray = Field(
         (),
-        description="pose of the LiDAR's frame in the base frame (the child frame of the odometry), "
+        description="pose of the LiDAR's frame in the base frame, "
         "'FRAME x y z qx qy qz qw' or 'FRAME x y z roll pitch yaw'; an empty entry is ignored; without one the "
-        "transforms on /tf_static are used",
+        "transforms on /tf and /tf_static are used",
     )
     map_frame: str = Field(
         "map", min_length=1, description="name of the map's frame; its origin and axes are those of the odometry frame"

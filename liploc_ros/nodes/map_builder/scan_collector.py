@@ -1,3 +1,6 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
 """Matching scans with odometry, and selecting keyframes. Independent of ROS."""
 
 import threading
@@ -13,11 +16,15 @@ from liploc_ros.datasets.trajectory import Trajectory
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import Pose
 from liploc_ros.mapping import Keyframe, KeyframeSelector
+from liploc_ros.mapping.keyframes import ScanCounts
 from liploc_ros.mapping.places import path_distance
 
 MAX_WAITING_SCANS = 50
 HISTORY_NS = 60_000_000_000
 POLL_PERIOD = 0.02  # s
+
+WITHOUT_POSE = ("pose", "queue", "late")
+"""Kinds of faults of scans that are not damaged themselves."""
 
 ReadPoints = Callable[[], NDArray[np.float32]]
 
@@ -66,6 +73,7 @@ class ScanCollector:
         self._newest_odometry_ns = -1
         self.received = 0
         self.dropped = 0
+        self._without_pose = 0
         self.path_length = 0.0
         """Distance driven so far [m]."""
 
@@ -99,6 +107,7 @@ class ScanCollector:
         """Count a scan that cannot be used."""
         with self._lock:
             self.dropped += 1
+            self._without_pose += key in WITHOUT_POSE
         self._on_drop(key, reason)
 
     def process_waiting(self, *, wait: bool = True) -> int:
@@ -142,6 +151,12 @@ class ScanCollector:
         with self._lock:
             return len(self._selector.keyframes) if self._selector else 0
 
+    def counts(self) -> ScanCounts:
+        """Return what became of the scans; those that still wait for a pose are not counted."""
+        with self._lock:
+            near = self.received - self.dropped - self.keyframes - len(self._waiting)
+            return ScanCounts(self.keyframes, near, self._without_pose, self.dropped - self._without_pose)
+
     def _is_ready(self, scan: _WaitingScan) -> bool:
         """Return whether nothing is missing for a scan: odometry, and for the first one the mount of the LiDAR."""
         if self._newest_odometry_ns < scan.stamp_ns:
@@ -165,7 +180,7 @@ class ScanCollector:
             return
         T_map_base = self._trajectory.at(scan.stamp_ns)
         if T_map_base is None:
-            self.drop("pose", f"no odometry at the time of a scan, {self._newest_odometry(scan)}: check their clocks")
+            self.drop("pose", f"no odometry at the time of a scan, {self._newest_odometry(scan)}")
             return
         if self._selector is None:
             try:
@@ -183,6 +198,6 @@ class ScanCollector:
 
     def _newest_odometry(self, scan: _WaitingScan) -> str:
         if self._newest_odometry_ns < 0:
-            return "none was received"
+            return "none was received: check the topic of the odometry"
         seconds = 1e-9 * (scan.stamp_ns - self._newest_odometry_ns)
-        return f"the newest is {abs(seconds):.2f} s {'older' if seconds > 0 else 'newer'}"
+        return f"the newest is {abs(seconds):.2f} s {'older' if seconds > 0 else 'newer'}: check their clocks"
