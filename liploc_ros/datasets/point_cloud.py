@@ -118,6 +118,8 @@ def _read_fields(msg: PointCloudLike, names: Sequence[str], source: str) -> NDAr
 def _point_type(
     fields: Sequence[PointFieldLike], point_step: int, is_bigendian: bool, source: str
 ) -> np.dtype[np.void]:
+    if point_step > np.iinfo(np.int32).max:  # the limit of NumPy's structured types
+        raise PointsError(f"{source}: point_step is {point_step} bytes: the message is damaged")
     formats = []
     for field in fields:
         if int(field.datatype) not in FIELD_DTYPES:

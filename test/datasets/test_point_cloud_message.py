@@ -117,6 +117,11 @@ def test_a_truncated_cloud_is_refused() -> None:
         points_from_cloud2(cloud(XYZI, bytes(40), 3), "/points")
 
 
+def test_a_point_step_of_gigabytes_is_refused() -> None:
+    with pytest.raises(PointsError, match="point_step is 2147483648 bytes: the message is damaged"):
+        points_from_cloud2(cloud(XYZI, b"", 0, point_step=2**31), "/points")
+
+
 def test_an_empty_cloud_has_no_points() -> None:
     assert points_from_cloud2(cloud(XYZI, b"", 0), "t").shape == (0, 4)
 
