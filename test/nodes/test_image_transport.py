@@ -84,9 +84,10 @@ def test_images_arrive_once_while_the_reliability_changes(bench, node, image):
 @pytest.mark.parametrize(("profile", "chosen"), [(RELIABLE, "reliable (auto"), (BEST_EFFORT, "best_effort (auto")])
 def test_raw_images_of_any_publisher_are_localized(bench, settings, raw_image, info, profile, chosen):
     received = bench.subscribe(PoseHypothesisArray, "/localizer/hypotheses")
-    bench.start(LocalizerNode, **{**settings, "image_topics": [RAW_IMAGE]})
+    node = bench.start(LocalizerNode, **{**settings, "image_topics": [RAW_IMAGE]})
     bench.publish(INFO, info)
-    bench.wait(lambda: bench.publish(RAW_IMAGE, raw_image, profile) or has_hypotheses(received), "no hypotheses")
+    image = lambda: stamped(raw_image, node)  # noqa: E731  a new stamp each time
+    bench.wait(lambda: bench.publish(RAW_IMAGE, image(), profile) or has_hypotheses(received), "no hypotheses")
     assert values(bench.wait_for_health(OK, ["images arrive"]))["reliability"].startswith(chosen)
 
 
