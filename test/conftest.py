@@ -13,6 +13,7 @@ from liploc_ros.datasets import open_drive
 from liploc_ros.datasets.bag.file import BagFile
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.mapping import MapConfig, build_map
+from liploc_ros.threads import limit_threads
 
 REPOSITORY = Path(__file__).parent.parent
 DEMO_BAG = REPOSITORY / "demo" / "kitti_0013_excerpt.mcap"
@@ -35,6 +36,11 @@ def pytest_collection_modifyitems(items):
         in_slow_group = item.path.parent.name in SLOW_FOLDERS or item.path.name in SLOW_FILES
         if in_slow_group or SLOW_FIXTURES & set(item.fixturenames):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def threads_as_in_programs():
+    limit_threads()
 
 
 @pytest.fixture
