@@ -90,6 +90,20 @@ def test_poses_markers_and_the_map_are_published_for_rviz(bench, settings, image
     assert late_info[0].places == len(late_map[0].markers[1].points)
 
 
+def test_markers_are_published_less_often_than_hypotheses_at_high_rates(bench, settings, image, info, monkeypatch):
+    monkeypatch.setattr("liploc_ros.nodes.localizer.outputs.MARKER_PERIOD", 60)
+    hypotheses = bench.subscribe(PoseHypothesisArray, "/localizer/hypotheses")
+    markers = bench.subscribe(MarkerArray, "/localizer/markers")
+    bench.start(LocalizerNode, **settings)
+    bench.publish(INFO, info)
+    bench.publish(IMAGE, image)
+    bench.wait(lambda: markers and hypotheses, "no markers")
+    image.header.stamp.sec += 1
+    bench.publish(IMAGE, image)
+    bench.wait(lambda: len(hypotheses) == 2, "no second result")
+    assert len(markers) == 1
+
+
 def test_an_unknown_place_gives_no_pose(bench, settings, image, info):
     received = bench.subscribe(PoseHypothesisArray, "/localizer/hypotheses")
     poses = bench.subscribe(PoseWithCovarianceStamped, "/localizer/pose")

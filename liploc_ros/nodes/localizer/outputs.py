@@ -3,6 +3,8 @@
 
 """Publishers of the localizer."""
 
+import math
+import time
 from collections import deque
 from typing import Any
 
@@ -29,6 +31,10 @@ MAX_OWN_INITIAL_POSES = 20
 """Published initial poses that are remembered. They arrive here too, and must not become priors."""
 
 
+MARKER_PERIOD = 0.05
+"""Least seconds between two messages of markers: more than 20 per second cannot be seen, and cost RViz its speed."""
+
+
 class LocalizerOutputs:
     """Lifecycle publishers: they publish only while the node is active."""
 
@@ -46,6 +52,7 @@ class LocalizerOutputs:
         self._initialpose = self._create(PoseWithCovarianceStamped, "initialpose") if with_initialpose else None
         self._own_initial_poses: deque[PoseWithCovarianceStamped] = deque(maxlen=MAX_OWN_INITIAL_POSES)
         self._last_source = PoseSource.NONE
+        self._last_markers = -math.inf
 
     def is_own_initial_pose(self, msg: PoseWithCovarianceStamped) -> bool:
         """Return whether a message on initialpose was published here."""
@@ -63,11 +70,14 @@ class LocalizerOutputs:
             if self._initialpose is not None and is_initial:
                 self._own_initial_poses.append(pose)
                 self._initialpose.publish(pose)
-        if self._belief is not None and belief is not None:
+        # Messages are built only for topics that somebody receives: a vehicle has no RViz.
+        if self._belief is not None and belief is not None and self._belief.get_subscription_count():
             self._belief.publish(belief_to_message(belief, lidar_map, outcome.camera))
-        self._hypotheses.publish(hypotheses_to_message(localization, lidar_map, outcome.camera))
-        self._poses.publish(poses_to_message(localization, header))
-        if self._markers.get_subscription_count():
+        if self._hypotheses.get_subscription_count():
+            self._hypotheses.publish(hypotheses_to_message(localization, lidar_map, outcome.camera))
+        if self._poses.get_subscription_count():
+            self._poses.publish(poses_to_message(localization, header))
+        if self._markers.get_subscription_count() and self._markers_are_due():
             self._markers.publish(outcome_markers(outcome, header))
 
     def publish_failure(self, stamp_ns: int, reason: str, lidar_map: LidarMap, camera: str) -> None:
@@ -99,6 +109,13 @@ class LocalizerOutputs:
         )
         self._publishers.append(publisher)
         return publisher
+
+    def _markers_are_due(self) -> bool:
+        now = time.monotonic()
+        if now - self._last_markers < MARKER_PERIOD:
+            return False
+        self._last_markers = now
+        return True
 
     def _is_initial_pose(self, outcome: ImageOutcome) -> bool:
         """Return whether the pose is known better than after the previous image, or is not tracked at all.
