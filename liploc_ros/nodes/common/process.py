@@ -108,6 +108,7 @@ def _spin(node: RunnableNode, stop: threading.Event) -> None:
         node.close()
     finally:
         executor.shutdown(timeout_sec=2.0)
+        executor._executor.shutdown()  # in Jazzy, only this waits for callbacks: they must not log after the end
         thread.join(timeout=2.0)
     if failures:
         raise failures[0]
