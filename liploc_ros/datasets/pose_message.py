@@ -8,7 +8,7 @@ The same rules hold for recordings and nodes.
 
 from typing import Any
 
-from liploc_ros.geometry import Pose, checked_pose
+from liploc_ros.geometry import Pose, PoseError, checked_pose
 
 DEFAULT_BASE_FRAME = "base_link"
 """Base frame of odometry without a child_frame_id."""
@@ -30,6 +30,18 @@ def pose_of_transform(msg: Any) -> Pose:
         PoseError: it is not finite, or its quaternion is not of length 1.
     """
     return _pose(msg.translation, msg.rotation)
+
+
+def pose_of_stamped_transform(msg: Any) -> Pose:
+    """Return the pose of the child frame of a geometry_msgs/TransformStamped in its parent frame as an array.
+
+    Raises:
+        PoseError: as in :func:`pose_of_transform`, or the frames are not two names.
+    """
+    parent, child = frame_name(msg.header.frame_id), frame_name(msg.child_frame_id)
+    if not parent or not child or parent == child:
+        raise PoseError(f"frames {parent!r} and {child!r} are not two names")
+    return pose_of_transform(msg.transform)
 
 
 def frame_name(frame_id: Any) -> str:

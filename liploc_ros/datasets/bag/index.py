@@ -14,7 +14,7 @@ from liploc_ros.datasets.bag.topics import BagTopics
 from liploc_ros.datasets.camera_info import camera_from_info, is_rectified
 from liploc_ros.datasets.image_encoding import describe_depth, describe_video
 from liploc_ros.datasets.left_out import LeftOut
-from liploc_ros.datasets.pose_message import base_frame_of, frame_name, pose_of, pose_of_transform
+from liploc_ros.datasets.pose_message import base_frame_of, frame_name, pose_of, pose_of_stamped_transform
 from liploc_ros.datasets.transforms import StaticTransforms
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import Pose, PoseError
@@ -103,9 +103,7 @@ class BagIndex:
         for item in msg.transforms:
             parent, child = frame_name(item.header.frame_id), frame_name(item.child_frame_id)
             try:
-                T = pose_of_transform(item.transform)
-                if not parent or not child or parent == child:
-                    raise PoseError(f"frames {parent!r} and {child!r} are not two names")
+                T = pose_of_stamped_transform(item)
             except PoseError as error:
                 self.left_out.see(f"{key.topic} {child}")
                 self.left_out.add(f"{key.topic} {child}", key.logged_ns, error)

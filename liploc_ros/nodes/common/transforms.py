@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from rclpy.time import Time
 
 from liploc_ros.datasets.drive import DatasetError
-from liploc_ros.datasets.pose_message import frame_name, pose_of_transform
+from liploc_ros.datasets.pose_message import frame_name, pose_of_stamped_transform, pose_of_transform
 from liploc_ros.datasets.transforms import StaticTransforms
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import Pose, PoseError
@@ -51,9 +51,7 @@ class TransformBuffer:
         for item in msg.transforms:
             parent, child = frame_name(item.header.frame_id), frame_name(item.child_frame_id)
             try:
-                T_parent_child = pose_of_transform(item.transform)
-                if not parent or not child or parent == child:
-                    raise PoseError(f"frames {parent!r} and {child!r} are not two names")
+                T_parent_child = pose_of_stamped_transform(item)
             except PoseError as error:
                 if self._log is not None:
                     self._log.warn(f"transform {child}", f"transform of the frame {child!r} is ignored: {error}")
