@@ -81,6 +81,8 @@ class ScanCollector:
         """Add a pose, and use the scans that waited for it. Returns the number of new keyframes."""
         with self._lock:
             self._trajectory.append(stamp_ns, T_map_base)
+            if stamp_ns < self._newest_odometry_ns - HISTORY_NS:  # the clock was set back
+                self._newest_odometry_ns = -1
             if stamp_ns > self._newest_odometry_ns:
                 self._newest_odometry_ns = stamp_ns
                 self._pending_path.append((stamp_ns, T_map_base))
@@ -102,6 +104,13 @@ class ScanCollector:
                 self._waiting.popleft()
                 self.drop("queue", f"more than {MAX_WAITING_SCANS} scans wait for odometry, the oldest is dropped")
             return self.process_waiting()
+
+    def refuse(self) -> None:
+        """Count a scan whose stamp cannot be used."""
+        with self._lock:
+            self.received += 1
+            self.dropped += 1
+            self._without_pose += 1
 
     def drop(self, key: str, reason: str) -> None:
         """Count a scan that cannot be used."""
@@ -144,6 +153,11 @@ class ScanCollector:
             if self._selector is None:
                 return CollectedScans([], [], self.received)
             return CollectedScans(list(self._selector.keyframes), list(self._selector.path), self.received)
+
+    @property
+    def newest_odometry_ns(self) -> int:
+        """Stamp of the newest odometry; 0 if there is none."""
+        return max(0, self._newest_odometry_ns)
 
     @property
     def keyframes(self) -> int:
