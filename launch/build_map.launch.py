@@ -113,6 +113,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         for name, argument in PARAMETER_ARGUMENTS.items()
         if given[argument]
     }
+    awaited = [topic for topic in (given["points_topic"], given["odometry_topic"]) if topic]
     if has_bag:
         check_topics(given)
         overrides = {"queue": 100} | overrides  # the player does not repeat lost scans
@@ -137,6 +138,8 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                     "bag": ParameterValue(given["bag"], value_type=str),
                     "rate": float(given["rate"]),
                     "wait_for_subscribers": 60.0,
+                    # The builder follows the type of odometry, which takes a moment.
+                    **({"wait_for_topics": awaited} if awaited else {}),
                 }
             ],
             **common,

@@ -12,6 +12,7 @@ from support.bag_maker import write_bag
 
 from liploc_ros.datasets import BagOptions, BagTopics, DatasetError, read_bag
 from liploc_ros.datasets.bag import messages
+from liploc_ros.datasets.bag.node_topics import check_bag_topics
 from liploc_ros.datasets.mounts import SensorMounts, format_mount, parse_mount
 from liploc_ros.datasets.pose_message import base_frame_of
 from liploc_ros.geometry import MountedCamera, PinholeCamera, Pose, PoseError, pose_from_yaw
@@ -49,6 +50,16 @@ def test_poses_are_those_of_the_moving_chain_on_tf(tmp_path: Path) -> None:
     assert drive.base_frame == "base_link" and drive.datum.startswith("origin of the frame 'map'")
     assert drive.frames[0].T_map_base == pytest.approx(pose_from_yaw(15, 15, 0, 0))
     assert drive.T_base_lidar == pytest.approx(LIDAR)
+
+
+def test_tf_can_be_chosen_instead_of_odometry(tmp_path: Path) -> None:
+    moving = [tf(t * MS, "map", base_link=pose_from_yaw(0, t, 0, 0)) for t in (10, 20)]
+    items = [("/tf", msg) for msg in moving] + [("/odom", odometry(t * MS, "base_link")) for t in (10, 20)]
+    bag = write(tmp_path, *items, ("/tf_static", tf(0, "base_link", lidar=LIDAR)), ("/points", scan(15 * MS)))
+    assert read_bag(bag, needs=NEEDS).frames[0].T_map_base == pytest.approx(pose_from_yaw(15, 0, 0, 0))
+    chosen = read_bag(bag, BagTopics(odometry="/tf"), needs=NEEDS)
+    assert chosen.frames[0].T_map_base == pytest.approx(pose_from_yaw(0, 15, 0, 0))
+    check_bag_topics(bag, odometry="/tf")
 
 
 def test_a_vehicle_without_a_base_link_has_the_lowest_moving_frame(tmp_path: Path) -> None:

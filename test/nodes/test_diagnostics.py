@@ -78,7 +78,7 @@ def test_odometry_that_does_not_arrive_is_a_warning(bench, settings):
 
 def test_odometry_that_is_not_a_pose_is_an_error(bench, settings):
     bench.start(LocalizerNode, **settings, odometry_topic="/odom")
-    odometry = Odometry(child_frame_id="base_link")
+    odometry = Odometry(header=header_at(1, "odom"), child_frame_id="base_link")
     odometry.pose.pose.orientation.w = 0.0
     bench.publish("/odom", odometry)
     bench.wait_for_health(ERROR, ["/odom", "has the norm 0 instead of 1"])

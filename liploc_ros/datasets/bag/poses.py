@@ -125,7 +125,7 @@ def _from_tf(
         chain = tf.chain(frame, mounts.transforms, wanted)
         if chain is not None and len(chain.trajectory):
             warn_once(
-                f"{index.bag.path}: has no odometry: poses are those of {chain.world} -> {chain.base_frame} on "
+                f"{index.bag.path}: without odometry, poses are those of {chain.world} -> {chain.base_frame} on "
                 f"{index.topics.tf}"
             )
             return BagPoses(chain.trajectory, chain.base_frame, chain.world, index.topics.tf or "", mounts)

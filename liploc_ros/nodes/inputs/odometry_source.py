@@ -3,6 +3,7 @@
 
 """Odometry of a node: from a topic of odometry or poses, or from the transforms on /tf."""
 
+import time
 from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from liploc_ros.nodes.subscriptions.following_subscription import UPDATE_PERIOD,
 from liploc_ros.nodes.subscriptions.serialized_message import SerializedMessage
 
 TF_NAME = "tf"
+MAX_RELEASE_TIME = 2.0  # s
 TOPIC_TYPES = (*ODOMETRY_TYPES, *POSE_TYPES)
 """Types of a topic of odometry, preferred ones first, as in recordings."""
 
@@ -107,22 +109,23 @@ class OdometryTopic:
         self._callback, self._on_fault, self._group = callback, on_fault, group
         self._reliability, self._depth = reliability, depth
         self._type = self._published_type(TOPIC_TYPES[0])
-        self._subscription = self._subscribe()
+        self._subscription: FollowingSubscription | None = self._subscribe()
+        self._closed_at = 0.0
         self._timer = node.create_timer(UPDATE_PERIOD, self._follow, callback_group=group, clock=STEADY_CLOCK)
 
     @property
     def chosen(self) -> str:
         """The reliability in use and why, for diagnostics."""
-        return self._subscription.chosen
+        return self._subscription.chosen if self._subscription is not None else "not subscribed yet"
 
     def mismatch(self) -> str:
         """Return one line about a publisher whose quality of service does not match, or an empty string."""
-        return self._subscription.mismatch()
+        return self._subscription.mismatch() if self._subscription is not None else ""
 
     def close(self) -> None:
         """Unsubscribe."""
         self._node.destroy_timer(self._timer)
-        self._subscription.close()
+        self._unsubscribe()
 
     def _published_type(self, current: str) -> str:
         """Return the current type if it is published or nothing is, otherwise one that is published."""
@@ -138,15 +141,22 @@ class OdometryTopic:
             self._node, kind, self.topic, on_message, self._reliability, self._depth, self._group
         )
 
+    def _unsubscribe(self) -> None:
+        if self._subscription is not None:
+            self._subscription.close()
+            self._subscription, self._closed_at = None, time.monotonic()
+
     def _follow(self) -> None:
-        found = self._published_type(self._type)
-        if found == self._type:
+        if (found := self._published_type(self._type)) != self._type:
+            self._type = found
+            self._unsubscribe()
+        if self._subscription is not None:
             return
-        self._subscription.close()  # first: DDS allows one type per topic in a process
-        previous, self._type = self._type, found
         try:
             self._subscription = self._subscribe()
-        except Exception as error:  # another node of this process uses the topic with another type
-            self._on_fault("type", f"{self.topic}: cannot subscribe to {found}: {' '.join(str(error).split())}")
-            self._type = previous
-            self._subscription = self._subscribe()
+        except Exception as error:  # the class of rclpy is private
+            # In a process a topic has one type, and the executor releases the old subscription when it wakes up.
+            if time.monotonic() - self._closed_at > MAX_RELEASE_TIME:
+                self._on_fault(
+                    "type", f"{self.topic}: cannot subscribe to {self._type}: {' '.join(str(error).split())}"
+                )

@@ -188,9 +188,10 @@ class ScanCollector:
     def _use(self, scan: _WaitingScan) -> None:
         if scan.stamp_ns <= self._last_ns:
             seconds = 1e-9 * (self._last_ns - scan.stamp_ns)
-            self.drop(
-                "late", f"scan is {seconds:.1f} s older than the last one: it is late, or a bag is played in a loop"
-            )
+            reason = f"scan is {seconds:.1f} s older than the last one: it is late, or a bag is played in a loop"
+            if scan.stamp_ns == self._last_ns:
+                reason = "scan has the stamp of the last one: it is repeated, or the stamps stand still"
+            self.drop("late", reason)
             return
         T_map_base = self._trajectory.at(scan.stamp_ns)
         if T_map_base is None:
