@@ -17,7 +17,7 @@ from liploc_ros.nodes.map_builder.node import MapBuilderNode
 OK, WARN, ERROR = 0, 1, 2
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def scan(demo_bag):
     return messages_of(demo_bag, "/points")["/points"][0]
 
@@ -92,5 +92,6 @@ def test_a_scan_without_odometry_is_an_error_until_a_scan_is_used(bench, builder
         bench.publish("/odom", Odometry(header=header_at(stamp_ns, "odom"), child_frame_id="base_link"))
     bench.publish("/points", scan)
     bench.wait_for_health(OK, ["1 keyframes"])
+    scan.header.stamp.nanosec -= 1
     bench.publish("/points", scan)
     bench.wait_for_health(ERROR, ["late, or a bag is played in a loop"])
