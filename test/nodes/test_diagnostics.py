@@ -73,7 +73,8 @@ def test_an_image_on_which_the_program_fails_is_an_error(bench, settings, image,
 
 def test_odometry_that_does_not_arrive_is_a_warning(bench, settings):
     bench.start(LocalizerNode, **settings, odometry_topic="/odom")
-    bench.wait_for_health(WARN, ["no odometry on /odom yet", "has no publisher"])
+    status = bench.wait_for_health(WARN, ["no odometry on /odom yet", "has no publisher"])
+    assert "/localizer/pose" not in status.message  # its own poses are no odometry
 
 
 def test_odometry_that_is_not_a_pose_is_an_error(bench, settings):

@@ -75,10 +75,12 @@ class SilenceLog:
 
 
 def _published(node: Node, types: Collection[str]) -> list[str]:
+    """Return the topics of these types that other nodes publish."""
+    own = {publisher.topic_name for publisher in node.publishers}  # such as ~/pose, which is no odometry
     return [
         name
         for name, kinds in node.get_topic_names_and_types()
-        if any(kind in types for kind in kinds) and node.count_publishers(name)
+        if any(kind in types for kind in kinds) and name not in own and node.count_publishers(name)
     ]
 
 
