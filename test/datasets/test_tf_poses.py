@@ -81,7 +81,7 @@ def test_topics_of_poses_can_be_chosen_and_are_named(tmp_path: Path) -> None:
         header=messages.header(5, "map"), pose=odometry(5 * MS, "").pose.pose
     )
     path = write(tmp_path, ("/pose", pose), ("/points", scan(5, "base_link")))
-    with pytest.raises(DatasetError, match="choose a topic of poses with --odometry-topic: /pose"):
+    with pytest.raises(DatasetError, match="choose a topic of poses with --odometry-topic: /pose$"):
         read_bag(path, needs=NEEDS)
     frame = read_bag(path, BagTopics(odometry="/pose"), needs=NEEDS).frames[0]
     assert frame.T_map_base is not None and frame.T_map_base[0, 3] == 5
@@ -120,6 +120,15 @@ def test_a_static_transform_connects_two_base_frames(tmp_path: Path) -> None:
     assert drive.frames[0].T_map_base == pytest.approx(pose_from_yaw(5, 0, 0.5, 0))
     with pytest.raises(DatasetError, match="it moves 'base_footprint', which no static transform connects"):
         read_bag(path, options=BagOptions(base_frame="rear_axle"))
+
+
+def test_a_mount_of_the_options_connects_two_base_frames_too(tmp_path: Path) -> None:
+    path = write(tmp_path, ("/odom", odometry(5 * MS, "base_footprint")), ("/points", scan(5 * MS, "base_link")))
+    mounts = ("base_footprint 0 0 -0.5 0 0 0",)
+    drive = read_bag(path, options=BagOptions(base_frame="base_link", sensor_mounts=mounts))
+    assert drive.frames[0].T_map_base == pytest.approx(pose_from_yaw(5, 0, 0.5, 0))
+    with pytest.raises(DatasetError, match="or give --sensor-mount 'base_footprint x y z roll pitch yaw'"):
+        read_bag(path, options=BagOptions(base_frame="base_link"))
 
 
 def test_an_empty_child_frame_is_the_base_frame() -> None:
