@@ -81,7 +81,7 @@ def test_topics_of_poses_can_be_chosen_and_are_named(tmp_path: Path) -> None:
         header=messages.header(5, "map"), pose=odometry(5 * MS, "").pose.pose
     )
     path = write(tmp_path, ("/pose", pose), ("/points", scan(5, "base_link")))
-    with pytest.raises(DatasetError, match="choose a topic of poses with --odometry-topic: /pose$"):
+    with pytest.raises(DatasetError, match=r"choose a topic of poses with --odometry-topic: /pose$"):
         read_bag(path, needs=NEEDS)
     frame = read_bag(path, BagTopics(odometry="/pose"), needs=NEEDS).frames[0]
     assert frame.T_map_base is not None and frame.T_map_base[0, 3] == 5

@@ -22,6 +22,7 @@ from liploc_ros.mapping.places import path_distance
 MAX_WAITING_SCANS = 50
 HISTORY_NS = 60_000_000_000
 POLL_PERIOD = 0.02  # s
+DAY = 86_400.0  # s
 
 WITHOUT_POSE = ("pose", "queue", "late")
 """Kinds of faults of scans that are not damaged themselves."""
@@ -190,7 +191,9 @@ class ScanCollector:
             seconds = 1e-9 * (self._last_ns - scan.stamp_ns)
             reason = f"scan is {seconds:.1f} s older than the last one: it is late, or a bag is played in a loop"
             if scan.stamp_ns == self._last_ns:
-                reason = "scan has the stamp of the last one: it is repeated, or the stamps stand still"
+                reason = (
+                    "scan has the stamp of the last one: it is repeated (a bag in a loop?), or the stamps stand still"
+                )
             self.drop("late", reason)
             return
         T_map_base = self._trajectory.at(scan.stamp_ns)
@@ -215,4 +218,5 @@ class ScanCollector:
         if self._newest_odometry_ns < 0:
             return "none was received: check the topic of the odometry"
         seconds = 1e-9 * (scan.stamp_ns - self._newest_odometry_ns)
-        return f"the newest is {abs(seconds):.2f} s {'older' if seconds > 0 else 'newer'}: check their clocks"
+        amount = f"{abs(seconds):.2f} s" if abs(seconds) < DAY else f"{abs(seconds) / DAY:.0f} days"
+        return f"the newest is {amount} {'older' if seconds > 0 else 'newer'}: check their clocks"
