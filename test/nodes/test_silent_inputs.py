@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("rclpy")
 
 from nav_msgs.msg import Odometry
+from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from support.ros_bench import BEST_EFFORT, IMAGE, INFO, LATCHED, RELIABLE, messages_of, run_process
 
@@ -81,17 +82,18 @@ def test_a_localizer_without_images_ends_with_status_1_and_the_reason(bench, set
 
 
 def test_a_silent_publisher_a_wrong_type_and_a_mismatch_are_told_apart(bench):
-    bench.peer.create_publisher(CompressedImage, "/silent", RELIABLE)
-    bench.peer.create_publisher(CameraInfo, "/calibration", RELIABLE)
-    bench.peer.create_publisher(Image, "/image", BEST_EFFORT)
+    driver = bench.add(Node("driver", context=bench.context))
+    driver.create_publisher(CompressedImage, "/silent", RELIABLE)
+    driver.create_publisher(CameraInfo, "/calibration", RELIABLE)
+    driver.create_publisher(Image, "/image", BEST_EFFORT)
 
     def why(topic):
         return why_silent(bench.peer, topic, IMAGE_TYPES, qos_mismatch(bench.peer, topic, RELIABLE))
 
-    bench.wait(lambda: "/silent has the publisher peer" in why("/silent"), why("/silent"))
+    bench.wait(lambda: "/silent has the publisher driver" in why("/silent"), why("/silent"))
     assert "give the camera driver a shared-memory segment larger than an image" in why("/silent")
     assert "published as sensor_msgs/CameraInfo, not as sensor_msgs/Image or" in why("/calibration")
-    assert "quality of service of peer" in why("/image")
+    assert "quality of service of driver" in why("/image")
     assert why("/imag").endswith("topics of type sensor_msgs/Image or sensor_msgs/CompressedImage: /image, /silent")
 
 
