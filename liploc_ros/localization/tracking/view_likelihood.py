@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
-from scipy.special import logsumexp
 
 from liploc_ros.geometry import angle_difference
 from liploc_ros.geometry.se2 import PoseSE2, compose, se2_of
@@ -87,7 +86,7 @@ class ViewLikelihood:
         """Return the log of the mean likelihood of a view (h, w, D) over poses drawn at random from the map."""
         both = self._sample_returned @ features.any(axis=-1).ravel().astype(np.float32)
         log_likelihood = self._sample @ features.ravel() / np.maximum(both, 1) / self._temperature
-        return float(logsumexp(log_likelihood) - np.log(SAMPLES))
+        return float(np.logaddexp.reduce(log_likelihood.astype(np.float64)) - np.log(SAMPLES))
 
     def nearest_places(self, camera_poses: PoseSE2, count: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """Return distances [m] and rows (N, count) of the places nearest to camera poses (N, 3), nearest first.
