@@ -16,6 +16,7 @@ from scipy.spatial import cKDTree
 
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.files import check_replaceable, expand_path, replace_folder, sha256_of
+from liploc_ros.geometry.se2 import PoseSE2, compose, se2_of
 from liploc_ros.mapping.manifest import MANIFEST, Manifest, MapError, StoredFile, read_manifest
 from liploc_ros.mapping.place_index import PlaceIndex, StoredFeatures, feature_dtype
 
@@ -57,6 +58,11 @@ class LidarMap:
     def returned(self) -> NDArray[np.bool_]:
         """(P, h, columns) cells with a return."""
         return np.asarray(np.any(self.features, axis=-1))
+
+    @cached_property
+    def view_poses(self) -> PoseSE2:
+        """(P, 3) x, y [m] and yaw [rad] from which the panoramas were drawn."""
+        return compose(se2_of(self.T_map_base), np.array([*self.manifest.view_origin[:2], 0.0]))
 
     @cached_property
     def _place_trees(self) -> dict[int, cKDTree]:

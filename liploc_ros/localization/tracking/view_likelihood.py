@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from liploc_ros.geometry import angle_difference
-from liploc_ros.geometry.se2 import PoseSE2, compose, se2_of
+from liploc_ros.geometry.se2 import PoseSE2
 from liploc_ros.mapping import LidarMap
 from liploc_ros.mapping.place_index import feature_scale
 
@@ -39,7 +39,7 @@ class ViewLikelihood:
         self._features, self._scale = lidar_map.features, np.float32(feature_scale(lidar_map.features))
         self._temperature, self._columns = temperature, layout.view_columns
         self._max_distance = MAX_DISTANCE * manifest.config.place_spacing
-        self.view_poses = compose(se2_of(lidar_map.T_map_base), np.array([*manifest.view_origin[:2], 0.0]))
+        self.view_poses = lidar_map.view_poses
         self.heading_yaws = layout.heading_yaws
         self._tree = cKDTree(self.view_poses[:, :2])
         self._first_yaw, second_yaw = layout.column_yaw(np.arange(2.0))
@@ -95,6 +95,10 @@ class ViewLikelihood:
         """
         distance, places = self._tree.query(camera_poses[:, :2], k=np.arange(1, count + 1))
         return np.asarray(distance), np.asarray(places, np.intp)
+
+    def places_within(self, camera_pose: PoseSE2, radius: float) -> NDArray[np.intp]:
+        """Return the rows of the places within ``radius`` [m] of a camera pose (3,), in their order on the map."""
+        return np.sort(np.array(self._tree.query_ball_point(camera_pose[:2], radius), np.intp))
 
     def _windows(self, places: NDArray[np.intp], first: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return the windows at places (N,) from columns (N,) on: features (N, h w D) and masks (N, h w)."""
