@@ -149,7 +149,7 @@ def test_the_whole_map_is_searched_if_the_places_around_the_pose_do_not_explain_
 
 
 def test_the_whole_map_is_searched_on_request_and_once_in_a_period(known_pose, demo_camera, frames):
-    image, stamp, T = frames[21]
+    image, _, T = frames[21]
     shortly_after, later = frames[20][1] + SECOND // 10, frames[20][1] + SECOND
     assert known_pose.track(image, demo_camera, shortly_after, T, whole_map=True).localization.whole_map
     assert known_pose.track(image, demo_camera, later, T).localization.whole_map
