@@ -17,7 +17,7 @@ Group = TypeVar("Group", bound=FrozenModel)
 class MatchingConfig(FrozenModel):
     """How an image is compared with the map, and how matches become hypotheses."""
 
-    candidates: int = Field(48, gt=0, le=1024, description="places x headings taken from the search index per image")
+    candidates: int = Field(24, gt=0, le=1024, description="places x headings taken from the search index per image")
     heading_reach: int = Field(
         3, ge=1, le=16, description="feature columns to both sides over which the heading of a candidate is refined"
     )

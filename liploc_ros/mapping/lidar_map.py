@@ -215,10 +215,8 @@ def _check_shapes(
 
 
 def _index(path: Path, features: StoredFeatures, manifest: Manifest) -> PlaceIndex:
-    """Read the stored index, or rebuild it if it is missing or was written by another FAISS version."""
+    """Read the stored index, or rebuild it if it is missing, or cannot be read by this FAISS version."""
     if INDEX in manifest.files and (path / INDEX).exists():
         with suppress(RuntimeError):
-            index = PlaceIndex.load(path / INDEX, manifest.layout)
-            if index.places == manifest.places:
-                return index
+            return PlaceIndex.load(path / INDEX, manifest.layout, manifest.places)
     return PlaceIndex.build(features, manifest.layout, manifest.config.index_size)
