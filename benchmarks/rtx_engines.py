@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.doc_sections import write_section
 from benchmarks.random_models import liploc_bundle
 from liploc_ros.encoders import ModelBundle, ModelError, Precision
-from liploc_ros.encoders.spec import FILES
+from liploc_ros.encoders.spec import FILES, ONNX_FILES
 from liploc_ros.encoders.tensorrt.bundle_engines import keys_for_target
 from liploc_ros.encoders.tensorrt.engine_builder import build_engine
 from liploc_ros.encoders.tensorrt.flavour import Flavour, load_flavour
@@ -37,12 +37,12 @@ def main() -> None:
 def _build_all(bundle: ModelBundle, flavour: Flavour, target: str) -> list[str]:
     """Return size and build time of the engines of a bundle, in the order of the columns."""
     measured = []
-    for part, file in FILES.items():
+    for part in FILES:
         for precision in PRECISIONS:
             key = keys_for_target(bundle.path, bundle.spec, flavour, target, precision)[part]
             start = time.perf_counter()
             try:
-                size = len(build_engine(bundle.path / file, key, flavour).plan)
+                size = len(build_engine(bundle.path / ONNX_FILES[precision][part], key, flavour).plan)
             except ModelError as error:
                 print(error, flush=True)
                 measured.append("refused")

@@ -51,7 +51,7 @@ def build(
     """Build the engines of both encoders. Engines that are in the cache are kept."""
     start_work(logging.INFO)
     from liploc_ros.encoders import ModelBundle, ModelError
-    from liploc_ros.encoders.spec import FILES
+    from liploc_ros.encoders.spec import ONNX_FILES
     from liploc_ros.encoders.tensorrt.bundle_engines import get_engine, keys_for_target
     from liploc_ros.encoders.tensorrt.engine_cache import EngineCache
     from liploc_ros.encoders.tensorrt.flavour import is_installed, load_flavour
@@ -64,7 +64,7 @@ def build(
     for capability in targets:
         for part, key in keys_for_target(bundle.path, bundle.spec, flavour, capability, precision).items():
             start = time.monotonic()
-            size = get_engine(bundle.path / FILES[part], key, flavour, store, len, time_limit)
+            size = get_engine(bundle.path / ONNX_FILES[key.precision][part], key, flavour, store, len, time_limit)
             seconds = time.monotonic() - start
             typer.echo(f"{key.digest[:12]} {part:6} {key}: {size / 1e6:.2f} MB, {seconds:.1f} s")
     typer.echo(f"{store.folder}")

@@ -18,10 +18,9 @@ from liploc_ros.encoders.encoder import Encoder, ModelError
 from liploc_ros.encoders.onnx import OnnxEncoder
 from liploc_ros.encoders.parity import check_parity
 from liploc_ros.encoders.parity_views import parity_inputs
-from liploc_ros.encoders.spec import FILES, ModelSpec, Part
+from liploc_ros.encoders.spec import FILES, ModelSpec, Part, Precision
 from liploc_ros.encoders.tensorrt.bundle_engines import open_engine
 from liploc_ros.encoders.tensorrt.engine_cache import EngineCache
-from liploc_ros.encoders.tensorrt.engine_key import Precision
 from liploc_ros.encoders.tensorrt.flavour import FLAVOURS, FlavourName
 from liploc_ros.files import FileError
 
@@ -37,7 +36,7 @@ class BackendSettings:
 
     Attributes:
         backend: a runtime; if it cannot run, that is an error. ``auto`` takes the fastest that works.
-        precision: of TensorRT engines.
+        precision: of TensorRT engines; fp32 if the bundle has no fp16 files.
         threads: of ONNX Runtime on the CPU; 0 takes one per core.
         cache: folder of TensorRT engines; None takes the user's cache.
     """

@@ -16,7 +16,6 @@ from liploc_ros.encoders.tensorrt.engine_builder import build_engine
 from liploc_ros.encoders.tensorrt.engine_cache import EngineCache
 from liploc_ros.encoders.tensorrt.engine_key import OptimizationProfile, key_for, profile_of
 from liploc_ros.encoders.tensorrt.flavour import is_installed, load_flavour
-from liploc_ros.encoders.tensorrt.fp16 import convert_to_fp16
 
 if not is_installed("tensorrt_rtx"):
     pytest.skip("tensorrt_rtx is not installed: make test-rtx installs it", allow_module_level=True)

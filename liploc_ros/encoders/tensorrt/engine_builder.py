@@ -12,7 +12,6 @@ from liploc_ros.encoders.encoder import ModelError
 from liploc_ros.encoders.tensorrt.build_progress import BuildProgress
 from liploc_ros.encoders.tensorrt.engine_key import EngineKey
 from liploc_ros.encoders.tensorrt.flavour import Flavour
-from liploc_ros.encoders.tensorrt.fp16 import convert_to_fp16
 
 if TYPE_CHECKING:
     import tensorrt as trt
@@ -53,7 +52,7 @@ def build_engine(
     network: trt.INetworkDefinition = builder.create_network(
         1 << int(flavour.module.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
     )
-    _parse(path, key, flavour, network)
+    _parse(path, flavour, network)
     config = _configure(builder, key, flavour)
     progress = BuildProgress(description, time_limit)
     config.progress_monitor = progress.monitor(flavour)
@@ -76,10 +75,9 @@ def build_engine(
     return BuildResult(plan, bytes(timings.serialize()) if timings is not None else b"")
 
 
-def _parse(path: Path, key: EngineKey, flavour: Flavour, network: "trt.INetworkDefinition") -> None:
+def _parse(path: Path, flavour: Flavour, network: "trt.INetworkDefinition") -> None:
     parser: trt.OnnxParser = flavour.module.OnnxParser(network, flavour.logger())
-    model = convert_to_fp16(path) if key.precision == "fp16" else path.read_bytes()
-    if not parser.parse(model):
+    if not parser.parse(path.read_bytes()):
         errors = "; ".join(parser.get_error(i).desc() for i in range(parser.num_errors)) or "no reason given"
         raise ModelError(f"{path}: {flavour.name} cannot read it ({errors}): use backend onnx")
     names = [network.get_input(i).name for i in range(network.num_inputs)]

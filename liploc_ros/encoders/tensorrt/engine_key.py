@@ -5,18 +5,15 @@
 
 import hashlib
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
 from liploc_ros.encoders.encoder import ModelError
-from liploc_ros.encoders.spec import HEADINGS_PER_BATCH, ModelSpec, Part
+from liploc_ros.encoders.spec import HEADINGS_PER_BATCH, ModelSpec, Part, Precision
 from liploc_ros.encoders.tensorrt.flavour import Flavour, FlavourName
-from liploc_ros.encoders.tensorrt.fp16 import CONVERSION_VERSION
 from liploc_ros.files import sha256_of
 from liploc_ros.schema import FrozenModel
 
-Precision = Literal["fp32", "fp16"]
 Shape = tuple[int, int, int, int]
 
 MAX_CAMERA_BATCH = 8
@@ -98,7 +95,7 @@ def key_for(
         flavour: builds and runs the engine.
         gpu_name: of the GPU. It is ignored for TensorRT-RTX, whose engines run on every GPU of a compute capability.
         compute_capability: of the GPU, such as ``sm89``.
-        precision: of weights and arithmetic.
+        precision: of the network in the file.
 
     Raises:
         ModelError: the file cannot be read.
@@ -116,5 +113,5 @@ def key_for(
         precision=precision,
         profile=profile,
         workspace=WORKSPACE,
-        flags=("strongly typed", "no TF32", f"fp16 conversion {CONVERSION_VERSION}"),
+        flags=("strongly typed", "no TF32"),
     )
