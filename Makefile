@@ -5,6 +5,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 JAZZY_VENV ?= .venv-jazzy
+VIT := $(VENV)/share/vit
 
 # Keep a ROS 2 installation that is sourced in the calling shell out of the environment.
 unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH PYTHONHOME PYTHONPATH _ROS_WHEELS_BOOTSTRAP_COMPLETE
@@ -41,8 +42,12 @@ test-jazzy: $(JAZZY_VENV)/.installed  ## Run the tests with ROS 2 Jazzy and the 
 test-learning: $(VENV)/.train $(SHARED)  ## Run the tests of training (installs torch).
 	$(BIN)/python -m pytest -q --timeout 300 test/learning test/benchmark
 
-test-rtx: $(VENV)/.rtx $(SHARED)  ## Build TensorRT-RTX engines for all GPU types; needs no GPU (installs TensorRT-RTX).
-	$(BIN)/python -m pytest -q --timeout 300 test/encoders/test_rtx.py test/encoders/test_engines.py
+# The newest and the oldest supported libraries. Only the newest environment has torch, which writes the bundle VIT.
+RTX_TESTS = $(addprefix $(CURDIR)/test/encoders/,test_rtx.py test_engines.py)
+test-rtx: export LIPLOC_VIT = $(abspath $(VIT))
+test-rtx: $(VENV)/.rtx $(JAZZY_VENV)/.rtx $(VIT)/model.json  ## Build TensorRT-RTX engines for all GPU types; needs no GPU (installs TensorRT-RTX).
+	$(BIN)/python -m pytest -q --timeout 300 $(RTX_TESTS)
+	cd $(JAZZY_VENV) && bin/pytest -q --timeout 300 -p no:cacheprovider -c '$(CURDIR)/pyproject.toml' --rootdir '$(CURDIR)' $(RTX_TESTS)
 
 gpu-check: $(VENV)/.rtx $(VENV)/.train $(SHARED)  ## Check and time every backend on a machine with an NVIDIA GPU; writes docs/gpu.md.
 	$(BIN)/python -m benchmarks.gpu_check $(ARGS)
@@ -144,6 +149,14 @@ $(VENV)/.train: $(INSTALLED)
 $(VENV)/.rtx: $(INSTALLED)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[rtx]'
 	@touch $@
+
+$(JAZZY_VENV)/.rtx: $(JAZZY_VENV)/.installed
+	@$(JAZZY_VENV)/bin/python -m pip install -qq --disable-pip-version-check -c .ci/jazzy_constraints.txt tensorrt-rtx-cu12 cuda-bindings
+	@touch $@
+
+# The bundle of the recipe liploc, with random weights.
+$(VIT)/model.json: $(VENV)/.train $(SHARED) $(MODULES)
+	@$(BIN)/python -m benchmarks.random_models $(VIT)
 
 $(VENV)/.openvino: $(INSTALLED)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check 'openvino>=2025.0'

@@ -29,7 +29,7 @@ def export(
     start_work()
     with training_imports("export"):
         from liploc_ros.encoders.bundle import SPEC_FILE
-        from liploc_ros.learning.export import add_fp16_files
+        from liploc_ros.learning.export.exporter import add_fp16_files
         from liploc_ros.learning.run import export_checkpoint
     if (expand_path(source) / SPEC_FILE).is_file():
         if confidence_model is not None:

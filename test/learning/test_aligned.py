@@ -26,7 +26,7 @@ from liploc_ros.learning.aligned.recipe import VirtualViews  # noqa: E402
 from liploc_ros.learning.aligned.samples import AlignedSample, samples_of  # noqa: E402
 from liploc_ros.learning.confidence import fit_on_held_out  # noqa: E402
 from liploc_ros.learning.data.batches import batches  # noqa: E402
-from liploc_ros.learning.export import export_onnx  # noqa: E402
+from liploc_ros.learning.export.exporter import export_onnx  # noqa: E402
 from liploc_ros.learning.method import RANDOM, InputSize  # noqa: E402
 from liploc_ros.learning.registry import method_of, read_recipe  # noqa: E402
 from liploc_ros.learning.run import TrainingRun  # noqa: E402

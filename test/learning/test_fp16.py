@@ -20,8 +20,8 @@ from liploc_ros.encoders.parity_views import parity_inputs  # noqa: E402
 from liploc_ros.encoders.spec import FILES, FP16_FILES, ONNX_FILES, TrainingSpec  # noqa: E402
 from liploc_ros.learning.aligned.network import CellEncoder  # noqa: E402
 from liploc_ros.learning.confidence import UNFITTED  # noqa: E402
-from liploc_ros.learning.export import add_fp16_files, export, export_onnx  # noqa: E402
-from liploc_ros.learning.fp16 import check_fp16, check_onnx, convert_to_fp16  # noqa: E402
+from liploc_ros.learning.export.exporter import add_fp16_files, export, export_onnx  # noqa: E402
+from liploc_ros.learning.export.fp16 import check_fp16, check_onnx, convert_to_fp16  # noqa: E402
 from liploc_ros.learning.liploc.network import ImageEncoder  # noqa: E402
 from liploc_ros.learning.method import RANDOM, InputSize  # noqa: E402
 from liploc_ros.learning.registry import method_of, read_recipe  # noqa: E402
@@ -130,7 +130,7 @@ def test_a_bundle_whose_fp16_files_cannot_be_written_is_not_changed(bundle_witho
     def refuse(*arguments):
         raise ModelError("camera_fp16.onnx: minimum cosine 0.5")
 
-    monkeypatch.setattr("liploc_ros.learning.fp16.check_fp16", refuse)
+    monkeypatch.setattr("liploc_ros.learning.export.fp16.check_fp16", refuse)
     files = sorted(bundle_without_fp16.path.iterdir())
     with pytest.raises(ModelError, match=r"minimum cosine 0\.5"):
         add_fp16_files(bundle_without_fp16.path, bundle_without_fp16.path)
@@ -141,7 +141,7 @@ def test_a_model_that_half_precision_does_not_fit_is_exported_in_fp32_with_a_war
     def refuse(*arguments):
         raise ModelError("camera_fp16.onnx: minimum cosine 0.5")
 
-    monkeypatch.setattr("liploc_ros.learning.fp16.check_fp16", refuse)
+    monkeypatch.setattr("liploc_ros.learning.export.fp16.check_fp16", refuse)
     method = method_of(read_recipe("aligned"))
     spec = export(method, method.model(RANDOM), tmp_path / "model", "m", NOT_TRAINED, UNFITTED)
     assert not spec.has_fp16 and not ModelBundle.load(tmp_path / "model").spec.has_fp16

@@ -21,9 +21,9 @@ from liploc_ros.encoders.bundle import SPEC_FILE
 from liploc_ros.encoders.onnx import OnnxEncoder
 from liploc_ros.encoders.spec import FILES, FP16_FILES, ConfidenceModel, TrainingSpec
 from liploc_ros.files import check_replaceable, replace_folder, sha256_of, write_file
-from liploc_ros.learning.fp16 import check_onnx, write_fp16_files
+from liploc_ros.learning.export.fp16 import check_onnx, write_fp16_files
+from liploc_ros.learning.export.model_card import add_fp16_to_model_card
 from liploc_ros.learning.method import InputSize, Method
-from liploc_ros.learning.model_card import add_fp16_to_model_card
 
 LOG = logging.getLogger(__name__)
 MIN_COSINE = 0.9999
