@@ -6,6 +6,8 @@
 ONNX Runtime and host memory take the place of TensorRT and CUDA: this tests the code around an engine, not a GPU.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from support.fake_gpu import FakeCuda, fake_flavour
@@ -15,6 +17,7 @@ from liploc_ros.encoders.onnx import OnnxEncoder
 from liploc_ros.encoders.parity import check_parity
 from liploc_ros.encoders.parity_views import parity_inputs
 from liploc_ros.encoders.tensorrt import bundle_engines, flavour, gpu
+from liploc_ros.encoders.tensorrt.engine_cache import EngineCache
 from liploc_ros.encoders.tensorrt.fp16 import convert_to_fp16
 from liploc_ros.encoders.tensorrt.gpu import Gpu
 
@@ -85,8 +88,24 @@ def test_a_graph_is_recorded_per_shape_for_tensorrt_only(bundle, settings, cuda)
 
 def test_the_runtime_cache_of_rtx_is_saved_for_the_next_start(bundle, settings, cuda):
     _ = Encoders(bundle, settings).camera
-    saved = list(settings.cache.glob("*.jit"))
+    saved = list(settings.cache.glob("*.sm89.jit"))
     assert len(saved) == (1 if settings.backend == "tensorrt_rtx" else 0)
+    for entry in (store := EngineCache(settings.cache)).entries():
+        assert store.remove(entry.digest)
+    assert not list(settings.cache.glob("*.jit"))
+
+
+@pytest.mark.parametrize(("flags", "expected"), [({"STRONGLY_TYPED": 1}, 2), ({}, 0)])
+def test_networks_are_strongly_typed_also_where_that_flag_no_longer_exists(bundle, settings, cuda, flags, expected):
+    """TensorRT 11 has only strongly typed networks."""
+    fake, used = bundle_engines.load_flavour(settings.backend), []
+    create_network = fake.module.Builder.create_network
+    fake.module.NetworkDefinitionCreationFlag = SimpleNamespace(**flags)
+    fake.module.Builder = type(
+        "Recorder", (fake.module.Builder,), {"create_network": lambda *a: used.append(a[1]) or create_network(*a)}
+    )
+    _ = Encoders(bundle, settings).camera
+    assert used == [expected]
 
 
 def test_views_of_another_size_are_refused(bundle, settings, cuda):

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from liploc_ros.encoders.encoder import ModelError
 from liploc_ros.encoders.spec import HEADINGS_PER_BATCH, ModelSpec, Part
+from liploc_ros.encoders.tensorrt.engine_target import PORTABLE
 from liploc_ros.encoders.tensorrt.flavour import Flavour, FlavourName
 from liploc_ros.encoders.tensorrt.fp16 import CONVERSION_VERSION
 from liploc_ros.files import sha256_of
@@ -44,8 +45,8 @@ class EngineKey(FrozenModel):
     onnx_sha256: str = Field(description="of the ONNX file")
     flavour: FlavourName
     version: str = Field(description="of the flavour's library")
-    gpu_name: str = Field(description="empty: any GPU of the compute capability")
-    compute_capability: str = Field(description="such as sm89")
+    gpu_name: str = Field(description="empty: any GPU of the target")
+    target: str = Field(description="compute capability such as sm89, or portable (Ampere to Blackwell)")
     precision: Precision
     profile: OptimizationProfile
     workspace: int = Field(gt=0, description="maximum scratch memory of a layer on the GPU [byte]")
@@ -57,8 +58,8 @@ class EngineKey(FrozenModel):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     def __str__(self) -> str:
-        gpu = self.gpu_name or "any GPU"
-        return f"{self.flavour} {self.version}, {self.precision}, {self.compute_capability} ({gpu})"
+        gpu = self.gpu_name or ("Ampere to Blackwell" if self.target == PORTABLE else "any GPU")
+        return f"{self.flavour} {self.version}, {self.precision}, {self.target} ({gpu})"
 
 
 def profile_of(spec: ModelSpec, part: Part) -> OptimizationProfile:
@@ -87,7 +88,7 @@ def key_for(
     profile: OptimizationProfile,
     flavour: Flavour,
     gpu_name: str,
-    compute_capability: str,
+    target: str,
     precision: Precision,
 ) -> EngineKey:
     """Return the key of the engine of an ONNX file.
@@ -96,8 +97,8 @@ def key_for(
         path: the ONNX file.
         profile: shapes of its input.
         flavour: builds and runs the engine.
-        gpu_name: of the GPU. It is ignored for TensorRT-RTX, whose engines run on every GPU of a compute capability.
-        compute_capability: of the GPU, such as ``sm89``.
+        gpu_name: of the GPU. It is ignored for TensorRT-RTX, whose engines run on every GPU of their target.
+        target: see :func:`~liploc_ros.encoders.tensorrt.engine_target.engine_target`.
         precision: of weights and arithmetic.
 
     Raises:
@@ -112,7 +113,7 @@ def key_for(
         flavour=flavour.name,
         version=flavour.version,
         gpu_name="" if flavour.is_rtx else gpu_name,
-        compute_capability=compute_capability,
+        target=target,
         precision=precision,
         profile=profile,
         workspace=WORKSPACE,
