@@ -54,6 +54,7 @@ class OnnxEncoder:
             if device == "cuda":
                 raise ModelError(f"onnxruntime's {provider} does not work here ({reason}): {CUDA_REMEDY}") from error
             raise ModelError(f"{path}: not a model that ONNX Runtime can load ({reason}): export it again") from error
+        self._session.disable_fallback()  # enable_fallback is ignored before onnxruntime 1.21
         # Where the provider cannot be loaded, ONNX Runtime uses the CPU without an error.
         if provider not in self._session.get_providers():
             raise ModelError(f"onnxruntime's {provider} does not work here: {CUDA_REMEDY}")
