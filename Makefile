@@ -19,7 +19,7 @@ SHARED_SOURCES := $(wildcard config/* demo/* launch/* rviz/*)
 MODULES := $(shell find liploc_ros -type f -not -path 'liploc_ros/msg/*' -not -path 'liploc_ros/srv/*' -not -name '*.pyc' -not -name '*.so')
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast test-jazzy test-learning test-rtx gpu-check encoders bench lint format train default-model held-out calibrate clean
+.PHONY: help venv demo test test-fast test-jazzy test-learning test-rtx gpu-check nvidia-driver encoders bench lint format train default-model held-out calibrate clean
 
 help:  ## Show this list.
 	@sed -nE 's/^([a-z-]+):.*  ## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
@@ -49,8 +49,13 @@ test-rtx: $(VENV)/.rtx $(JAZZY_VENV)/.rtx $(VIT)/model.json  ## Build TensorRT-R
 	$(BIN)/python -m pytest -q --timeout 300 $(RTX_TESTS)
 	cd $(JAZZY_VENV) && bin/pytest -q --timeout 300 -p no:cacheprovider -c '$(CURDIR)/pyproject.toml' --rootdir '$(CURDIR)' $(RTX_TESTS)
 
-gpu-check: $(VENV)/.rtx $(VENV)/.train $(SHARED)  ## Check and time every backend on a machine with an NVIDIA GPU; writes docs/gpu.md.
-	$(BIN)/python -m benchmarks.gpu_check $(ARGS)
+# ARGS=--cpu runs the parts that need no GPU, and installs only what they need.
+gpu-check: $(if $(findstring --cpu,$(ARGS)),$(VENV)/.train,nvidia-driver $(VENV)/.gpu) $(SHARED)  ## Check and time what runs on an NVIDIA GPU, in 6 minutes; writes docs/gpu.md.
+	$(BIN)/python -m benchmarks.gpu $(ARGS)
+
+nvidia-driver: $(INSTALLED)
+	@$(BIN)/python -c 'import ctypes; ctypes.CDLL("libcuda.so.1")' 2>/dev/null || \
+	  { echo 'gpu-check: no NVIDIA driver (libcuda.so.1): install it, or use ARGS=--cpu for the parts that need no GPU'; exit 1; }
 
 encoders: $(VENV)/.train $(VENV)/.openvino $(SHARED)  ## Compare ONNX Runtime with OpenVINO on the CPU; writes out/encoders.json.
 	$(BIN)/python -m benchmarks.encoders
@@ -157,6 +162,14 @@ $(JAZZY_VENV)/.rtx: $(JAZZY_VENV)/.installed
 # The bundle of the recipe liploc, with random weights.
 $(VIT)/model.json: $(VENV)/.train $(SHARED) $(MODULES)
 	@$(BIN)/python -m benchmarks.random_models $(VIT)
+
+# onnxruntime-gpu replaces onnxruntime: both install the module onnxruntime.
+$(VENV)/.gpu: $(VENV)/.train $(VENV)/.rtx
+	@echo 'Installing onnxruntime-gpu in place of onnxruntime into $(VENV) (some minutes) ...'
+	@$(BIN)/python -m pip uninstall -qq -y onnxruntime
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --force-reinstall --no-deps onnxruntime-gpu
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check 'onnxruntime-gpu[cuda,cudnn]' nvidia-ml-py
+	@touch $@
 
 $(VENV)/.openvino: $(INSTALLED)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check 'openvino>=2025.0'

@@ -126,6 +126,13 @@ class TrackingConfig(FrozenModel):
     localized_sigma: float = Field(
         2.0, gt=0, description="maximum standard deviation of its position for LOCALIZED [m]"
     )
+    search_radius: float = Field(
+        10.0,
+        ge=0,
+        description="while LOCALIZED with odometry, an image is first compared with the places within this distance of "
+        "the pose, and the map is searched only if none of them is accepted; 0: it is searched for every image [m]",
+    )
+    whole_map_period: float = Field(0.5, ge=0, description="the whole map is still searched once in this time [s]")
 
 
 class EncoderConfig(FrozenModel):

@@ -7,6 +7,7 @@ ONNX Runtime and host memory take the place of TensorRT and CUDA: this tests the
 """
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -94,8 +95,24 @@ def test_a_graph_is_recorded_per_shape_for_tensorrt_only(bundle, settings, cuda)
 
 def test_the_runtime_cache_of_rtx_is_saved_for_the_next_start(bundle, settings, cuda):
     _ = Encoders(bundle, settings).camera
-    saved = list(settings.cache.glob("*.jit"))
+    saved = list(settings.cache.glob("*.sm89.jit"))
     assert len(saved) == (1 if settings.backend == "tensorrt_rtx" else 0)
+    for entry in (store := EngineCache(settings.cache)).entries():
+        assert store.remove(entry.digest)
+    assert not list(settings.cache.glob("*.jit"))
+
+
+@pytest.mark.parametrize(("flags", "expected"), [({"STRONGLY_TYPED": 1}, 2), ({}, 0)])
+def test_networks_are_strongly_typed_also_where_that_flag_no_longer_exists(bundle, settings, cuda, flags, expected):
+    """TensorRT 11 has only strongly typed networks."""
+    fake, used = bundle_engines.load_flavour(settings.backend), []
+    create_network = fake.module.Builder.create_network
+    fake.module.NetworkDefinitionCreationFlag = SimpleNamespace(**flags)
+    fake.module.Builder = type(
+        "Recorder", (fake.module.Builder,), {"create_network": lambda *a: used.append(a[1]) or create_network(*a)}
+    )
+    _ = Encoders(bundle, settings).camera
+    assert used == [expected]
 
 
 def test_views_of_another_size_are_refused(bundle, settings, cuda):

@@ -20,6 +20,7 @@ from liploc_ros.encoders.tensorrt.bundle_engines import get_engine, keys_for_tar
 from liploc_ros.encoders.tensorrt.engine_builder import build_engine
 from liploc_ros.encoders.tensorrt.engine_cache import EngineCache
 from liploc_ros.encoders.tensorrt.engine_key import key_for, profile_of
+from liploc_ros.encoders.tensorrt.engine_target import MIN_LATER_CAPABILITY, PORTABLE_CAPABILITIES, RTX_TARGETS
 from liploc_ros.encoders.tensorrt.flavour import is_installed, load_flavour
 
 if not is_installed("tensorrt_rtx"):
@@ -52,7 +53,7 @@ needs_gpu = pytest.mark.skipif(bool(NO_GPU), reason=NO_GPU)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-@pytest.mark.parametrize("target", RTX.targets)
+@pytest.mark.parametrize("target", RTX_TARGETS)
 def test_the_default_bundle_is_built_for_every_target(target, precision, bundle, tmp_path):
     cache, sizes = EngineCache(tmp_path), []
     for part, key in keys_for_target(bundle.path, bundle.spec, RTX, target, precision).items():
@@ -62,19 +63,24 @@ def test_the_default_bundle_is_built_for_every_target(target, precision, bundle,
     assert [entry.fault for entry in cache.entries()] == ["", ""] and all(100_000 < s < 5_000_000 for s in sizes)
 
 
-def test_the_targets_include_the_common_compute_capabilities():
-    assert {"sm75", "sm86", "sm89", "sm120"} <= set(RTX.targets)
+def test_the_supported_compute_capabilities_are_those_of_the_library():
+    known = {int(name[2:]) for name in RTX.module.ComputeCapability.__members__ if name.startswith("SM")}
+    assert {capability for capability in known if capability < MIN_LATER_CAPABILITY} == {75, *PORTABLE_CAPABILITIES}
+
+
+@pytest.mark.parametrize("part", ["camera", "lidar"])
+def test_the_portable_engine_is_as_small_as_one_for_a_single_gpu(part, bundle):
+    sizes = {}
+    for target in ("portable", "sm89"):
+        key = key_for(bundle.path / f"{part}.onnx", profile_of(bundle.spec, part), RTX, "", target, "fp32")
+        sizes[target] = len(build_engine(bundle.path / f"{part}.onnx", key, RTX).plan)
+    assert sizes["portable"] < 1.05 * sizes["sm89"]
 
 
 def test_a_build_ends_at_its_time_limit_and_says_what_to_do(bundle):
-    key = keys_for_target(bundle.path, bundle.spec, RTX, "sm89", "fp32")["camera"]
+    key = keys_for_target(bundle.path, bundle.spec, RTX, "portable", "fp32")["camera"]
     with pytest.raises(ModelError, match="not built after 0 s: raise --time-limit"):
         build_engine(bundle.path / "camera.onnx", key, RTX, time_limit=0.0)
-
-
-def test_an_unknown_target_is_an_error_with_the_known_ones(bundle):
-    with pytest.raises(ModelError, match=r"target 'sm87': .* builds for sm75, "):
-        keys_for_target(bundle.path, bundle.spec, RTX, "sm87", "fp16")
 
 
 @pytest.mark.skipif(RTX.version.startswith("1.4."), reason="TensorRT-RTX 1.4 builds them")
@@ -88,7 +94,7 @@ def test_a_network_that_the_builder_refuses_is_an_error_with_the_reason(vit):
 def test_a_file_that_is_not_a_network_is_an_error_of_one_line(bundle, tmp_path):
     path = tmp_path / "camera.onnx"
     path.write_bytes(b"nonsense")
-    key = key_for(path, profile_of(bundle.spec, "camera"), RTX, "", "sm89", "fp32")
+    key = key_for(path, profile_of(bundle.spec, "camera"), RTX, "", "portable", "fp32")
     with pytest.raises(ModelError, match=r"tensorrt_rtx cannot read it .*use backend onnx") as error:
         build_engine(path, key, RTX)
     assert "\n" not in str(error.value)
@@ -96,7 +102,7 @@ def test_a_file_that_is_not_a_network_is_an_error_of_one_line(bundle, tmp_path):
 
 def test_the_log_names_the_engine_that_is_built(bundle, caplog):
     caplog.set_level(logging.INFO)
-    key = keys_for_target(bundle.path, bundle.spec, RTX, "sm89", "fp16")["camera"]
+    key = keys_for_target(bundle.path, bundle.spec, RTX, "portable", "fp16")["camera"]
     build_engine(bundle.path / "camera_fp16.onnx", key, RTX)
     assert any("building default/camera_fp16.onnx for tensorrt_rtx" in message for message in caplog.messages)
 
@@ -104,7 +110,7 @@ def test_the_log_names_the_engine_that_is_built(bundle, caplog):
 def test_engines_are_built_listed_and_cleaned_from_the_command_line(tmp_path):
     cache = ["--cache", str(tmp_path)]
     run = CliRunner().invoke(
-        app, ["build", "--backend", "tensorrt_rtx", "--target", "sm86", "--target", "sm89", *cache]
+        app, ["build", "--backend", "tensorrt_rtx", "--target", "sm75", "--target", "sm89", *cache]
     )
     assert run.exit_code == 0 and run.stdout.count(" MB, ") == 4
     assert CliRunner().invoke(app, ["list", *cache]).stdout.count("good") == 4
@@ -118,7 +124,7 @@ def test_engines_are_built_listed_and_cleaned_from_the_command_line(tmp_path):
 @pytest.mark.parametrize("part", ["camera", "lidar"])
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_a_vision_transformer_of_the_recipe_liploc_is_built(vit, part, precision):
-    key = keys_for_target(vit.path, vit.spec, RTX, "sm89", precision)[part]
+    key = keys_for_target(vit.path, vit.spec, RTX, "portable", precision)[part]
     plan = build_engine(vit.path / ONNX_FILES[precision][part], key, RTX).plan
     assert plan.startswith(PLAN_START) and (35e6 if precision == "fp16" else 70e6) < len(plan) < 150e6
 

@@ -9,14 +9,14 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from liploc_ros.encoders.encoder import ModelError
 from liploc_ros.encoders.spec import ONNX_FILES, ModelSpec, Part, Precision
 from liploc_ros.encoders.tensorrt.engine_builder import TIME_LIMIT, build_engine
 from liploc_ros.encoders.tensorrt.engine_cache import EngineCache
 from liploc_ros.encoders.tensorrt.engine_encoder import EngineEncoder
 from liploc_ros.encoders.tensorrt.engine_key import EngineKey, key_for, profile_of
+from liploc_ros.encoders.tensorrt.engine_target import engine_target
 from liploc_ros.encoders.tensorrt.flavour import Flavour, FlavourName, check_installed, load_flavour
-from liploc_ros.encoders.tensorrt.gpu import Gpu, find_gpu
+from liploc_ros.encoders.tensorrt.gpu import find_gpu
 from liploc_ros.files import write_file
 
 LOG = logging.getLogger(__name__)
@@ -41,12 +41,14 @@ def open_engine(
         FileError: the cache cannot be written.
     """
     check_installed(name)
-    gpu = find_gpu()  # first: the library takes hundreds of megabytes, and is of no use without a GPU
+    # First: the library takes hundreds of megabytes, and is of no use without a GPU that it supports.
+    gpu = find_gpu()
+    target = engine_target(name, gpu)
     flavour = load_flavour(name)
     precision = available_precision(folder, spec, precision)
     model = folder / ONNX_FILES[precision][part]
-    key = key_for(model, profile_of(spec, part), flavour, gpu.name, gpu.compute_capability, precision)
-    runtime_cache = cache.path(key.digest, ".jit") if flavour.is_rtx else None
+    key = key_for(model, profile_of(spec, part), flavour, gpu.name, target, precision)
+    runtime_cache = cache.path(key.digest, f".{gpu.compute_capability}.jit") if flavour.is_rtx else None
     return get_engine(
         model, key, flavour, cache, lambda plan: EngineEncoder(plan, key, flavour, spec.channels, runtime_cache)
     )
@@ -81,25 +83,22 @@ def get_engine(
 def keys_for_target(
     folder: Path, spec: ModelSpec, flavour: Flavour, target: str, precision: Precision
 ) -> dict[Part, EngineKey]:
-    """Return the keys of both engines of a bundle for a compute capability, or for the GPU of this machine.
+    """Return the keys of both engines of a bundle.
 
     Args:
         folder: of the bundle.
         spec: of the bundle.
         flavour: builds the engines.
-        target: compute capability such as ``sm89``; empty for the GPU of this machine.
+        target: one of :func:`~liploc_ros.encoders.tensorrt.engine_target.requested_targets`.
         precision: of the engines; a bundle without fp16 files has engines in fp32.
 
     Raises:
-        ModelError: this machine has no GPU, or the flavour does not build for the target.
+        ModelError: this machine has no GPU, which TensorRT needs.
     """
-    if target and target not in flavour.targets:
-        known = ", ".join(flavour.targets) or "only the GPU of this machine: leave out --target"
-        raise ModelError(f"target {target!r}: {flavour.name} {flavour.version} builds for {known}")
+    gpu_name = "" if flavour.is_rtx else find_gpu().name
     precision = available_precision(folder, spec, precision)
-    gpu = Gpu("", target) if target else find_gpu()
     return {
-        part: key_for(folder / file, profile_of(spec, part), flavour, gpu.name, gpu.compute_capability, precision)
+        part: key_for(folder / file, profile_of(spec, part), flavour, gpu_name, target, precision)
         for part, file in ONNX_FILES[precision].items()
     }
 
