@@ -3,6 +3,7 @@
 
 """``liploc export``: write the model bundle of a training checkpoint, or add fp16 files to a bundle."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -26,7 +27,7 @@ def export(
     It holds both encoders as ONNX files in fp32 and fp16, which are compared with torch, and a model card. If SOURCE is
     a bundle, OUT is a copy with fp16 files; it may be the same folder. Maps remain valid.
     """
-    start_work()
+    start_work(logging.INFO)
     with training_imports("export"):
         from liploc_ros.encoders.bundle import SPEC_FILE
         from liploc_ros.learning.export.exporter import add_fp16_files
