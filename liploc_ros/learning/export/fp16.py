@@ -134,15 +134,15 @@ def check_fp16(path: Path, target: Path, views: NDArray[np.float32]) -> float:
             f"{target.name}: minimum cosine with {path.name} on the parity views is {cosine:.5f}, below "
             f"{PARITY_THRESHOLD}: use fp32"
         )
-    model = onnx.load(str(path))
-    values = shape_inference.infer_shapes(onnx.load(str(target))).graph.value_info
-    half = {value.name for value in values if value.type.tensor_type.elem_type == TensorProto.FLOAT16}
-    results = [name for node in model.graph.node for name in node.output if name in half]
-    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in results)
+    typed = shape_inference.infer_shapes(onnx.load(str(target))).graph.value_info
+    half = {value.name for value in typed if value.type.tensor_type.elem_type == TensorProto.FLOAT16}
+    model = onnx.load(str(path))  # with all results that the other file has in half precision as further outputs
+    names = [name for node in model.graph.node for name in node.output if name in half]
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     for view in views:
-        for output, values in zip(session.get_outputs(), session.run(None, {"views": view[None]}), strict=True):
-            if not (largest := float(np.abs(values).max())) <= MAX_FP16:
+        for output, result in zip(session.get_outputs(), session.run(None, {"views": view[None]}), strict=True):
+            if not (largest := float(np.abs(result).max())) <= MAX_FP16:
                 raise ModelError(
                     f"{target.name}: {output.name} reaches {largest:.4g}, and half precision ends at {MAX_FP16:g}: "
                     "use fp32"
