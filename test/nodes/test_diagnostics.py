@@ -81,7 +81,7 @@ def test_twenty_images_of_which_none_is_accepted_are_a_warning(bench, settings, 
 
 def test_an_image_on_which_the_program_fails_is_an_error(bench, settings, image, info, monkeypatch):
     node = bench.start(LocalizerNode, **settings)
-    monkeypatch.setattr(type(node.engine), "track", lambda *arguments: 1 / 0)
+    monkeypatch.setattr(type(node.engine), "track", lambda *arguments, **options: 1 / 0)
     bench.publish(INFO, info)
     bench.publish(IMAGE, image)
     bench.wait_for_health(ERROR, ["internal error", "ZeroDivisionError"])

@@ -41,6 +41,23 @@ def test_gaps_of_the_stamps_are_counted(rng, rate):
     assert lost_of(camera(221, rate)[arrived]).total == arrived[-1] + 1 - len(arrived)
 
 
+def test_an_image_that_is_late_is_not_lost():
+    stamps = camera()
+    stamps[30] += 0.09
+    stamps[60:63] += [0.25, 0.17, 0.09]
+    assert lost_of(stamps).total == 0
+
+
+def test_gaps_of_stamps_and_sequence_numbers_are_counted_once():
+    arrived = np.delete(np.arange(100), range(20, 90, 10))
+    assert lost_of(camera()[arrived], (arrived + 1).tolist()).total == 7
+
+
+def test_images_that_a_driver_drops_are_counted_although_the_sequence_numbers_have_no_gap():
+    arrived = np.delete(np.arange(100), range(20, 90, 10))
+    assert lost_of(camera()[arrived], [*range(1, 94)]).total == 7
+
+
 def test_a_camera_that_pauses_loses_nothing():
     assert lost_of(np.r_[camera(), camera() + 60.0]).total == 0
 
