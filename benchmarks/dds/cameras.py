@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from lifecycle_msgs.srv import GetState
 from rcl_interfaces.srv import GetParameters
 
 from benchmarks.dds.camera_stream import CameraStream, Run, cpu_seconds
@@ -76,7 +75,6 @@ class ServiceCalls:
 
     def __init__(self, node: Any) -> None:
         self._clients = {
-            "~/get_state": (node.create_client(GetState, "/localizer/get_state"), GetState.Request()),
             "~/get_parameters": (
                 node.create_client(GetParameters, "/localizer/get_parameters"),
                 GetParameters.Request(names=["map"]),
