@@ -13,21 +13,21 @@ from numpy.typing import NDArray
 
 from liploc_ros.encoders import Encoders, ModelBundle
 from liploc_ros.geometry import MountedCamera, PinholeCamera, Pose
-from liploc_ros.localization.acceptance import NO_CONTENT, accept, has_content
+from liploc_ros.localization.acceptance import NO_CONTENT, accept
 from liploc_ros.localization.config import LocalizerConfig
-from liploc_ros.localization.encoded_view import EncodedView, optical_axis_yaw
+from liploc_ros.localization.encoded_view import EncodedView
 from liploc_ros.localization.feature_comparison import score_weights
 from liploc_ros.localization.hypotheses import estimate_hypotheses
 from liploc_ros.localization.matching import Matches, match_candidates
 from liploc_ros.localization.prior import PosePrior
 from liploc_ros.localization.result import Localization, Status
-from liploc_ros.localization.tilt import TILT_TRIES, TiltEstimate, best_of_views, peak_tilt, tilted, tilts_within
+from liploc_ros.localization.tilt import TILT_TRIES, TiltEstimate, best_of_views, peak_tilt, tilts_within
 from liploc_ros.localization.timer import Timer
 from liploc_ros.localization.tracking.result import TrackingResult
 from liploc_ros.localization.tracking.tracker import Tracker
+from liploc_ros.localization.view_encoder import ViewEncoder
 from liploc_ros.mapping import Candidate, LidarMap
 from liploc_ros.mapping.lidar_map import check_model
-from liploc_ros.views import Viewer
 
 TILT_CANDIDATES = 3  # with which all tilts are compared
 
@@ -84,8 +84,8 @@ class Localizer:
         self.encoders = encoders or bundle.encoders(encoder.threads, encoder.backend, encoder.precision)
         self.timer = Timer()
         self._score_weights = score_weights(self.confidence_model, bundle.spec.rows)
-        self._tilts: dict[str, TiltEstimate] = {}
-        self._viewers: dict[tuple[str, float], tuple[MountedCamera, Viewer]] = {}
+        self._tilts: dict[str, tuple[Pose, TiltEstimate]] = {}
+        self._views = ViewEncoder(self.encoders, self.timer)
 
     @property
     def runtime(self) -> str:
@@ -176,13 +176,7 @@ class Localizer:
         Raises:
             ViewError: the image has another size than its camera's calibration, or is not 8 bit.
         """
-        with self.timer.step("draw"):
-            view = self._viewer(camera, tilt).draw(image)
-            if not has_content(view):
-                return None
-        with self.timer.step("encode"):
-            features = self.encoders.encode_camera(view)
-        return EncodedView(features, camera, optical_axis_yaw(camera), tilt)
+        return self._views.encode(image, camera, tilt)
 
     def search(self, view: EncodedView, prior: PosePrior | None = None) -> list[Candidate]:
         """Return the places and headings that are most similar to a view, best first; only those near a prior."""
@@ -215,7 +209,10 @@ class Localizer:
 
     def tilt_of(self, camera: MountedCamera) -> TiltEstimate:
         """Return the tilt of a camera, as far as it is known from accepted images."""
-        return self._tilts.setdefault(camera.frame_id, TiltEstimate())
+        known = self._tilts.get(camera.frame_id)
+        if known is None or not np.array_equal(known[0], camera.T_base_camera):  # the mount was corrected
+            known = self._tilts[camera.frame_id] = camera.T_base_camera, TiltEstimate()
+        return known[1]
 
     def _search_and_compare(
         self, view: EncodedView, image: NDArray[np.uint8], stamp_ns: int, prior: PosePrior | None
@@ -242,11 +239,7 @@ class Localizer:
         """Return the view of an image at the tilt that matches the map best, and the candidates of all tilts."""
         tilts = tilts_within(self.config.matching.tilt_reach)
         tilts[np.argmin(np.abs(tilts - view.tilt))] = view.tilt
-        with self.timer.step("draw"):
-            drawn = [self._viewer(view.camera, float(tilt)).draw(image) for tilt in tilts]
-        with self.timer.step("encode"):
-            features = self.encoders.encode_cameras(drawn)
-        views = [replace(view, features=f, tilt=float(tilt)) for f, tilt in zip(features, tilts, strict=True)]
+        views = self._views.at_tilts(image, view, tilts.tolist())
         candidates = best_of_views([self.search(other, prior) for other in views], self.config.matching.candidates)
         compared = candidates[:TILT_CANDIDATES]
         scores = [self.match(other, compared).match_score.max(initial=-np.inf) for other in views]
@@ -297,11 +290,3 @@ class Localizer:
         with self.timer.step("summarize"):
             result = self.tracker.result(camera.frame_id, localization)
         return result.with_latency(self.timer.total)
-
-    def _viewer(self, camera: MountedCamera, tilt: float) -> Viewer:
-        """Return the viewer of a camera, which holds look-up tables; it looks along the optical axis."""
-        known = self._viewers.get((camera.frame_id, tilt))
-        if known is None or known[0] is not camera:
-            viewer = self.encoders.viewer(tilted(camera, tilt), optical_axis_yaw(camera))
-            known = self._viewers[camera.frame_id, tilt] = camera, viewer
-        return known[1]
