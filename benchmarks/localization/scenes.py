@@ -65,14 +65,15 @@ class CachingLocalizer(Localizer):
 
     def __init__(self, lidar_map: LidarMap, bundle: ModelBundle) -> None:
         super().__init__(lidar_map, bundle)
-        self._encoded: dict[int, tuple[NDArray[np.uint8], EncodedView | None]] = {}
+        self._encoded: dict[tuple[int, float], tuple[NDArray[np.uint8], EncodedView | None]] = {}
 
-    def encode(self, image: NDArray[np.uint8], camera: MountedCamera) -> EncodedView | None:
+    def encode(self, image: NDArray[np.uint8], camera: MountedCamera, tilt: float = 0.0) -> EncodedView | None:
         """Return the view of an earlier call, or encode the image."""
-        if id(image) not in self._encoded:
+        key = id(image), tilt
+        if key not in self._encoded:
             # The image is kept, so that its id stays unique.
-            self._encoded[id(image)] = image, super().encode(image, camera)
-        return self._encoded[id(image)][1]
+            self._encoded[key] = image, super().encode(image, camera, tilt)
+        return self._encoded[key][1]
 
 
 def drive_at(kitti: Path, name: str) -> Drive:

@@ -9,7 +9,20 @@ from pathlib import Path
 import typer
 
 from liploc_ros import __version__
-from liploc_ros.cli import benchmark, calibrate, demo, engine, evaluate, export, kitti, localize, map, play, train
+from liploc_ros.cli import (
+    benchmark,
+    calibrate,
+    calibrate_mount,
+    demo,
+    engine,
+    evaluate,
+    export,
+    kitti,
+    localize,
+    map,
+    play,
+    train,
+)
 from liploc_ros.errors import LiplocError
 
 app = typer.Typer(
@@ -28,6 +41,7 @@ app.command("train")(train.train)
 app.command("export")(export.export)
 app.command("evaluate")(evaluate.evaluate)
 app.command("calibrate")(calibrate.calibrate)
+app.command("calibrate-mount")(calibrate_mount.calibrate_mount)
 app.command("benchmark")(benchmark.benchmark)
 app.add_typer(engine.app, name="engine")
 

@@ -15,7 +15,11 @@ from liploc_ros.localization.matching import Matches
 
 
 def confidence_of(
-    matches: Matches, clusters: Sequence[Cluster], confidence_model: ConfidenceModel, map_length: float
+    matches: Matches,
+    clusters: Sequence[Cluster],
+    confidence_model: ConfidenceModel,
+    map_length: float,
+    tries: float = 1.0,
 ) -> NDArray[np.float64]:
     """Return the probabilities (K,) that clusters are correct, given equal prior probability of correct and wrong.
 
@@ -24,9 +28,11 @@ def confidence_of(
         clusters: K groups of them.
         confidence_model: the fitted model.
         map_length: length of path along which the map has places [m].
+        tries: number of independent views that were compared; as with a longer map, more may resemble by chance.
     """
     features = [confidence_features(matches.match_score, matches.similarity, cluster) for cluster in clusters]
-    return np.asarray(expit(confidence_log_odds(np.array(features), confidence_model, map_length)))
+    log_odds = confidence_log_odds(np.array(features), confidence_model, map_length) - np.log(tries)
+    return np.asarray(expit(log_odds))
 
 
 def confidence_features(

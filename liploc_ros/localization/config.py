@@ -21,6 +21,13 @@ class MatchingConfig(FrozenModel):
     heading_reach: int = Field(
         3, ge=1, le=16, description="feature columns to both sides over which the heading of a candidate is refined"
     )
+    tilt_reach: float = Field(
+        0.035,
+        ge=0,
+        le=0.2,
+        description="tilt of a camera that is searched to both sides of its mount, until it is known, and for images "
+        "that are not accepted; 0: the mount is exact [rad]",
+    )
     merge_distance: float = Field(2.5, gt=0, description="matches closer than this belong to one hypothesis [m]")
     merge_angle: float = Field(0.2, gt=0, description="and whose headings differ by less than this [rad]")
     max_hypotheses: int = Field(5, gt=0, le=255, description="hypotheses reported per image, and by tracking")

@@ -20,11 +20,13 @@ class EncodedView:
         features: (h, w, D) unit vectors, 0 where the camera sees nothing.
         camera: the camera on the vehicle.
         heading: yaw [rad] in the base frame of the middle of the view.
+        tilt: [rad] by which the camera was assumed to look lower than its mount says.
     """
 
     features: NDArray[np.float32]
     camera: MountedCamera
     heading: float
+    tilt: float = 0.0
 
     @property
     def T_base_view(self) -> PoseSE2:  # noqa: N802

@@ -52,7 +52,11 @@ def contradict(one: Hypothesis, other: Hypothesis) -> bool:
 
 
 def estimate_hypotheses(
-    matches: Matches, lidar_map: LidarMap, confidence_model: ConfidenceModel, config: LocalizerConfig
+    matches: Matches,
+    lidar_map: LidarMap,
+    confidence_model: ConfidenceModel,
+    config: LocalizerConfig,
+    tries: float = 1.0,
 ) -> tuple[Hypothesis, ...]:
     """Return hypotheses, most probable first: the clusters of the matches of one view.
 
@@ -61,6 +65,7 @@ def estimate_hypotheses(
         lidar_map: the map.
         confidence_model: turns match scores into confidence, and scales the covariance.
         config: resolved settings, see :meth:`LocalizerConfig.resolved`.
+        tries: number of independent views of the image that were compared.
     """
     clusters = cluster_matches(matches.poses, matches.match_score, config.matching)
     if not clusters:
@@ -70,7 +75,7 @@ def estimate_hypotheses(
     spacing = lidar_map.manifest.config.place_spacing
     covariance = covariance_of(spread, se2_of(T_map_base)[:, 2], spacing, confidence_model, config.covariance)
     places = lidar_map.nearest_places(T_map_base[:, :3, 3])
-    confidence = confidence_of(matches, clusters, confidence_model, lidar_map.drawn_length)
+    confidence = confidence_of(matches, clusters, confidence_model, lidar_map.drawn_length, tries)
     return tuple(
         Hypothesis(
             T_map_base[i],

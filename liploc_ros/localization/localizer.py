@@ -4,6 +4,7 @@
 """The localizer: from an image to pose hypotheses on a map, for single images and over time."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -12,25 +13,29 @@ from numpy.typing import NDArray
 
 from liploc_ros.encoders import Encoders, ModelBundle
 from liploc_ros.geometry import MountedCamera, PinholeCamera, Pose
-from liploc_ros.localization.acceptance import NO_CONTENT, accept, has_content
+from liploc_ros.localization.acceptance import NO_CONTENT, accept
 from liploc_ros.localization.config import LocalizerConfig
-from liploc_ros.localization.encoded_view import EncodedView, optical_axis_yaw
+from liploc_ros.localization.encoded_view import EncodedView
 from liploc_ros.localization.feature_comparison import score_weights
 from liploc_ros.localization.hypotheses import estimate_hypotheses
 from liploc_ros.localization.matching import Matches, match_candidates
 from liploc_ros.localization.prior import PosePrior
 from liploc_ros.localization.result import Localization, Status
+from liploc_ros.localization.tilt import TILT_TRIES, TiltEstimate, best_of_views, peak_tilt, tilts_within
 from liploc_ros.localization.timer import Timer
 from liploc_ros.localization.tracking.result import TrackingResult
 from liploc_ros.localization.tracking.tracker import Tracker
+from liploc_ros.localization.view_encoder import ViewEncoder
 from liploc_ros.mapping import Candidate, LidarMap
 from liploc_ros.mapping.lidar_map import check_model
-from liploc_ros.views import Viewer
+
+TILT_CANDIDATES = 3  # with which all tilts are compared
 
 
 class _Found(NamedTuple):
-    """What a view was compared with, and the result."""
+    """A view, what it was compared with, and the result."""
 
+    view: EncodedView
     candidates: Sequence[Candidate]
     matches: Matches
     localization: Localization
@@ -79,7 +84,8 @@ class Localizer:
         self.encoders = encoders or bundle.encoders(encoder.threads, encoder.backend, encoder.precision)
         self.timer = Timer()
         self._score_weights = score_weights(self.confidence_model, bundle.spec.rows)
-        self._viewers: dict[str, tuple[MountedCamera, Viewer]] = {}
+        self._tilts: dict[str, tuple[Pose, TiltEstimate]] = {}
+        self._views = ViewEncoder(self.encoders, self.timer)
 
     @property
     def runtime(self) -> str:
@@ -106,8 +112,10 @@ class Localizer:
             ViewError: the image has another size than its camera's calibration, or is not 8 bit.
         """
         self.timer.restart()
-        view = self.encode(image, camera)
-        return self._nothing(stamp_ns) if view is None else self._localize(view, stamp_ns, prior).localization
+        view = self.encode(image, camera, self.tilt_of(camera).known)
+        if view is None:
+            return self._nothing(stamp_ns)
+        return self._search_and_compare(view, image, stamp_ns, prior).localization
 
     def track(
         self,
@@ -143,33 +151,32 @@ class Localizer:
             return self._tracking_result(camera, None)
         with self.timer.step("predict"):
             tracker.predict(stamp_ns, T_odom_base)
-        view = self.encode(image, camera)
+        view = self.encode(image, camera, self.tilt_of(camera).known)
         if view is None:
             return self._tracking_result(camera, self._nothing(stamp_ns))
         nearby = [] if whole_map or prior is not None else tracker.nearby_candidates(view)
-        found = self._compare(view, stamp_ns, nearby) if nearby else None
+        found = self._compare(view, nearby, stamp_ns) if nearby else None
         if found is None or found.localization.status is not Status.SUCCESS:
-            found = self._localize(view, stamp_ns, prior)
+            found = self._search_and_compare(view, image, stamp_ns, prior)
         with self.timer.step("match predicted"):
-            predicted = tracker.predicted_candidates(view, found.candidates)
-            more = match_candidates(view, predicted, *self._matching) if predicted else None
+            predicted = tracker.predicted_candidates(found.view, found.candidates)
+            more = match_candidates(found.view, predicted, *self._matching) if predicted else None
         with self.timer.step("update"):
-            tracker.update(view, found.matches, more, found.localization)
+            tracker.update(found.view, found.matches, more, found.localization)
         return self._tracking_result(camera, found.localization)
 
-    def encode(self, image: NDArray[np.uint8], camera: MountedCamera) -> EncodedView | None:
+    def encode(self, image: NDArray[np.uint8], camera: MountedCamera, tilt: float = 0.0) -> EncodedView | None:
         """Return the features of an image, or None if it shows nothing that could be localized.
+
+        Args:
+            image: (h, w, 3) RGB or (h, w) grey.
+            camera: its camera.
+            tilt: [rad] by which the camera looks lower than its mount says.
 
         Raises:
             ViewError: the image has another size than its camera's calibration, or is not 8 bit.
         """
-        with self.timer.step("draw"):
-            view = self._viewer(camera).draw(image)
-            if not has_content(view):
-                return None
-        with self.timer.step("encode"):
-            features = self.encoders.encode_camera(view)
-        return EncodedView(features, camera, optical_axis_yaw(camera))
+        return self._views.encode(image, camera, tilt)
 
     def search(self, view: EncodedView, prior: PosePrior | None = None) -> list[Candidate]:
         """Return the places and headings that are most similar to a view, best first; only those near a prior."""
@@ -184,29 +191,75 @@ class Localizer:
         with self.timer.step("match"):
             return match_candidates(view, candidates, *self._matching)
 
-    def estimate(self, matches: Matches, stamp_ns: int = 0, *, whole_map: bool = True) -> Localization:
+    def estimate(
+        self, matches: Matches, stamp_ns: int = 0, *, whole_map: bool = True, tries: float = 1.0
+    ) -> Localization:
         """Return the hypotheses that follow from the matches of a view, and whether the first is accepted.
 
         Args:
             matches: of the view.
             stamp_ns: of the image.
             whole_map: whether the candidates were searched in the whole map.
+            tries: number of independent views of the image that were compared; each may resemble a place by chance.
         """
         with self.timer.step("estimate"):
-            hypotheses = estimate_hypotheses(matches, self.lidar_map, self.confidence_model, self.config)
+            hypotheses = estimate_hypotheses(matches, self.lidar_map, self.confidence_model, self.config, tries)
             status, message = accept(hypotheses, self.config.acceptance)
         return Localization(status, message, hypotheses, stamp_ns, self.timer.total, self.timer.steps, whole_map)
 
-    def _localize(self, view: EncodedView, stamp_ns: int, prior: PosePrior | None) -> "_Found":
-        """Search the map for a view, and compare it with what is found."""
-        return self._compare(view, stamp_ns, self.search(view, prior), whole_map=prior is None)
+    def tilt_of(self, camera: MountedCamera) -> TiltEstimate:
+        """Return the tilt of a camera, as far as it is known from accepted images."""
+        known = self._tilts.get(camera.frame_id)
+        if known is None or not np.array_equal(known[0], camera.T_base_camera):  # the mount was corrected
+            known = self._tilts[camera.frame_id] = camera.T_base_camera, TiltEstimate()
+        return known[1]
+
+    def _search_and_compare(
+        self, view: EncodedView, image: NDArray[np.uint8], stamp_ns: int, prior: PosePrior | None
+    ) -> "_Found":
+        """Search the map for a view, and compare it with what is found.
+
+        The image is also searched at other tilts, until that of its camera is known, and if it is not accepted.
+        """
+        tilt = self.tilt_of(view.camera)
+        searches_tilts = self.config.matching.tilt_reach > 0 and not self.bundle.spec.embeds_whole_image
+        if tilt.is_known or not searches_tilts:
+            found = self._compare(view, self.search(view, prior), stamp_ns, whole_map=prior is None)
+            if not searches_tilts or found.localization.status is Status.SUCCESS:
+                return found
+        view, candidates = self._search_tilts(image, view, prior)
+        found = self._compare(view, candidates, stamp_ns, whole_map=prior is None, tries=TILT_TRIES)
+        if found.localization.status is Status.SUCCESS:
+            tilt.add(view.tilt)
+        return found
+
+    def _search_tilts(
+        self, image: NDArray[np.uint8], view: EncodedView, prior: PosePrior | None
+    ) -> tuple[EncodedView, list[Candidate]]:
+        """Return the view of an image at the tilt that matches the map best, and the candidates of all tilts."""
+        tilts = tilts_within(self.config.matching.tilt_reach)
+        tilts[np.argmin(np.abs(tilts - view.tilt))] = view.tilt
+        views = self._views.at_tilts(image, view, tilts.tolist())
+        candidates = best_of_views([self.search(other, prior) for other in views], self.config.matching.candidates)
+        compared = candidates[:TILT_CANDIDATES]
+        scores = [self.match(other, compared).match_score.max(initial=-np.inf) for other in views]
+        peak = peak_tilt([other.tilt for other in views], scores)
+        at_peak = self.encode(image, view.camera, peak)
+        return at_peak or view, candidates
 
     def _compare(
-        self, view: EncodedView, stamp_ns: int, candidates: Sequence[Candidate], *, whole_map: bool = False
+        self,
+        view: EncodedView,
+        candidates: Sequence[Candidate],
+        stamp_ns: int,
+        *,
+        whole_map: bool = False,
+        tries: float = 1.0,
     ) -> "_Found":
         """Compare a view with candidates."""
         matches = self.match(view, candidates)
-        return _Found(candidates, matches, self.estimate(matches, stamp_ns, whole_map=whole_map))
+        localization = self.estimate(matches, stamp_ns, whole_map=whole_map, tries=tries)
+        return _Found(view, candidates, matches, replace(localization, tilt=view.tilt))
 
     def _nothing(self, stamp_ns: int) -> Localization:
         """Return the result of an image that shows nothing that could be localized."""
@@ -237,10 +290,3 @@ class Localizer:
         with self.timer.step("summarize"):
             result = self.tracker.result(camera.frame_id, localization)
         return result.with_latency(self.timer.total)
-
-    def _viewer(self, camera: MountedCamera) -> Viewer:
-        """Return the viewer of a camera, which holds look-up tables; it looks along the optical axis."""
-        known = self._viewers.get(camera.frame_id)
-        if known is None or known[0] is not camera:
-            known = self._viewers[camera.frame_id] = camera, self.encoders.viewer(camera, optical_axis_yaw(camera))
-        return known[1]

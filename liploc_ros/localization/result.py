@@ -33,6 +33,7 @@ class Localization:
         latency_ms: from image to hypotheses.
         timings: milliseconds by step.
         whole_map: whether the whole map was searched; False near a prior, or near the tracked pose while it is known.
+        tilt: [rad] at which the camera's view matches best: how much lower it looks than its mount says.
     """
 
     status: Status
@@ -42,6 +43,7 @@ class Localization:
     latency_ms: float
     timings: dict[str, float] = field(default_factory=dict)
     whole_map: bool = True
+    tilt: float = 0.0
 
     @property
     def best(self) -> Hypothesis | None:

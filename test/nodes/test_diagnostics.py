@@ -15,6 +15,7 @@ from geometry_msgs.msg import PoseArray
 from nav_msgs.msg import Odometry
 from support.ros_bench import IMAGE, INFO, messages_of
 
+from liploc_ros.localization.tilt import MIN_IMAGES
 from liploc_ros.nodes.common import ros_libraries
 from liploc_ros.nodes.common.conversions import header_at, stamp_ns_of
 from liploc_ros.nodes.localizer.node import LocalizerNode
@@ -193,3 +194,15 @@ def test_the_keys_of_all_statuses_are_documented(bench, settings, image, info, m
         keys = {value.key for value in status.values if not re.match(r"(?!latency).* \[ms\]", value.key)}
         found["camera TOPIC" if name.startswith("camera ") else name] = {key.removesuffix(" [ms]") for key in keys}
     assert found == documented_keys(DOCS.read_text())
+
+
+def test_a_camera_that_looks_lower_than_its_mount_says_is_a_warning(bench, settings, image, info):
+    node = bench.start(LocalizerNode, **settings)
+    bench.publish(INFO, info)
+    bench.publish(IMAGE, image)
+    camera = node.cameras[0]
+    bench.wait(lambda: camera.mounted_camera, "no mount")
+    for _ in range(MIN_IMAGES):
+        node.engine.localizer.tilt_of(camera.mounted_camera).add(0.03)
+    status = bench.wait_for_health(WARN, ["looks 1.7 degrees lower than its mount says", "liploc calibrate-mount"])
+    assert {value.key: value.value for value in status.values}["tilt [deg]"].startswith("1.7 (")

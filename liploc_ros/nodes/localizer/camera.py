@@ -119,6 +119,11 @@ class CameraInput:
         self._lost.reset()
 
     @property
+    def mounted_camera(self) -> MountedCamera | None:
+        """The camera with its mount, once both are known."""
+        return self._mounted
+
+    @property
     def is_rectified(self) -> bool:
         """Whether the images are rectified, by the naming convention of image_proc."""
         return "rect" in self.topic.removesuffix("/compressed").rpartition("/")[2]

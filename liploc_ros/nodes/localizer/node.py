@@ -25,7 +25,7 @@ from liploc_ros.nodes.common.parameters import declare, guard_changes, read, res
 from liploc_ros.nodes.common.process import run_node
 from liploc_ros.nodes.localizer.camera import CameraInput, NotReadyError, ReceivedImage
 from liploc_ros.nodes.localizer.engine import LocalizerEngine
-from liploc_ros.nodes.localizer.health import OutcomeLog, idle_health, map_health
+from liploc_ros.nodes.localizer.health import OutcomeLog, camera_health, idle_health, map_health
 from liploc_ros.nodes.localizer.inputs import CameraInputs
 from liploc_ros.nodes.localizer.latest_worker import LatestWorker
 from liploc_ros.nodes.localizer.outcome import ImageOutcome, with_earlier_steps
@@ -251,7 +251,7 @@ class LocalizerNode(AutostartNode):
         if resources is None:
             return statuses
         statuses |= idle_health("not active", self._camera_names())
-        statuses |= {f"camera {camera.name}": camera.health() for camera in self.cameras}
+        statuses |= {f"camera {camera.name}": camera_health(camera, resources.engine) for camera in self.cameras}
         statuses["localization"] = self.outcomes.health(resources.engine.runtime)
         statuses["localization"].values["backend"] = resources.engine.reason
         if self.settings.tracking.enabled:

@@ -1,0 +1,34 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""``liploc calibrate-mount`` on the demo's drive."""
+
+import re
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from liploc_ros.cli.main import app
+from liploc_ros.datasets.mounts import format_mount, parse_mount
+from liploc_ros.errors import LiplocError
+from liploc_ros.localization.tilt import tilted
+
+
+def calibrate(*arguments):
+    return CliRunner().invoke(app, ["calibrate-mount", *map(str, arguments)], catch_exceptions=False).stdout
+
+
+def test_the_mount_of_a_tilted_camera_is_corrected(saved_map, demo_bag, demo_camera):
+    wrong = format_mount(demo_camera.frame_id, tilted(demo_camera, np.deg2rad(-1.5)).T_base_camera)
+    output = calibrate(saved_map, demo_bag, "--sensor-mount", wrong)
+    degrees = re.search(r"looks ([0-9.]+) degrees lower", output)
+    assert float(degrees[1]) == pytest.approx(1.5, abs=0.5)
+    _, corrected = parse_mount(re.search(r'sensor_mounts: \["(.*)"\]', output)[1])
+    assert corrected[:3, 2] @ demo_camera.T_base_camera[:3, 2] > np.cos(np.deg2rad(0.5))
+
+
+def test_too_few_accepted_images_are_an_error(saved_map, demo_bag, demo_camera):
+    sideways = format_mount(demo_camera.frame_id, np.eye(4))
+    with pytest.raises(LiplocError, match=r"the tilt of .* is not known: it takes 10 accepted images"):
+        calibrate(saved_map, demo_bag, "--sensor-mount", sideways)

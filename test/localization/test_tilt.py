@@ -1,0 +1,70 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Cameras that look lower or higher than their mounts say."""
+
+import numpy as np
+import pytest
+
+from liploc_ros.localization import Localizer, LocalizerConfig, Status
+from liploc_ros.localization.config import MatchingConfig
+from liploc_ros.localization.tilt import MIN_IMAGES, TiltEstimate, peak_tilt, tilted, tilts_within
+
+EXACT = LocalizerConfig(matching=MatchingConfig(tilt_reach=0))
+
+
+@pytest.fixture(scope="module")
+def frames(demo_drive, demo_camera):
+    """(image, pose) of every second image of the demo."""
+    return [(f.images[demo_camera.frame_id](), f.T_map_base) for f in list(demo_drive.images())[::2]]
+
+
+def found(localizer, camera, frames):
+    """Return how many images are found within 2 m."""
+    results = [(localizer.localize(image, camera, 0).best, T) for image, T in frames]
+    return sum(np.linalg.norm((best.T_map_base - T)[:2, 3]) < 2 for best, T in results if best is not None)
+
+
+@pytest.mark.parametrize("degrees", [-2.0, 1.5])
+def test_images_of_a_tilted_camera_are_found_and_the_tilt_is_measured(demo_map, bundle, demo_camera, frames, degrees):
+    wrong_mount = tilted(demo_camera, np.deg2rad(degrees))
+    localizer, without = Localizer(demo_map, bundle), Localizer(demo_map, bundle, EXACT)
+    assert found(localizer, wrong_mount, frames) >= 19 > found(without, wrong_mount, frames)
+    tilt = localizer.tilt_of(wrong_mount)
+    assert tilt.is_known and np.rad2deg(tilt.tilt) == pytest.approx(-degrees, abs=0.5)
+
+
+def test_once_the_tilt_is_known_an_accepted_image_is_encoded_at_this_tilt_only(demo_map, bundle, demo_camera, frames):
+    localizer = Localizer(demo_map, bundle)
+    for _ in range(MIN_IMAGES):
+        localizer.tilt_of(demo_camera).add(0.01)
+    result = localizer.localize(frames[3][0], demo_camera, 0)
+    assert result.status is Status.SUCCESS and result.tilt == localizer.tilt_of(demo_camera).known
+    assert localizer.tilt_of(demo_camera).images == MIN_IMAGES
+
+
+def test_a_camera_that_is_tilted_down_looks_down_whatever_its_direction(demo_camera):
+    for degrees in (-3.0, 3.0):
+        axis = tilted(demo_camera, np.deg2rad(degrees)).T_base_camera[:3, 2]
+        assert np.rad2deg(np.arcsin(axis[2]) - np.arcsin(demo_camera.T_base_camera[2, 2])) == pytest.approx(-degrees)
+
+
+def test_the_tilt_is_known_when_enough_images_agree():
+    agreeing, scattered = TiltEstimate(), TiltEstimate()
+    for row in range(MIN_IMAGES):
+        assert not agreeing.is_known and agreeing.known == 0
+        agreeing.add(0.02)
+        scattered.add(0.05 * (-1) ** row)
+    assert agreeing.is_known and agreeing.known == pytest.approx(0.02, abs=1e-3)
+    assert not scattered.is_known
+
+
+def test_tilts_cover_the_reach_in_steps_of_a_degree():
+    assert np.rad2deg(tilts_within(np.deg2rad(1.5))) == pytest.approx([-1.5, -1, 0, 1, 1.5])
+    assert tilts_within(0.0) == pytest.approx([0])
+
+
+def test_the_peak_lies_between_the_tilts():
+    tilts = np.array([-0.02, 0.0, 0.02])
+    assert peak_tilt(tilts.tolist(), (-((tilts - 0.007) ** 2)).tolist()) == pytest.approx(0.007, abs=1e-3)
+    assert peak_tilt(tilts.tolist(), [1.0, 2.0, 3.0]) == pytest.approx(0.02, abs=1e-3)
