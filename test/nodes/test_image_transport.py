@@ -86,9 +86,9 @@ def test_raw_images_of_any_publisher_are_localized(bench, settings, raw_image, i
     received = bench.subscribe(PoseHypothesisArray, "/localizer/hypotheses")
     node = bench.start(LocalizerNode, **{**settings, "image_topics": [RAW_IMAGE]})
     bench.publish(INFO, info)
-    image = lambda: stamped(raw_image, node)  # noqa: E731  a new stamp each time
-    bench.wait(lambda: bench.publish(RAW_IMAGE, image(), profile) or has_hypotheses(received), "no hypotheses")
-    assert values(bench.wait_for_health(OK, ["images arrive"]))["reliability"].startswith(chosen)
+    publish = lambda: bench.publish(RAW_IMAGE, stamped(raw_image, node), profile)  # noqa: E731  a new stamp each time
+    bench.wait(lambda: publish() or has_hypotheses(received), "no hypotheses")
+    assert values(bench.wait_for_health(OK, ["images arrive"], meanwhile=publish))["reliability"].startswith(chosen)
 
 
 def test_images_that_are_not_used_are_not_deserialized(bench, settings, raw_image, monkeypatch):

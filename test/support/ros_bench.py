@@ -122,11 +122,15 @@ class RosBench:
             time.sleep(0.01)
         return result
 
-    def wait_for_health(self, level, words, seconds=10):
-        """Wait for a diagnostic status of this level whose message contains all words, and return it."""
+    def wait_for_health(self, level, words, seconds=10, meanwhile=lambda: None):
+        """Wait for a diagnostic status of this level whose message contains all words, and return it.
+
+        ``meanwhile`` is called again and again, for instance to publish images.
+        """
         arrays = self.subscribe(DiagnosticArray, "/diagnostics")
 
         def found():
+            meanwhile()
             statuses = [status for array in list(arrays) for status in array.status]
             return next((s for s in statuses if s.level == bytes([level]) and all(w in s.message for w in words)), None)
 
