@@ -25,8 +25,8 @@ class MatchingConfig(FrozenModel):
         0.035,
         ge=0,
         le=0.2,
-        description="tilt of a camera that is searched to both sides of its mount, until it is known, and for images "
-        "that are not accepted; 0: the mount is exact [rad]",
+        description="tilt of a camera that is searched to both sides of its mount until it is known; "
+        "0: the mount is exact [rad]",
     )
     merge_distance: float = Field(2.5, gt=0, description="matches closer than this belong to one hypothesis [m]")
     merge_angle: float = Field(0.2, gt=0, description="and whose headings differ by less than this [rad]")

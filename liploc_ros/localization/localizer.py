@@ -17,7 +17,7 @@ from liploc_ros.localization.acceptance import NO_CONTENT, accept
 from liploc_ros.localization.config import LocalizerConfig
 from liploc_ros.localization.encoded_view import EncodedView
 from liploc_ros.localization.feature_comparison import score_weights
-from liploc_ros.localization.hypotheses import estimate_hypotheses
+from liploc_ros.localization.hypotheses import contradict, estimate_hypotheses
 from liploc_ros.localization.matching import Matches, match_candidates
 from liploc_ros.localization.prior import PosePrior
 from liploc_ros.localization.result import Localization, Status
@@ -39,6 +39,12 @@ class _Found(NamedTuple):
     candidates: Sequence[Candidate]
     matches: Matches
     localization: Localization
+
+    def agrees_with(self, other: "_Found") -> bool:
+        """Return whether this result is accepted, or does not contradict the other one."""
+        mine, others = self.localization.best, other.localization.best
+        is_accepted = self.localization.status is Status.SUCCESS
+        return is_accepted or (mine is not None and others is not None and not contradict(mine, others))
 
 
 class Localizer:
@@ -219,19 +225,21 @@ class Localizer:
     ) -> "_Found":
         """Search the map for a view, and compare it with what is found.
 
-        The image is also searched at other tilts, until that of its camera is known, and if it is not accepted.
+        Until the tilt of the camera is known, the image is also searched at other tilts; the more confident result
+        counts.
         """
         tilt = self.tilt_of(view.camera)
-        searches_tilts = self.config.matching.tilt_reach > 0 and not self.bundle.spec.embeds_whole_image
-        if tilt.is_known or not searches_tilts:
-            found = self._compare(view, self.search(view, prior), stamp_ns, whole_map=prior is None)
-            if not searches_tilts or found.localization.status is Status.SUCCESS:
-                return found
-        view, candidates = self._search_tilts(image, view, prior)
-        found = self._compare(view, candidates, stamp_ns, whole_map=prior is None, tries=TILT_TRIES)
-        if found.localization.status is Status.SUCCESS:
-            tilt.add(view.tilt)
-        return found
+        found = self._compare(view, self.search(view, prior), stamp_ns, whole_map=prior is None)
+        if not self.config.matching.tilt_reach or self.bundle.spec.embeds_whole_image:
+            return found
+        if tilt.is_known:
+            tilt.confirm(is_accepted=found.localization.status is Status.SUCCESS)
+            return found
+        at_peak, candidates = self._search_tilts(image, view, prior)
+        tilted = self._compare(at_peak, candidates, stamp_ns, whole_map=prior is None, tries=TILT_TRIES)
+        if Status.SUCCESS in (found.localization.status, tilted.localization.status) and tilted.agrees_with(found):
+            tilt.add(at_peak.tilt)
+        return max(found, tilted, key=lambda one: one.localization.confidence)
 
     def _search_tilts(
         self, image: NDArray[np.uint8], view: EncodedView, prior: PosePrior | None

@@ -49,3 +49,8 @@ class Localization:
     def best(self) -> Hypothesis | None:
         """The most probable hypothesis, accepted or not."""
         return self.hypotheses[0] if self.hypotheses else None
+
+    @property
+    def confidence(self) -> float:
+        """Of the most probable hypothesis; 0 without one."""
+        return self.hypotheses[0].confidence if self.hypotheses else 0.0

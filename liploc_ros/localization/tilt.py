@@ -20,6 +20,7 @@ KNOWN_STEP = float(np.deg2rad(0.1))
 TILT_TRIES = 2.0  # by which the views at several tilts raise the rate of chance resemblances
 MIN_IMAGES = 10  # accepted images from which the tilt is known
 MAX_IMAGES = 100  # recent images that count
+MAX_REJECTED = 50  # images in a row after which the tilt is forgotten
 MAX_SPREAD = np.deg2rad(1.0)  # of the recent tilts: interquartile range up to which the tilt is known
 
 
@@ -29,10 +30,18 @@ class TiltEstimate:
     def __init__(self) -> None:
         """Start without images."""
         self._tilts: deque[float] = deque(maxlen=MAX_IMAGES)
+        self._rejected = 0
 
     def add(self, tilt: float) -> None:
         """Add the tilt [rad] of an accepted image."""
         self._tilts.append(tilt)
+
+    def confirm(self, *, is_accepted: bool) -> None:
+        """Count an image at the known tilt. If many in a row are not accepted, the tilt is forgotten: it may differ."""
+        self._rejected = 0 if is_accepted else self._rejected + 1
+        if self._rejected >= MAX_REJECTED:
+            self._tilts.clear()
+            self._rejected = 0
 
     @property
     def images(self) -> int:
