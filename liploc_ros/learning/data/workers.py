@@ -6,6 +6,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
@@ -144,7 +145,16 @@ def _unchanged(item: T) -> T:
 def _start(worker: int) -> None:
     """Prepare a worker: one thread, and Ctrl-C is left to the process that trains."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     limit_threads()
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent has ended, even if that was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _reason(items: Iterator[Any]) -> str:
