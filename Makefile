@@ -5,6 +5,7 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 JAZZY_VENV ?= .venv-jazzy
+VIT := $(VENV)/share/vit
 
 # Keep a ROS 2 installation that is sourced in the calling shell out of the environment.
 unexport AMENT_PREFIX_PATH CMAKE_PREFIX_PATH LD_LIBRARY_PATH PYTHONHOME PYTHONPATH _ROS_WHEELS_BOOTSTRAP_COMPLETE
@@ -18,7 +19,7 @@ SHARED_SOURCES := $(wildcard config/* demo/* launch/* rviz/*)
 MODULES := $(shell find liploc_ros -type f -not -path 'liploc_ros/msg/*' -not -path 'liploc_ros/srv/*' -not -name '*.pyc' -not -name '*.so')
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast test-jazzy test-learning test-rtx gpu-check encoders bench lint format train default-model held-out calibrate clean
+.PHONY: help venv demo test test-fast test-jazzy test-learning test-rtx gpu-check nvidia-driver encoders bench lint format train default-model held-out calibrate clean
 
 help:  ## Show this list.
 	@sed -nE 's/^([a-z-]+):.*  ## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
@@ -41,11 +42,20 @@ test-jazzy: $(JAZZY_VENV)/.installed  ## Run the tests with ROS 2 Jazzy and the 
 test-learning: $(VENV)/.train $(SHARED)  ## Run the tests of training (installs torch).
 	$(BIN)/python -m pytest -q --timeout 300 test/learning test/benchmark
 
-test-rtx: $(VENV)/.rtx $(SHARED)  ## Build TensorRT-RTX engines for all GPU types; needs no GPU (installs TensorRT-RTX).
-	$(BIN)/python -m pytest -q --timeout 300 test/encoders/test_rtx.py test/encoders/test_engines.py
+# The newest and the oldest supported libraries. Only the newest environment has torch, which writes the bundle VIT.
+RTX_TESTS = $(addprefix $(CURDIR)/test/encoders/,test_rtx.py test_engines.py)
+test-rtx: export LIPLOC_VIT = $(abspath $(VIT))
+test-rtx: $(VENV)/.rtx $(JAZZY_VENV)/.rtx $(VIT)/model.json  ## Build TensorRT-RTX engines for all GPU types; needs no GPU (installs TensorRT-RTX).
+	$(BIN)/python -m pytest -q --timeout 300 $(RTX_TESTS)
+	cd $(JAZZY_VENV) && bin/pytest -q --timeout 300 -p no:cacheprovider -c '$(CURDIR)/pyproject.toml' --rootdir '$(CURDIR)' $(RTX_TESTS)
 
-gpu-check: $(VENV)/.rtx $(VENV)/.train $(SHARED)  ## Check and time every backend on a machine with an NVIDIA GPU; writes docs/gpu.md.
-	$(BIN)/python -m benchmarks.gpu_check $(ARGS)
+# ARGS=--cpu runs the parts that need no GPU, and installs only what they need.
+gpu-check: $(if $(findstring --cpu,$(ARGS)),$(VENV)/.train,nvidia-driver $(VENV)/.gpu) $(SHARED)  ## Check and time what runs on an NVIDIA GPU, in 6 minutes; writes docs/gpu.md.
+	$(BIN)/python -m benchmarks.gpu $(ARGS)
+
+nvidia-driver: $(INSTALLED)
+	@$(BIN)/python -c 'import ctypes; ctypes.CDLL("libcuda.so.1")' 2>/dev/null || \
+	  { echo 'gpu-check: no NVIDIA driver (libcuda.so.1): install it, or use ARGS=--cpu for the parts that need no GPU'; exit 1; }
 
 encoders: $(VENV)/.train $(VENV)/.openvino $(SHARED)  ## Compare ONNX Runtime with OpenVINO on the CPU; writes out/encoders.json.
 	$(BIN)/python -m benchmarks.encoders
@@ -143,6 +153,22 @@ $(VENV)/.train: $(INSTALLED)
 
 $(VENV)/.rtx: $(INSTALLED)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[rtx]'
+	@touch $@
+
+$(JAZZY_VENV)/.rtx: $(JAZZY_VENV)/.installed
+	@$(JAZZY_VENV)/bin/python -m pip install -qq --disable-pip-version-check -c .ci/jazzy_constraints.txt tensorrt-rtx-cu12 cuda-bindings
+	@touch $@
+
+# The bundle of the recipe liploc, with random weights.
+$(VIT)/model.json: $(VENV)/.train $(SHARED) $(MODULES)
+	@$(BIN)/python -m benchmarks.random_models $(VIT)
+
+# onnxruntime-gpu replaces onnxruntime: both install the module onnxruntime.
+$(VENV)/.gpu: $(VENV)/.train $(VENV)/.rtx
+	@echo 'Installing onnxruntime-gpu in place of onnxruntime into $(VENV) (some minutes) ...'
+	@$(BIN)/python -m pip uninstall -qq -y onnxruntime
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --force-reinstall --no-deps onnxruntime-gpu
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check 'onnxruntime-gpu[cuda,cudnn]' nvidia-ml-py
 	@touch $@
 
 $(VENV)/.openvino: $(INSTALLED)

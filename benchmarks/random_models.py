@@ -1,8 +1,12 @@
 # Copyright 2026 liploc_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Networks with random weights, for timing only: the recipe ``liploc`` as a bundle, and networks of timm."""
+"""Networks with random weights, for tests and timing: the recipe ``liploc`` as a bundle, and networks of timm.
 
+``python -m benchmarks.random_models FOLDER`` writes the bundle.
+"""
+
+import sys
 import warnings
 from pathlib import Path
 
@@ -12,7 +16,7 @@ from torch import nn
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.encoders.spec import TrainingSpec
 from liploc_ros.learning.confidence import UNFITTED
-from liploc_ros.learning.export import OPSET, export
+from liploc_ros.learning.export.exporter import OPSET, export
 from liploc_ros.learning.method import RANDOM
 from liploc_ros.learning.registry import method_of, read_recipe
 
@@ -54,3 +58,7 @@ def timm_onnx(name: str, path: Path) -> Path:
             dynamic_axes={"views": {0: "batch"}, "features": {0: "batch"}},
         )
     return path
+
+
+if __name__ == "__main__":
+    liploc_bundle(Path(sys.argv[1]))

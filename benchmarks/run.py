@@ -9,13 +9,14 @@ The results are written as JSON: name -> value, unit, baseline, ratio.
 import argparse
 import json
 import platform
+import time
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.reference import blurred_remap, exhaustive_search, sorted_range_and_intensity, sorted_range_image
 from benchmarks.timing import medians_ms
-from liploc_ros.datasets import open_drive
+from liploc_ros.datasets import Drive, open_drive
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.files import write_file
 from liploc_ros.geometry import inverse
@@ -28,6 +29,7 @@ from liploc_ros.views import CameraViewer, draw_panorama
 
 SCAN_POINTS = 120_000
 NEIGHBORS = 32
+ROUNDS = 5
 
 
 class Results:
@@ -52,6 +54,23 @@ class Results:
         """Write all times as JSON, with the machine."""
         machine = {"machine": platform.processor() or platform.machine(), "python": platform.python_version()}
         write_file(path, json.dumps(self._times | {"_machine": machine}, indent=2) + "\n")
+
+
+def times_over_the_drive(localizer: Localizer, drive: Drive) -> tuple[float, float]:
+    """Return the median times [ms] of localizing and of tracking the images of a drive, in alternation."""
+    name, mounted = next(iter(drive.cameras.items()))
+    frames = [(frame, frame.images[name]()) for frame in drive.images()]
+    times = []
+    for _ in range(ROUNDS):
+        localizer.tracker.reset()
+        for frame, image in frames:
+            start = time.perf_counter()
+            localizer.localize(image, mounted, frame.stamp_ns)
+            middle = time.perf_counter()
+            localizer.track(image, mounted, frame.stamp_ns, frame.T_map_base)
+            times.append((middle - start, time.perf_counter() - middle))
+    single, tracked = 1e3 * np.median(times, axis=0)
+    return float(single), float(tracked)
 
 
 def main() -> None:
@@ -103,6 +122,10 @@ def main() -> None:
     localizer = Localizer(lidar_map, bundle)
     localizer.warm_up()
     results.add("image to hypotheses", medians_ms(lambda: localizer.localize(image, mounted, 0))[0])
+
+    single, tracked = times_over_the_drive(localizer, drive)
+    results.add("the same, images of the drive", single)
+    results.add("tracked with odometry", tracked)
 
     results.write(args.out)
     print(args.out)

@@ -14,6 +14,7 @@ import yaml
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, RegisterEventHandler, Shutdown
 from launch.event_handlers import OnProcessExit
+from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
@@ -49,7 +50,7 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument(
             "reliability",
             default_value="",
-            description="Of both subscriptions; empty: reliable with a bag, else from params_file.",
+            description="Of both subscriptions; empty: from params_file.",
         ),
         DeclareLaunchArgument(
             "sensor_mounts",
@@ -94,6 +95,13 @@ def check_topics(given: dict[str, str]) -> None:
     check_bag_topics(given["bag"], **names)
 
 
+def end(event: ProcessExited, context: LaunchContext) -> LaunchDescriptionEntity:
+    """Stop everything when the map builder has ended; if it has failed, so has the launch."""
+    if event.returncode:
+        raise RuntimeError("the map builder has failed, its last line tells why")
+    return Shutdown(reason="the map builder has ended")
+
+
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Return the nodes to start."""
     given = context.launch_configurations
@@ -113,6 +121,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         for name, argument in PARAMETER_ARGUMENTS.items()
         if given[argument]
     }
+    awaited = [topic for topic in (given["points_topic"], given["odometry_topic"]) if topic]
     if has_bag:
         check_topics(given)
         overrides = {"queue": 100} | overrides  # the player does not repeat lost scans
@@ -123,7 +132,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         parameters=[given["params_file"], {**overrides, "use_sim_time": use_sim_time}],
         sigterm_timeout=SAVE_TIMEOUT,
         sigkill_timeout=SAVE_TIMEOUT,
-        on_exit=Shutdown(reason="the map builder has ended"),
+        on_exit=end,
         **common,
     )
     actions: list[LaunchDescriptionEntity] = [LogInfo(msg=dds.reason), builder]
@@ -137,6 +146,8 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
                     "bag": ParameterValue(given["bag"], value_type=str),
                     "rate": float(given["rate"]),
                     "wait_for_subscribers": 60.0,
+                    # The builder follows the type of odometry, which takes a moment.
+                    **({"wait_for_topics": awaited} if awaited else {}),
                 }
             ],
             **common,

@@ -13,6 +13,7 @@ import yaml
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, RegisterEventHandler, Shutdown
 from launch.event_handlers import OnProcessExit
+from launch.events.process import ProcessExited
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
@@ -151,6 +152,13 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription([*arguments, OpaqueFunction(function=start)])
 
 
+def end(event: ProcessExited, context: LaunchContext) -> LaunchDescriptionEntity:
+    """Stop everything when the localizer has ended; if it has failed, so has the launch."""
+    if event.returncode:
+        raise RuntimeError("the localizer has failed, its last line tells why")
+    return Shutdown(reason="the localizer has ended")
+
+
 def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Return the nodes to start."""
     given = context.launch_configurations
@@ -183,7 +191,7 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
         parameters=[given["params_file"], {**overrides, "use_sim_time": use_sim_time}],
         respawn=is_respawned,
         respawn_delay=2.0,
-        on_exit=None if is_respawned else Shutdown(reason="the localizer has ended"),
+        on_exit=None if is_respawned else end,
         **common,
     )
     actions: list[LaunchDescriptionEntity] = [LogInfo(msg=dds.reason), localizer]

@@ -3,6 +3,7 @@
 
 """Real data for all tests: the demo's excerpt of a KITTI drive, and its map. Marks slow tests."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 
 from liploc_ros.datasets import open_drive
 from liploc_ros.datasets.bag.file import BagFile
-from liploc_ros.encoders import ModelBundle
+from liploc_ros.encoders import DEFAULT_BUNDLE, ModelBundle
+from liploc_ros.encoders.spec import FP16_FILES
 from liploc_ros.mapping import MapConfig, build_map
 from liploc_ros.threads import limit_threads
 
@@ -51,6 +53,18 @@ def rng():
 @pytest.fixture(scope="session")
 def bundle():
     return ModelBundle.load()
+
+
+@pytest.fixture
+def bundle_without_fp16(tmp_path):
+    """The default bundle as older versions wrote it."""
+    path = shutil.copytree(DEFAULT_BUNDLE, tmp_path / "older")
+    spec = json.loads((path / "model.json").read_text())
+    for file in FP16_FILES.values():
+        (path / file).unlink()
+        del spec["files"][file]
+    (path / "model.json").write_text(json.dumps(spec))
+    return ModelBundle.load(path)
 
 
 @pytest.fixture(scope="session")

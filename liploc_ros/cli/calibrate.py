@@ -57,7 +57,7 @@ def calibrate(
     from liploc_ros.evaluation.confidence_samples import describe_samples
     from liploc_ros.evaluation.provenance import is_in_training
     from liploc_ros.files import check_writable
-    from liploc_ros.learning.model_card import update_model_card
+    from liploc_ros.learning.export.model_card import update_model_card
     from liploc_ros.localization.calibration.fit import fit_confidence_model
     from liploc_ros.localization.calibration.outcomes import summarize
     from liploc_ros.localization.calibration.samples import SAMPLES_FILE, SampleError

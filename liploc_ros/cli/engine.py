@@ -37,8 +37,9 @@ def build(
     target: Annotated[
         list[str] | None,
         typer.Option(
-            help="Compute capability, such as sm89. tensorrt_rtx builds for GPUs that are not present. Can be "
-            "repeated; 'all' builds for every known one. Default: the GPU of this machine."
+            help="GPU of the vehicle by its compute capability, such as sm89. tensorrt_rtx builds for GPUs that are "
+            "not present: one 'portable' engine from Ampere to Blackwell, and one for Turing, sm75. Can be repeated; "
+            "'all' builds both. Default: the GPU of this machine."
         ),
     ] = None,
     backend: Annotated[
@@ -50,21 +51,22 @@ def build(
 ) -> None:
     """Build the engines of both encoders. Engines that are in the cache are kept."""
     start_work(logging.INFO)
-    from liploc_ros.encoders import ModelBundle, ModelError
-    from liploc_ros.encoders.spec import FILES
+    from liploc_ros.encoders import ModelBundle
+    from liploc_ros.encoders.spec import ONNX_FILES
     from liploc_ros.encoders.tensorrt.bundle_engines import get_engine, keys_for_target
     from liploc_ros.encoders.tensorrt.engine_cache import EngineCache
-    from liploc_ros.encoders.tensorrt.flavour import is_installed, load_flavour
+    from liploc_ros.encoders.tensorrt.engine_target import requested_targets
+    from liploc_ros.encoders.tensorrt.flavour import check_installed, is_installed, load_flavour
 
     bundle, store = ModelBundle.load(model), EngineCache(cache)
-    flavour = load_flavour(backend or ("tensorrt" if is_installed("tensorrt") else "tensorrt_rtx"))
-    targets = list(flavour.targets) if target == ["all"] else target or [""]
-    if not targets:
-        raise ModelError(f"--target all: {flavour.name} builds only for the GPU of this machine: leave out --target")
-    for capability in targets:
-        for part, key in keys_for_target(bundle.path, bundle.spec, flavour, capability, precision).items():
+    name: Flavour = backend or ("tensorrt" if is_installed("tensorrt") else "tensorrt_rtx")
+    check_installed(name)
+    targets = requested_targets(name, target or ())  # refuses a GPU before the library is loaded
+    flavour = load_flavour(name)
+    for engine_target in targets:
+        for part, key in keys_for_target(bundle.path, bundle.spec, flavour, engine_target, precision).items():
             start = time.monotonic()
-            size = get_engine(bundle.path / FILES[part], key, flavour, store, len, time_limit)
+            size = get_engine(bundle.path / ONNX_FILES[key.precision][part], key, flavour, store, len, time_limit)
             seconds = time.monotonic() - start
             typer.echo(f"{key.digest[:12]} {part:6} {key}: {size / 1e6:.2f} MB, {seconds:.1f} s")
     typer.echo(f"{store.folder}")

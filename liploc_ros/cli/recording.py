@@ -29,7 +29,10 @@ class RecordingOptions:
 
     points_topic: Annotated[str, typer.Option(help="PointCloud2 topic of a bag. Default: found by its type.")] = ""
     odometry_topic: Annotated[
-        str, typer.Option(help="Odometry, PoseStamped or PoseWithCovarianceStamped topic. Default: Odometry, or /tf.")
+        str,
+        typer.Option(
+            help="Topic of Odometry, PoseStamped, PoseWithCovarianceStamped or transforms. Default: Odometry."
+        ),
     ] = ""
     image_topic: Annotated[
         list[str] | None, typer.Option(help="Read only this image topic. Can be repeated. Default: all cameras.")

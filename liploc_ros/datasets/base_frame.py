@@ -5,7 +5,7 @@
 
 from collections.abc import Callable
 
-from liploc_ros.datasets.pose_message import base_frame_of, frame_name
+from liploc_ros.datasets.pose_message import OdometryPose, base_frame_of, frame_name
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import Pose, PoseError, inverse
 
@@ -26,26 +26,26 @@ class BaseFrame:
         self._find_transform, self._warn = find_transform, warn
         self._has_warned = False
 
-    def pose(self, T_odom_child: Pose, child_frame_id: object, source: str) -> Pose:
+    def pose(self, odometry: OdometryPose, source: str) -> Pose:
         """Return the pose of the base frame.
 
         Args:
-            T_odom_child: pose of the frame that moves.
-            child_frame_id: its name in the message; it may be empty.
+            odometry: pose of the frame that moves, whose name may be empty or None.
             source: topic, for messages.
 
         Raises:
             PoseError: the frame is another one, and no fixed transform connects it to the base frame.
         """
-        child = base_frame_of(child_frame_id, self.name)
-        if not frame_name(child_frame_id) and not self._has_warned:
+        child = base_frame_of(odometry.child_frame_id, self.name)
+        if not odometry.child_frame_id and not self._has_warned:
             self._has_warned = True
-            self._warn(f"{source}: the child_frame_id is empty: the poses are taken as those of {child!r}")
+            problem = "the child_frame_id is empty" if odometry.child_frame_id == "" else "messages name no child frame"
+            self._warn(f"{source}: {problem}: the poses are taken as those of {child!r}")
         self.name = self.name or child
         if child == self.name:
-            return T_odom_child
+            return odometry.T
         try:
             T_base_child = self._find_transform(self.name, child)
         except LiplocError as error:
             raise PoseError(f"odometry of the frame {child!r}, but the base frame is {self.name!r}: {error}") from error
-        return T_odom_child @ inverse(T_base_child)
+        return odometry.T @ inverse(T_base_child)

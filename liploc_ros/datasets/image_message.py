@@ -83,9 +83,10 @@ def _image_from_raw(msg: ImageLike, source: str, bits: int) -> NDArray[np.uint8]
         return _image_from_planes(msg, PLANAR_ENCODINGS[name], source)
     encoding = ENCODINGS.get(name)
     if encoding is None:
-        reason = describe_depth(msg)
-        what = f"image encoding {name!r} is not supported" + f" ({reason})" * bool(reason)
-        raise ImageError(f"{source}: {what}: choose a topic with one of {', '.join((*ENCODINGS, *PLANAR_ENCODINGS))}")
+        if reason := describe_depth(msg):
+            raise ImageError(f"{source}: {reason}, or choose a topic with the images of a camera")
+        supported = ", ".join((*ENCODINGS, *PLANAR_ENCODINGS))
+        raise ImageError(f"{source}: image encoding {name!r} is not supported: choose a topic with one of {supported}")
     height, width = _size(msg, source)
     row_bytes = width * encoding.channels * encoding.bytes_per_channel
     step = int(msg.step) or row_bytes

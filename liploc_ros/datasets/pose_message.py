@@ -6,12 +6,37 @@
 The same rules hold for recordings and nodes.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from liploc_ros.geometry import Pose, PoseError, checked_pose
 
 DEFAULT_BASE_FRAME = "base_link"
 """Base frame of odometry without a child_frame_id."""
+
+
+class OdometryPose(NamedTuple):
+    """A pose of a vehicle.
+
+    Attributes:
+        frame_id: of the pose.
+        child_frame_id: of the frame that moves; None if the type of the message does not name it.
+        T: the pose.
+    """
+
+    frame_id: str
+    child_frame_id: str | None
+    T: Pose
+
+
+def odometry_pose(msg: Any) -> OdometryPose:
+    """Return the pose in a nav_msgs/Odometry, geometry_msgs/PoseStamped or PoseWithCovarianceStamped.
+
+    Raises:
+        PoseError: it is not finite, or its quaternion is not of length 1.
+    """
+    pose = msg.pose if hasattr(msg.pose, "position") else msg.pose.pose
+    child = frame_name(msg.child_frame_id) if hasattr(msg, "child_frame_id") else None
+    return OdometryPose(frame_name(msg.header.frame_id), child, pose_of(pose))
 
 
 def pose_of(msg: Any) -> Pose:
@@ -53,10 +78,10 @@ def base_frame_of(child_frame_id: Any, wanted: str | None = None) -> str:
     """Return the frame whose poses odometry with this ``child_frame_id`` gives.
 
     Args:
-        child_frame_id: of the message; it may be empty.
+        child_frame_id: of the message; it may be empty, or None if the message does not name it.
         wanted: the base frame that the user has chosen, which an empty child_frame_id stands for.
     """
-    return frame_name(child_frame_id) or frame_name(wanted or "") or DEFAULT_BASE_FRAME
+    return frame_name(child_frame_id or "") or frame_name(wanted or "") or DEFAULT_BASE_FRAME
 
 
 def _pose(position: Any, rotation: Any) -> Pose:

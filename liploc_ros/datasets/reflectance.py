@@ -42,7 +42,7 @@ def detect_scale(
 ) -> ReflectanceScale:
     """Return the field and scale of the reflectance.
 
-    The first of REFLECTANCE_FIELDS that is not zero everywhere is used. Bytes have a maximum of 255. Other numbers have
+    The first of REFLECTANCE_FIELDS that is above 0 somewhere is used. Bytes have a maximum of 255. Other numbers have
     a maximum of 1 if none is larger, of 255 if 99 % of those above 0 are not larger, and otherwise their 99 % quantile.
 
     Args:
@@ -54,7 +54,7 @@ def detect_scale(
         names = [settings.field] if settings.field in values else []
     if not names:
         return ReflectanceScale("", 1.0)
-    field = next((name for name in names if np.any(_finite(values[name]))), names[0])
+    field = next((name for name in names if np.any(_finite(values[name]) > 0)), names[0])
     return ReflectanceScale(field, settings.max or _maximum(values[field]))
 
 
@@ -79,7 +79,7 @@ def describe_saturation(reflectance: Sequence[NDArray[np.float32]], scale: Refle
     if (share := float(np.mean(values >= 1))) > MAX_SATURATED:
         return f"{share:.0%} of field {scale.field} are at or above {scale.max:g}: give its maximum"
     if not np.any(values):
-        return f"field {scale.field} is zero everywhere: give another field"
+        return f"field {scale.field} is nowhere above 0: give another field"
     if (highest := float(np.quantile(values, QUANTILE))) < 1 / 16:
         return f"99 % of field {scale.field} are below {highest:.1%} of {scale.max:g}: give its maximum"
     return ""

@@ -7,8 +7,7 @@ from liploc_ros.encoders.backends import Backend, BackendSettings
 from liploc_ros.encoders.bundle import DEFAULT_BUNDLE, Encoders, ModelBundle
 from liploc_ros.encoders.encoder import Encoder, ModelError
 from liploc_ros.encoders.inputs import camera_cell_mask, camera_input, lidar_cell_mask, lidar_input
-from liploc_ros.encoders.spec import InputSpec, ModelSpec
-from liploc_ros.encoders.tensorrt.engine_key import Precision
+from liploc_ros.encoders.spec import InputSpec, ModelSpec, Precision
 
 __all__ = [
     "DEFAULT_BUNDLE",

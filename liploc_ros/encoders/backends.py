@@ -18,10 +18,10 @@ from liploc_ros.encoders.encoder import Encoder, ModelError
 from liploc_ros.encoders.onnx import OnnxEncoder
 from liploc_ros.encoders.parity import check_parity
 from liploc_ros.encoders.parity_views import parity_inputs
-from liploc_ros.encoders.spec import FILES, ModelSpec, Part
+from liploc_ros.encoders.spec import FILES, ModelSpec, Part, Precision
 from liploc_ros.encoders.tensorrt.bundle_engines import open_engine
 from liploc_ros.encoders.tensorrt.engine_cache import EngineCache
-from liploc_ros.encoders.tensorrt.engine_key import Precision
+from liploc_ros.encoders.tensorrt.engine_target import UnsupportedGpuError
 from liploc_ros.encoders.tensorrt.flavour import FLAVOURS, FlavourName
 from liploc_ros.files import FileError
 
@@ -37,7 +37,7 @@ class BackendSettings:
 
     Attributes:
         backend: a runtime; if it cannot run, that is an error. ``auto`` takes the fastest that works.
-        precision: of TensorRT engines.
+        precision: of TensorRT engines; fp32 if the bundle has no fp16 files.
         threads: of ONNX Runtime on the CPU; 0 takes one per core.
         cache: folder of TensorRT engines; None takes the user's cache.
     """
@@ -87,15 +87,19 @@ def median_ms(function: Callable[[], object], runs: int = TIMED_RUNS) -> float:
 def _open_auto(folder: Path, spec: ModelSpec, part: Part, settings: BackendSettings) -> Choice:
     engines: list[Encoder] = []
     failures: list[str] = []
+    remarks: list[str] = []
     for name in FLAVOURS:
         try:
             engine, _ = _open_engine(folder, spec, part, name, settings)
+        except UnsupportedGpuError as error:
+            remarks.append(error.fact)
         except (ModelError, FileError) as error:
             failures.append(str(error))
         else:
             engines.append(engine)
     onnx, onnx_failures = _open_onnx(folder / FILES[part], spec, part, settings.threads)
-    return _choose_fastest([*engines, *onnx], spec, part, [*failures, *onnx_failures])
+    encoder, reason = _choose_fastest([*engines, *onnx], spec, part, [*failures, *onnx_failures])
+    return Choice(encoder, "; ".join([reason, *remarks]))
 
 
 def _open_onnx(path: Path, spec: ModelSpec, part: Part, threads: int) -> tuple[list[Encoder], list[str]]:

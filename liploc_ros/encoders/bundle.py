@@ -23,15 +23,14 @@ from liploc_ros.encoders.inputs import (
     lidar_input,
     panorama_input,
 )
-from liploc_ros.encoders.spec import FILES, FORMAT_VERSION, HEADINGS_PER_BATCH, ModelSpec, Part
-from liploc_ros.encoders.tensorrt.engine_key import Precision
+from liploc_ros.encoders.spec import FORMAT_VERSION, FP16_FILES, HEADINGS_PER_BATCH, ModelSpec, Part, Precision
 from liploc_ros.files import expand_path, sha256_of
 from liploc_ros.geometry import MountedCamera
 from liploc_ros.schema import first_fault
 from liploc_ros.views import CameraView, CameraViewer, Panorama, Viewer, WholeImageViewer
 
 DEFAULT_BUNDLE = Path(__file__).parent.parent / "models" / "default"
-SPEC_FILE, CAMERA_FILE, LIDAR_FILE = "model.json", FILES["camera"], FILES["lidar"]
+SPEC_FILE = "model.json"
 # Fields of the grid and the inputs that later versions added: at their defaults they do not change the id of a bundle.
 ADDED_FIELDS = ("fill_rows", "lidar_channels", "lidar_empty", "image_side")
 
@@ -191,9 +190,11 @@ class Encoders:
 def _id_of(spec: ModelSpec) -> str:
     """Return the hash of everything that a descriptor depends on.
 
-    Fields in :data:`ADDED_FIELDS` count only if they differ from their defaults, so that existing maps stay valid.
+    Fields in :data:`ADDED_FIELDS` count only if they differ from their defaults, so that existing maps stay valid. The
+    fp16 files do not count: they are the same networks, and maps are valid for both.
     """
-    digest = hashlib.sha256("".join(f"{name}{spec.files[name]}" for name in sorted(spec.files)).encode())
+    names = sorted(spec.files.keys() - set(FP16_FILES.values()))
+    digest = hashlib.sha256("".join(f"{name}{spec.files[name]}" for name in names).encode())
     for part in (spec.grid, spec.inputs):
         fields = type(part).model_fields
         unchanged = {name for name in ADDED_FIELDS if name in fields and getattr(part, name) == fields[name].default}

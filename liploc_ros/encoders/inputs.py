@@ -16,8 +16,7 @@ from liploc_ros.views import CameraView, Panorama
 
 def camera_input(view: CameraView, spec: InputSpec) -> NDArray[np.float32]:
     """Return normalized RGB (3, H, W), 0 outside the camera's field of view."""
-    normalized = cv2.LUT(view.image, _normalized_colours(spec))
-    normalized[~view.mask] = 0
+    normalized = cv2.copyTo(cv2.LUT(view.image, _normalized_colours(spec)), view.mask.view(np.uint8))
     return np.ascontiguousarray(normalized.transpose(2, 0, 1), dtype=np.float32)
 
 

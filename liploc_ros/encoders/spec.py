@@ -17,7 +17,10 @@ HEADINGS_PER_BATCH = 12  # of a liploc model: faster than one by one; larger bat
 
 LidarChannel = Literal["log_range", "range", "reflectance", "mask"]
 Part = Literal["camera", "lidar"]
+Precision = Literal["fp32", "fp16"]
 FILES: dict[Part, str] = {"camera": "camera.onnx", "lidar": "lidar.onnx"}
+FP16_FILES: dict[Part, str] = {"camera": "camera_fp16.onnx", "lidar": "lidar_fp16.onnx"}
+ONNX_FILES: dict[Precision, dict[Part, str]] = {"fp32": FILES, "fp16": FP16_FILES}
 
 
 class InputSpec(FrozenModel):
@@ -174,4 +177,9 @@ class ModelSpec(FeatureLayout):
     confidence_model: ConfidenceModel = Field(validation_alias=AliasChoices("confidence_model", "acceptance"))
     training: TrainingSpec
     licence: str
-    files: dict[str, str] = Field(description="sha256 of each file")
+    files: dict[str, str] = Field(description="sha256 of each ONNX file; bundles of older versions have none in fp16")
+
+    @property
+    def has_fp16(self) -> bool:
+        """Whether the bundle has both encoders in half precision."""
+        return self.files.keys() >= set(FP16_FILES.values())

@@ -159,7 +159,8 @@ class Evaluator:
         rules = Protocol.parse(protocol)
         database = database_of(self.scene, rules, self.options)
         features = self._features(database, rules)
-        return map_of_places(self.scene, database, features, self._index(features), self.bundle, self.options)
+        index = PlaceIndex.build(features, self.bundle.spec, self.options.index_size)
+        return map_of_places(self.scene, database, features, index, self.bundle, self.options)
 
     @cached_property
     def heading(self) -> int:
@@ -215,7 +216,8 @@ class Evaluator:
         return pose_metrics(poses, scores, self._true_poses, retrieved.truth, heading_known=known), poses
 
     def _index(self, features: StoredFeatures) -> PlaceIndex:
-        return PlaceIndex.build(features, self.bundle.spec, self.options.index_size)
+        """Return an index of every heading: the camera's own may lie between those that a map indexes."""
+        return PlaceIndex.build(features, self.bundle.spec, self.options.index_size, heading_step=1)
 
     def _features(self, database: Database, rules: Protocol) -> StoredFeatures:
         """Return (P, h, columns, D) features as a map would store them; those of the scans' own places are kept."""

@@ -18,14 +18,14 @@ from liploc_ros.encoders.bundle import SPEC_FILE
 from liploc_ros.encoders.spec import ConfidenceModel
 from liploc_ros.evaluation.provenance import is_in_training
 from liploc_ros.files import check_replaceable, unwritable, write_file
-from liploc_ros.learning.bundle_writer import documents, write_bundle
 from liploc_ros.learning.checkpoint import CHECKPOINT_FILE, load_checkpoint
 from liploc_ros.learning.confidence import UNFITTED, confidence_model_at, fit_on_held_out
 from liploc_ros.learning.data.dataset_checks import readable_frames
 from liploc_ros.learning.data.preparation import draw_samples
 from liploc_ros.learning.distributed import Processes
+from liploc_ros.learning.export.bundle_writer import documents, write_bundle
+from liploc_ros.learning.export.model_card import write_model_card
 from liploc_ros.learning.method import RANDOM, Sample
-from liploc_ros.learning.model_card import write_model_card
 from liploc_ros.learning.recipe import BaseRecipe
 from liploc_ros.learning.registry import method_of, read_recipe, validate_recipe
 from liploc_ros.learning.trainer import Trainer, TrainingError

@@ -43,15 +43,18 @@ def cluster_matches(poses: PoseSE2, match_score: NDArray[np.float64], config: Ma
     top = np.argsort(-match_score, kind="stable")[:MAX_MATCHES]
     probability = np.exp(match_score[top] - match_score[top[0]])
     probability /= np.exp(match_score - match_score[top[0]]).sum()
-    x, y, yaw = poses[top].T
-    near = (x[:, None] - x) ** 2 + (y[:, None] - y) ** 2 < config.merge_distance**2
+    # Relative to the best match, single precision is enough, and twice as fast.
+    x, y, yaw = (poses[top] - [*poses[top[0], :2], 0.0]).T.astype(np.float32)
+    dx, dy = x[:, None] - x, y[:, None] - y
+    near = dx * dx + dy * dy < config.merge_distance**2
     direction = np.stack([np.cos(yaw), np.sin(yaw)])
     near &= direction.T @ direction > np.cos(min(config.merge_angle, np.pi))  # cheaper than wrapping differences
-    neighbours = near.astype(np.float64)
+    neighbours = near.astype(np.float32)
     remaining = np.ones(len(top), dtype=bool)
     clusters: list[Cluster] = []
     while remaining.any() and len(clusters) < config.max_hypotheses:
-        centre = int(np.argmax(np.where(remaining, neighbours @ (probability * remaining), -1.0)))
+        around = neighbours @ (probability * remaining).astype(np.float32)
+        centre = int(np.argmax(np.where(remaining, around, -1.0)))
         members = np.flatnonzero(near[centre] & remaining)
         remaining[members] = False
         total = float(probability[members].sum())
@@ -71,8 +74,7 @@ def mean_pose(
     position = weights @ poses[:, :3, 3]
     heading = angle_difference(np.arctan2(poses[:, 1, 0], poses[:, 0, 0]), yaw_of(T_reference))
     mean_heading = float(weights @ heading)
-    T = np.eye(4)
-    T[:3, :3] = pose_from_yaw(0, 0, 0, mean_heading)[:3, :3] @ T_reference[:3, :3]
+    T = pose_from_yaw(0, 0, 0, mean_heading) @ T_reference
     T[:3, 3] = position
     covariance = np.zeros((6, 6))
     offset = poses[:, :3, 3] - position

@@ -3,6 +3,8 @@
 
 """The confidence in a hypothesis: how often hypotheses with the same features are correct."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
@@ -12,17 +14,19 @@ from liploc_ros.localization.clustering import Cluster
 from liploc_ros.localization.matching import Matches
 
 
-def confidence_of(matches: Matches, cluster: Cluster, confidence_model: ConfidenceModel, map_length: float) -> float:
-    """Return the probability that a cluster is correct, given equal prior probability of correct and wrong.
+def confidence_of(
+    matches: Matches, clusters: Sequence[Cluster], confidence_model: ConfidenceModel, map_length: float
+) -> NDArray[np.float64]:
+    """Return the probabilities (K,) that clusters are correct, given equal prior probability of correct and wrong.
 
     Args:
         matches: of one view.
-        cluster: some of them.
+        clusters: K groups of them.
         confidence_model: the fitted model.
         map_length: length of path along which the map has places [m].
     """
-    features = confidence_features(matches.match_score, matches.similarity, cluster)
-    return float(expit(confidence_log_odds(features, confidence_model, map_length)))
+    features = [confidence_features(matches.match_score, matches.similarity, cluster) for cluster in clusters]
+    return np.asarray(expit(confidence_log_odds(np.array(features), confidence_model, map_length)))
 
 
 def confidence_features(
@@ -32,7 +36,9 @@ def confidence_features(
 
     The prominence is the difference to the median match score outside the cluster, 0 if there are no other matches.
     """
-    others = np.delete(match_score, cluster.members)
+    is_other = np.ones(len(match_score), np.bool_)
+    is_other[cluster.members] = False
+    others = match_score[is_other]
     best = match_score[cluster.best]
     return np.array([best, similarity[cluster.best], best - np.median(others) if len(others) else 0.0])
 

@@ -17,7 +17,7 @@ Group = TypeVar("Group", bound=FrozenModel)
 class MatchingConfig(FrozenModel):
     """How an image is compared with the map, and how matches become hypotheses."""
 
-    candidates: int = Field(48, gt=0, le=1024, description="places x headings taken from the search index per image")
+    candidates: int = Field(24, gt=0, le=1024, description="places x headings taken from the search index per image")
     heading_reach: int = Field(
         3, ge=1, le=16, description="feature columns to both sides over which the heading of a candidate is refined"
     )
@@ -126,6 +126,13 @@ class TrackingConfig(FrozenModel):
     localized_sigma: float = Field(
         2.0, gt=0, description="maximum standard deviation of its position for LOCALIZED [m]"
     )
+    search_radius: float = Field(
+        10.0,
+        ge=0,
+        description="while LOCALIZED with odometry, an image is first compared with the places within this distance of "
+        "the pose, and the map is searched only if none of them is accepted; 0: it is searched for every image [m]",
+    )
+    whole_map_period: float = Field(0.5, ge=0, description="the whole map is still searched once in this time [s]")
 
 
 class EncoderConfig(FrozenModel):

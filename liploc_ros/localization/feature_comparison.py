@@ -6,12 +6,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided, sliding_window_view
+from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
 from liploc_ros.encoders.spec import ConfidenceModel
 
-SHARPNESS = 20.0  # inverse temperature of the softmax in which a cell chooses among the cells of its row
+SHARPNESS = np.float32(20.0)  # inverse temperature of the softmax in which a cell chooses among the cells of its row
+SMALLEST = np.finfo(np.float32).tiny
 
 
 @dataclass(frozen=True)
@@ -45,18 +46,17 @@ def compare_features(
     """
     (count, columns, height, channels), width = windows.shape, features.shape[1]
     # Row by row: one product of all columns of all windows with the view. BLAS takes the strided windows as they are.
+    # The factor of the softmax is multiplied into the view, which is smaller than the products.
     by_row = windows.reshape(count * columns, height, channels).transpose(1, 0, 2)
-    products = np.matmul(by_row, features.transpose(0, 2, 1)).reshape(height, count, columns, width)
-    returned = np.ascontiguousarray(returned.transpose(2, 0, 1))  # (h, M, W)
-    window_returned = sliding_window_view(returned, width, axis=2)  # (h, M, S, w)
-    both = (window_returned & np.any(features != 0, axis=-1)[:, None, None, :]).astype(np.float32)
-    cosines = _counterparts(products) * both
-    cells, sums = both.sum(axis=3), cosines.sum(axis=3)
+    products = np.matmul(by_row, SHARPNESS * features.transpose(0, 2, 1)).reshape(height, count, columns, width)
+    returned_by_row = np.ascontiguousarray(returned.transpose(2, 0, 1), np.float32)  # (h, M, W)
+    cells = _window_sums_where(returned_by_row, np.any(features != 0, axis=-1))  # that both sides see
+    sums = _sum_over_cells(_counterparts(products)) / SHARPNESS  # the product is 0 for a cell that only one side sees
     similarity = sums.sum(axis=0) / np.maximum(cells.sum(axis=0), 1)
     if features[..., 0].size == 1:  # one embedding per image: there are no other cells to choose from
         distinctiveness = np.zeros_like(sums)
     else:
-        distinctiveness = (_distinctiveness(products, cosines, returned) * both).sum(axis=3)
+        distinctiveness = _sum_over_cells(_distinctiveness(products, returned_by_row))
     row_scores = np.concatenate([sums, distinctiveness]) / np.tile(np.maximum(cells, 1), (2, 1, 1))
     return Comparison(row_scores.transpose(1, 2, 0), similarity)
 
@@ -81,21 +81,38 @@ def _counterparts(products: NDArray[np.float32]) -> NDArray[np.float32]:
     return as_strided(products, shape, strides, writeable=False)
 
 
-def _distinctiveness(
-    products: NDArray[np.float32], cosines: NDArray[np.float32], returned: NDArray[np.bool_]
-) -> NDArray[np.float32]:
-    """Return (h, M, S, w) ``max(0, log(n p))`` of each cell at every shift. The products are overwritten."""
-    shifts, width = cosines.shape[2:]
-    products *= np.float32(SHARPNESS)
-    total = _window_sums(np.exp(products, out=products), shifts)
-    choices = sliding_window_view(returned, width, axis=2).sum(axis=3, dtype=np.float32)
-    # A cell without a return has the product 0, so it added exp(0) to the sum.
-    total -= (width - choices)[..., None]
-    counterpart = cosines * np.float32(SHARPNESS)
-    # At least the cell's own exponential, which is missing where the map has a hole.
-    np.maximum(total, np.exp(counterpart), out=total)
-    log_np = counterpart - np.log(total, out=total) + np.log(np.maximum(choices, 1))[..., None]
-    return np.asarray(np.maximum(log_np, 0))
+def _distinctiveness(products: NDArray[np.float32], returned: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (h, M, S, w) ``max(0, log(n p))`` of each cell at every shift.
+
+    Args:
+        products: (h, M, W, w) times the sharpness; overwritten.
+        returned: (h, M, W) 1 for cells with a return, otherwise 0.
+    """
+    width = products.shape[3]
+    exponentials = np.exp(products, out=products)
+    exponentials *= returned[..., None]  # cells without a return cannot be chosen
+    choices = _window_sums_where(returned, np.ones((len(returned), width), np.bool_))
+    counterpart = _counterparts(exponentials)
+    total = _window_sums(exponentials, choices.shape[2])
+    np.maximum(total, SMALLEST, out=total)  # a window without any return
+    np_ = np.divide(counterpart, total, out=total)
+    np_ *= choices[..., None]
+    # A cell that the camera does not see resembles all others: its n p is 1.
+    return np.asarray(np.log(np.maximum(np_, 1, out=np_), out=np_))
+
+
+def _sum_over_cells(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the sums (h, M, S) over the cells of (h, M, S, w)."""
+    return np.asarray(np.ascontiguousarray(values) @ np.ones(values.shape[3], np.float32))  # faster than sum(axis=3)
+
+
+def _window_sums_where(values: NDArray[np.float32], cells: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the sums (h, M, S) of values (h, M, W) over the given cells (h, w) of each window."""
+    (height, width), columns = cells.shape, values.shape[2]
+    chosen = np.zeros((height, columns - width + 1, columns), np.float32)
+    for shift in range(chosen.shape[1]):
+        chosen[:, shift, shift : shift + width] = cells
+    return np.asarray(np.matmul(values, chosen.transpose(0, 2, 1)))
 
 
 def _window_sums(values: NDArray[np.float32], shifts: int) -> NDArray[np.float32]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.encoders.spec import ConfidenceModel
-from liploc_ros.geometry import Pose, yaw_of
+from liploc_ros.geometry import Pose
 from liploc_ros.geometry.se2 import SE2_AXES, difference, se2_of
 from liploc_ros.localization.clustering import cluster_matches, mean_pose
 from liploc_ros.localization.confidence import confidence_of
@@ -62,43 +62,47 @@ def estimate_hypotheses(
         confidence_model: turns match scores into confidence, and scales the covariance.
         config: resolved settings, see :meth:`LocalizerConfig.resolved`.
     """
+    clusters = cluster_matches(matches.poses, matches.match_score, config.matching)
+    if not clusters:
+        return ()
+    means = [mean_pose(matches.T_map_base[c.members], c.weights, matches.T_map_base[c.best]) for c in clusters]
+    T_map_base, spread = (np.array(values) for values in zip(*means, strict=True))
     spacing = lidar_map.manifest.config.place_spacing
-    hypotheses = []
-    for cluster in cluster_matches(matches.poses, matches.match_score, config.matching):
-        T_best = matches.T_map_base[cluster.best]
-        T, spread = mean_pose(matches.T_map_base[cluster.members], cluster.weights, T_best)
-        hypotheses.append(
-            Hypothesis(
-                T,
-                covariance_of(spread, yaw_of(T), spacing, confidence_model, config.covariance),
-                score=float(matches.similarity[cluster.best]),
-                probability=cluster.probability,
-                place_id=int(np.argmin(np.linalg.norm(lidar_map.T_map_base[:, :3, 3] - T[:3, 3], axis=1))),
-                camera=matches.camera,
-                confidence=confidence_of(matches, cluster, confidence_model, lidar_map.drawn_length),
-            )
+    covariance = covariance_of(spread, se2_of(T_map_base)[:, 2], spacing, confidence_model, config.covariance)
+    places = lidar_map.nearest_places(T_map_base[:, :3, 3])
+    confidence = confidence_of(matches, clusters, confidence_model, lidar_map.drawn_length)
+    return tuple(
+        Hypothesis(
+            T_map_base[i],
+            covariance[i],
+            score=float(matches.similarity[cluster.best]),
+            probability=cluster.probability,
+            place_id=int(places[i]),
+            camera=matches.camera,
+            confidence=float(confidence[i]),
         )
-    return tuple(hypotheses)
+        for i, cluster in enumerate(clusters)
+    )
 
 
 def covariance_of(
     spread: NDArray[np.float64],
-    yaw: float,
+    yaw: NDArray[np.float64],
     place_spacing: float,
     confidence_model: ConfidenceModel,
     config: CovarianceConfig,
 ) -> NDArray[np.float64]:
-    """Return the (6, 6) covariance of a hypothesis whose matches have the covariance ``spread`` (6, 6).
+    """Return the covariances (K, 6, 6) of hypotheses whose matches have the covariances ``spread`` (K, 6, 6).
 
-    Along the heading it is the sum of the spread and the variance of a uniform distribution between two places, both
-    scaled by fitted factors, and ``sigma_position`` squared. Across the path it also includes ``sigma_lateral``, which
-    no match measures.
+    Along the heading (K,) it is the sum of the spread and the variance of a uniform distribution between two places,
+    both scaled by fitted factors, and ``sigma_position`` squared. Across the path it also includes ``sigma_lateral``,
+    which no match measures.
     """
     factors = np.sqrt([confidence_model.spread_position] * 3 + [1, 1, confidence_model.spread_heading])
-    forward, left = np.array([np.cos(yaw), np.sin(yaw)]), np.array([-np.sin(yaw), np.cos(yaw)])
+    along = config.sigma_position**2 + confidence_model.spread_position * place_spacing**2 / 12
+    R = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]]).transpose(2, 0, 1)  # (K, 2, 2)
+    covariance = spread * np.outer(factors, factors)
+    covariance[:, :2, :2] += (R * [along, config.sigma_lateral**2]) @ R.transpose(0, 2, 1)
     tilt, heading = config.sigma_tilt**2, config.sigma_heading**2
-    added = np.diag([0.0, 0.0, config.sigma_height**2, tilt, tilt, heading])
-    between_places = confidence_model.spread_position * place_spacing**2 / 12
-    added[:2, :2] = (config.sigma_position**2 + between_places) * np.outer(forward, forward)
-    added[:2, :2] += config.sigma_lateral**2 * np.outer(left, left)
-    return np.asarray(spread * np.outer(factors, factors) + added)
+    covariance[:, range(2, 6), range(2, 6)] += [config.sigma_height**2, tilt, tilt, heading]
+    return np.asarray(covariance)

@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,14 @@ from liploc_ros.localization.tracking.tracker import Tracker
 from liploc_ros.mapping import Candidate, LidarMap
 from liploc_ros.mapping.lidar_map import check_model
 from liploc_ros.views import Viewer
+
+
+class _Found(NamedTuple):
+    """What a view was compared with, and the result."""
+
+    candidates: Sequence[Candidate]
+    matches: Matches
+    localization: Localization
 
 
 class Localizer:
@@ -97,8 +106,8 @@ class Localizer:
             ViewError: the image has another size than its camera's calibration, or is not 8 bit.
         """
         self.timer.restart()
-        *_, localization = self._localize(image, camera, stamp_ns, prior)
-        return localization
+        view = self.encode(image, camera)
+        return self._nothing(stamp_ns) if view is None else self._localize(view, stamp_ns, prior).localization
 
     def track(
         self,
@@ -107,11 +116,14 @@ class Localizer:
         stamp_ns: int,
         T_odom_base: Pose | None = None,
         prior: PosePrior | None = None,
+        *,
+        whole_map: bool = False,
     ) -> TrackingResult:
         """Return where the vehicle is, from this image and all previous ones.
 
         Images of several cameras update the same belief, in any order within ``clock_jump``. An image that is not newer
-        than the last one of its camera is ignored.
+        than the last one of its camera is ignored. While the pose is known, an image is first compared with the places
+        around it; the map is searched if none of them is accepted (``search_radius`` of :class:`TrackingConfig`).
 
         Args:
             image: (h, w, 3) RGB or (h, w) grey.
@@ -120,6 +132,7 @@ class Localizer:
             T_odom_base: pose of the base in the frame of odometry at that time. Without it, constant speed and heading
                 are assumed, and the uncertainty grows faster.
             prior: pose of the base; only places and headings near it are searched for new hypotheses.
+            whole_map: search the whole map, even if the pose is known.
 
         Raises:
             ViewError: the image has another size than its camera's calibration, or is not 8 bit.
@@ -130,14 +143,19 @@ class Localizer:
             return self._tracking_result(camera, None)
         with self.timer.step("predict"):
             tracker.predict(stamp_ns, T_odom_base)
-        view, candidates, matches, localization = self._localize(image, camera, stamp_ns, prior)
-        if view is not None and matches is not None:
-            with self.timer.step("match predicted"):
-                predicted = tracker.predicted_candidates(view, candidates)
-                more = match_candidates(view, predicted, *self._matching) if predicted else None
-            with self.timer.step("update"):
-                tracker.update(view, matches, more, localization.hypotheses)
-        return self._tracking_result(camera, localization)
+        view = self.encode(image, camera)
+        if view is None:
+            return self._tracking_result(camera, self._nothing(stamp_ns))
+        nearby = [] if whole_map or prior is not None else tracker.nearby_candidates(view)
+        found = self._compare(view, stamp_ns, nearby) if nearby else None
+        if found is None or found.localization.status is not Status.SUCCESS:
+            found = self._localize(view, stamp_ns, prior)
+        with self.timer.step("match predicted"):
+            predicted = tracker.predicted_candidates(view, found.candidates)
+            more = match_candidates(view, predicted, *self._matching) if predicted else None
+        with self.timer.step("update"):
+            tracker.update(view, found.matches, more, found.localization)
+        return self._tracking_result(camera, found.localization)
 
     def encode(self, image: NDArray[np.uint8], camera: MountedCamera) -> EncodedView | None:
         """Return the features of an image, or None if it shows nothing that could be localized.
@@ -166,12 +184,33 @@ class Localizer:
         with self.timer.step("match"):
             return match_candidates(view, candidates, *self._matching)
 
-    def estimate(self, matches: Matches, stamp_ns: int = 0) -> Localization:
-        """Return the hypotheses that follow from the matches of a view, and whether the first is accepted."""
+    def estimate(self, matches: Matches, stamp_ns: int = 0, *, whole_map: bool = True) -> Localization:
+        """Return the hypotheses that follow from the matches of a view, and whether the first is accepted.
+
+        Args:
+            matches: of the view.
+            stamp_ns: of the image.
+            whole_map: whether the candidates were searched in the whole map.
+        """
         with self.timer.step("estimate"):
             hypotheses = estimate_hypotheses(matches, self.lidar_map, self.confidence_model, self.config)
             status, message = accept(hypotheses, self.config.acceptance)
-        return Localization(status, message, hypotheses, stamp_ns, self.timer.total, self.timer.steps)
+        return Localization(status, message, hypotheses, stamp_ns, self.timer.total, self.timer.steps, whole_map)
+
+    def _localize(self, view: EncodedView, stamp_ns: int, prior: PosePrior | None) -> "_Found":
+        """Search the map for a view, and compare it with what is found."""
+        return self._compare(view, stamp_ns, self.search(view, prior), whole_map=prior is None)
+
+    def _compare(
+        self, view: EncodedView, stamp_ns: int, candidates: Sequence[Candidate], *, whole_map: bool = False
+    ) -> "_Found":
+        """Compare a view with candidates."""
+        matches = self.match(view, candidates)
+        return _Found(candidates, matches, self.estimate(matches, stamp_ns, whole_map=whole_map))
+
+    def _nothing(self, stamp_ns: int) -> Localization:
+        """Return the result of an image that shows nothing that could be localized."""
+        return Localization(Status.UNKNOWN_PLACE, NO_CONTENT, (), stamp_ns, self.timer.total, self.timer.steps)
 
     def set_thresholds(self, config: LocalizerConfig) -> None:
         """Continue with other thresholds of acceptance and of the states of tracking; the tracked hypotheses stay.
@@ -189,19 +228,6 @@ class Localizer:
         T_base_camera[:3, :3] = [[0, 0, 1], [-1, 0, 0], [0, -1, 0]]
         ramp = np.tile(np.linspace(0, 255, 320).astype(np.uint8), (96, 1))
         self.localize(ramp, MountedCamera("", camera, T_base_camera), 0)
-
-    def _localize(
-        self, image: NDArray[np.uint8], camera: MountedCamera, stamp_ns: int, prior: PosePrior | None
-    ) -> tuple[EncodedView | None, Sequence[Candidate], Matches | None, Localization]:
-        """Run the pipeline on a single image; the body of :meth:`localize` and :meth:`track`."""
-        view = self.encode(image, camera)
-        if view is None:
-            timer = self.timer
-            nothing = Localization(Status.UNKNOWN_PLACE, NO_CONTENT, (), stamp_ns, timer.total, timer.steps)
-            return None, (), None, nothing
-        candidates = self.search(view, prior)
-        matches = self.match(view, candidates)
-        return view, candidates, matches, self.estimate(matches, stamp_ns)
 
     @property
     def _matching(self) -> tuple[LidarMap, int, NDArray[np.float32]]:

@@ -90,7 +90,7 @@ def uncovered_candidates(
     predicted: Sequence[Candidate], candidates: Sequence[Candidate], lidar_map: LidarMap, heading_reach: int
 ) -> list[Candidate]:
     """Return the predicted candidates that are not compared anyway when the others are matched."""
-    headings, covered = lidar_map.index.headings, _covered_headings(lidar_map, heading_reach)
+    headings, covered = lidar_map.manifest.layout.headings, _covered_headings(lidar_map, heading_reach)
     known = np.array([(c.place, c.heading) for c in candidates], np.intp).reshape(-1, 2)
     uncovered = []
     for candidate in predicted:

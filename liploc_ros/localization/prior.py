@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import angle_difference
-from liploc_ros.geometry.se2 import PoseSE2, compose, se2_of
+from liploc_ros.geometry.se2 import PoseSE2, compose
 from liploc_ros.localization.encoded_view import EncodedView
 from liploc_ros.mapping import LidarMap
 
@@ -58,10 +58,11 @@ class PosePrior:
         """
         manifest, layout = lidar_map.manifest, lidar_map.manifest.layout
         view_pose = compose(np.asarray(self.mean), view.T_base_view)
-        places = compose(se2_of(lidar_map.T_map_base), np.array([*manifest.view_origin[:2], 0.0]))
-        offset = places[:, :2] - view_pose[:2]
+        offset = lidar_map.view_poses[:, :2] - view_pose[:2]
         position = self.covariance[:2, :2] + np.eye(2) * (manifest.config.place_spacing / GATE) ** 2
-        near = np.einsum("pi,ij,pj->p", offset, np.linalg.inv(position), offset) <= GATE**2
+        near = np.flatnonzero(((offset @ np.linalg.inv(position)) * offset).sum(axis=1) <= GATE**2)
         max_angle = GATE * np.sqrt(self.covariance[2, 2]) + layout.column_angle * layout.pool
-        yaw = places[:, 2, None] + layout.heading_yaws
-        return np.asarray(near[:, None] & (np.abs(angle_difference(yaw, view_pose[2])) <= max_angle))
+        yaw = lidar_map.view_poses[near, 2, None] + layout.heading_yaws
+        allowed = np.zeros((len(offset), layout.headings), np.bool_)
+        allowed[near] = np.abs(angle_difference(yaw, view_pose[2])) <= max_angle
+        return allowed

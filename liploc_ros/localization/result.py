@@ -32,6 +32,7 @@ class Localization:
         stamp_ns: of the image.
         latency_ms: from image to hypotheses.
         timings: milliseconds by step.
+        whole_map: whether the whole map was searched; False near a prior, or near the tracked pose while it is known.
     """
 
     status: Status
@@ -40,6 +41,7 @@ class Localization:
     stamp_ns: int
     latency_ms: float
     timings: dict[str, float] = field(default_factory=dict)
+    whole_map: bool = True
 
     @property
     def best(self) -> Hypothesis | None:

@@ -19,7 +19,7 @@ from liploc_ros.mapping.config import MapConfig
 from liploc_ros.mapping.keyframes import Keyframe, KeyframeSelector, ScanCounts
 from liploc_ros.mapping.lidar_map import KEYFRAME, POINT, POINT_RESOLUTION, LidarMap
 from liploc_ros.mapping.manifest import Manifest, MapError, Source
-from liploc_ros.mapping.place_index import PlaceIndex, StoredFeatures, quantize_features
+from liploc_ros.mapping.place_index import PlaceIndex, StoredFeatures, heading_step_of, quantize_features
 from liploc_ros.mapping.places import Places, path_distance, places_along
 from liploc_ros.views import Panorama, Scan, StaticScans, draw_virtual_view
 
@@ -183,7 +183,7 @@ def describe_map(
         sources=sources,
         keyframes=keyframes,
         places=places,
-        headings=spec.headings,
+        headings=spec.headings // heading_step_of(spec),
         path_length=path_length,
         files={},
     )

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.files import check_replaceable, expand_path, replace_folder, sha256_of
+from liploc_ros.geometry.se2 import PoseSE2, compose, se2_of
 from liploc_ros.mapping.manifest import MANIFEST, Manifest, MapError, StoredFile, read_manifest
 from liploc_ros.mapping.place_index import PlaceIndex, StoredFeatures, feature_dtype
 
@@ -47,7 +49,7 @@ class LidarMap:
     index: PlaceIndex
     path: Path | None = field(default=None)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """Hash that identifies this map."""
         return hashlib.sha256(self.manifest.model_dump_json().encode()).hexdigest()
@@ -56,6 +58,21 @@ class LidarMap:
     def returned(self) -> NDArray[np.bool_]:
         """(P, h, columns) cells with a return."""
         return np.asarray(np.any(self.features, axis=-1))
+
+    @cached_property
+    def view_poses(self) -> PoseSE2:
+        """(P, 3) x, y [m] and yaw [rad] from which the panoramas were drawn."""
+        return compose(se2_of(self.T_map_base), np.array([*self.manifest.view_origin[:2], 0.0]))
+
+    @cached_property
+    def _place_trees(self) -> dict[int, cKDTree]:
+        positions = self.T_map_base[:, :3, 3]
+        return {axes: cKDTree(positions[:, :axes]) for axes in (2, 3)}
+
+    def nearest_places(self, positions: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Return the rows (K,) of the places nearest to positions (K, 3) or, whatever the height, (K, 2) [m]."""
+        _, places = self._place_trees[positions.shape[1]].query(positions)
+        return np.asarray(places, np.intp)
 
     @property
     def drawn_length(self) -> float:
@@ -198,10 +215,8 @@ def _check_shapes(
 
 
 def _index(path: Path, features: StoredFeatures, manifest: Manifest) -> PlaceIndex:
-    """Read the stored index, or rebuild it if it is missing or was written by another FAISS version."""
+    """Read the stored index, or rebuild it if it is missing, or cannot be read by this FAISS version."""
     if INDEX in manifest.files and (path / INDEX).exists():
         with suppress(RuntimeError):
-            index = PlaceIndex.load(path / INDEX, manifest.layout)
-            if index.places == manifest.places:
-                return index
+            return PlaceIndex.load(path / INDEX, manifest.layout, manifest.places)
     return PlaceIndex.build(features, manifest.layout, manifest.config.index_size)

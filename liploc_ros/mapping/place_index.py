@@ -17,6 +17,7 @@ from liploc_ros.encoders.spec import FeatureLayout
 from liploc_ros.files import FileError
 
 TRAINING_DESCRIPTORS = 3_000  # from which the compression is learned
+MAX_COLUMN_STEP = 4  # feature columns; matching covers 3 to both sides of a candidate
 PLACES_PER_BLOCK = 16  # whose descriptors are in memory at a time
 
 StoredFeatures = NDArray[np.signedinteger[Any]]
@@ -42,46 +43,55 @@ class Candidate:
 class PlaceIndex:
     """Finds the places and headings whose descriptors are most similar to that of a camera view."""
 
-    def __init__(self, index: faiss.Index, headings: int, pool: int) -> None:
-        """Wrap a FAISS index with one row per place x heading, heading varying fastest."""
+    def __init__(self, index: faiss.Index, layout: FeatureLayout, heading_step: int = 1) -> None:
+        """Wrap a FAISS index with a row per place and ``heading_step``-th heading, heading varying fastest."""
         self._index = index
-        self._headings = headings
-        self._pool = pool
+        self._layout = layout
+        self._step = heading_step
 
     @classmethod
-    def build(cls, features: StoredFeatures, layout: FeatureLayout, size: int) -> "PlaceIndex":
-        """Index every heading of the panoramas.
+    def build(
+        cls, features: StoredFeatures, layout: FeatureLayout, size: int, heading_step: int | None = None
+    ) -> "PlaceIndex":
+        """Index the headings of the panoramas.
 
         Args:
             features: (P, h, columns, D) of the panoramas.
             layout: how they are arranged.
             size: numbers per compressed descriptor, one byte each. Descriptors are stored uncompressed if they are
                 shorter, or if there are too few of them to learn a compression.
+            heading_step: every heading with a multiple of this number is indexed; that of :func:`heading_step_of` if
+                left out.
         """
+        step = heading_step or heading_step_of(layout)
         dimension = describe_headings(features[:1], layout).shape[1]
-        if len(features) * layout.headings < 4 * size or size >= dimension:
+        if len(features) * layout.headings // step < 4 * size or size >= dimension:
             index: faiss.Index = faiss.IndexFlatIP(dimension)
             for block in _blocks(features):
-                index.add(describe_headings(block, layout))
-            return cls(index, layout.headings, layout.pool)
+                index.add(_every(step, describe_headings(block, layout), layout))
+            return cls(index, layout, step)
         training = _training_descriptors(features, layout)
         components = _principal_components(training, size)
         index = _compressed_index(components, training @ components)
         compressor = _HeadingCompressor(components, layout)
         codes = faiss.downcast_index(index.index)
         for block in _blocks(features):
-            codes.add(compressor.compress(block))
+            codes.add(_every(step, compressor.compress(block), layout))
         index.ntotal = codes.ntotal
-        return cls(index, layout.headings, layout.pool)
+        return cls(index, layout, step)
 
     @classmethod
-    def load(cls, path: Path, layout: FeatureLayout) -> "PlaceIndex":
-        """Read a saved index.
+    def load(cls, path: Path, layout: FeatureLayout, places: int) -> "PlaceIndex":
+        """Read a saved index of a map with so many places. Indices written before 2026-11-26 have all headings.
 
         Raises:
-            RuntimeError: FAISS cannot read it.
+            RuntimeError: FAISS cannot read it, or it is not of this map.
         """
-        return cls(faiss.read_index(str(path)), layout.headings, layout.pool)
+        index = faiss.read_index(str(path))
+        step, remainder = divmod(layout.headings * places, max(1, index.ntotal))
+        if remainder or layout.headings % max(1, step):
+            raise RuntimeError(f"{path}: {index.ntotal} descriptors are not those of {places} places")
+        return cls(index, layout, step)
 
     def save(self, path: Path) -> None:
         """Write the index.
@@ -100,12 +110,17 @@ class PlaceIndex:
     @property
     def places(self) -> int:
         """Number of places."""
-        return int(self._index.ntotal) // self._headings
+        return int(self._index.ntotal) // self.headings
 
     @property
     def headings(self) -> int:
-        """Number of headings per place."""
-        return self._headings
+        """Number of indexed headings per place."""
+        return self._layout.headings // self._step
+
+    @property
+    def heading_step(self) -> int:
+        """Distance between indexed headings."""
+        return self._step
 
     def search(
         self, features: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None
@@ -115,11 +130,13 @@ class PlaceIndex:
         Args:
             features: (h, w, D) masked features of the view.
             k: number of candidates.
-            allowed: (P, headings) places and headings that are searched; all if left out.
+            allowed: (P, headings) places and headings that are searched; all if left out. An indexed heading stands for
+                those around it.
         """
-        query, k = describe(features, self._pool)[None], min(k, self._index.ntotal)
+        query, k = describe(features, self._layout.pool)[None], min(k, self._index.ntotal)
         scores, rows = self._index.search(query, k, params=self._restriction(allowed))
-        places, headings = np.divmod(rows[0], self._headings)
+        places, headings = np.divmod(rows[0], self.headings)
+        headings *= self._step
         found = rows[0] >= 0  # FAISS pads with -1
         return [
             Candidate(int(p), int(h), float(s))
@@ -130,11 +147,25 @@ class PlaceIndex:
         """Return faiss.SearchParameters that restrict a search to the allowed rows."""
         if allowed is None:
             return None
+        # Each indexed heading stands for those from half a step before it to half a step after it.
+        groups = np.roll(allowed, self._step // 2, axis=1).reshape(len(allowed), self.headings, self._step)
+        rows = np.any(groups, axis=2)
         api: Any = faiss  # its Python layer takes other arguments than the generated types say
-        among = api.SearchParameters(sel=api.IDSelectorBitmap(np.packbits(allowed.ravel(), bitorder="little")))
+        among = api.SearchParameters(sel=api.IDSelectorBitmap(np.packbits(rows.ravel(), bitorder="little")))
         if not isinstance(self._index, faiss.IndexPreTransform):
             return among
         return api.SearchParametersPreTransform(index_params=among)
+
+
+def heading_step_of(layout: FeatureLayout) -> int:
+    """Return the distance of indexed headings: as many as are ``MAX_COLUMN_STEP`` columns of features apart.
+
+    Matching compares the headings in between. The embedding of a whole image has no features to compare.
+    """
+    if layout.embeds_whole_image:
+        return 1
+    steps = range(1, MAX_COLUMN_STEP // layout.pool + 1)
+    return max((step for step in steps if layout.headings % step == 0), default=1)
 
 
 def describe(features: NDArray[np.float32], pool: int) -> NDArray[np.float32]:
@@ -212,6 +243,12 @@ class _HeadingCompressor:
 
 def _blocks(features: StoredFeatures) -> list[StoredFeatures]:
     return [features[start : start + PLACES_PER_BLOCK] for start in range(0, len(features), PLACES_PER_BLOCK)]
+
+
+def _every(step: int, descriptors: NDArray[np.float32], layout: FeatureLayout) -> NDArray[np.float32]:
+    """Return the descriptors of every ``step``-th heading, of those (P * headings, size) of all headings."""
+    by_place = descriptors.reshape(-1, layout.headings, descriptors.shape[1])
+    return np.ascontiguousarray(by_place[:, ::step].reshape(-1, descriptors.shape[1]))
 
 
 def _pooled_columns(features: StoredFeatures, layout: FeatureLayout) -> NDArray[np.float32]:

@@ -71,7 +71,6 @@ class CameraViewer:
         # A grid pixel covers several image pixels. Downscaling first averages them, and is faster than a blur.
         pitch = int(_image_pixels_per_grid_pixel(pixels, self.mask))
         self._downscale = max(1, min(pitch, mounted.camera.width, mounted.camera.height))
-        self._size = mounted.camera.width // self._downscale, mounted.camera.height // self._downscale
         small = ((pixels + 0.5) / self._downscale - 0.5).astype(np.float32)
         small[~self.mask] = -10
         self._map, self._map_fraction = cv2.convertMaps(small[..., 0], small[..., 1], cv2.CV_16SC2)
@@ -83,15 +82,23 @@ class CameraViewer:
             ViewError: the image is not 8 bit, or its size is not that of the calibration.
         """
         _check_size(image, self.mounted)
-        if self._downscale > 1:
-            # Averaging whole blocks of pixels is several times faster than fractional scaling.
-            width, height = self._size[0] * self._downscale, self._size[1] * self._downscale
-            image = cv2.resize(image[:height, :width], self._size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        image = _downscaled(image, self._downscale)
         view = cv2.remap(image, self._map, self._map_fraction, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         if view.ndim == 2:
             view = cv2.cvtColor(view, cv2.COLOR_GRAY2RGB)
-        view[~self.mask] = 0
+        view = cv2.copyTo(view, self.mask.view(np.uint8))  # black elsewhere
         return CameraView(view, self.mask)  # type: ignore[arg-type]
+
+
+def _downscaled(image: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Return the averages of blocks of factor x factor pixels; an incomplete block at the edge is left out."""
+    height, width = image.shape[0] // factor * factor, image.shape[1] // factor * factor
+    image = image[:height, :width]
+    while factor > 1:
+        step = 2 if factor % 2 == 0 else factor  # OpenCV halves an image several times faster than it quarters it
+        size = image.shape[1] // step, image.shape[0] // step
+        image, factor = cv2.resize(image, size, interpolation=cv2.INTER_AREA), factor // step  # type: ignore[assignment]
+    return image
 
 
 def _check_size(image: NDArray[np.uint8], mounted: MountedCamera) -> None:

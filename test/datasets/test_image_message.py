@@ -79,9 +79,9 @@ def test_a_compressed_image_is_decoded() -> None:
 
 
 def test_an_unknown_encoding_is_refused_with_the_supported_ones() -> None:
-    with pytest.raises(
-        ImageError, match=r"^/camera/image_raw: image encoding '32FC7' is not supported .*depth.*rgb8, bgr8"
-    ):
+    with pytest.raises(ImageError, match=r"^/camera/image_raw: image encoding 'rgb7' is not supported: .*rgb8, bgr8"):
+        image_from_message(image("rgb7", b"", 4, 4), "/camera/image_raw")
+    with pytest.raises(ImageError, match=r"^/camera/image_raw: 32FC7 is depth or another measure"):
         image_from_message(image("32FC7", b"", 4, 4), "/camera/image_raw")
 
 

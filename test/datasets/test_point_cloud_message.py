@@ -170,7 +170,8 @@ def test_calibrated_reflectivity_goes_before_intensity_unless_it_is_empty() -> N
     counts = (TRUE * 3000).astype("f4")
     calibrated = (TRUE * 255).astype("u2")
     assert reflectance_of(intensity=counts, reflectivity=calibrated) == pytest.approx(TRUE, abs=0.01)
-    assert reflectance_of(intensity=TRUE.astype("f4"), reflectivity=calibrated * 0) == pytest.approx(TRUE)
+    for empty in (calibrated * 0, -TRUE.astype("f4")):
+        assert reflectance_of(intensity=TRUE.astype("f4"), reflectivity=empty) == pytest.approx(TRUE)
 
 
 def test_counts_without_a_known_maximum_are_scaled_by_their_99_percent_quantile() -> None:
@@ -192,4 +193,6 @@ def test_a_range_that_is_too_small_or_too_large_is_reported() -> None:
     assert describe_saturation([normalize(np.full(10, 20, np.float32), scale)], scale).startswith("100% of field")
     assert "are below" in describe_saturation([normalize(np.full(10, 0.1, np.float32), scale)], scale)
     assert describe_saturation([TRUE.astype(np.float32)], scale) == ""
+    decibels = normalize(np.full(10, -20, np.float32), scale)
+    assert describe_saturation([decibels], scale) == "field intensity is nowhere above 0: give another field"
     assert "no reflectance" in describe_saturation([], ReflectanceScale("", 1.0))

@@ -12,6 +12,7 @@ from support.bag_maker import write_bag
 
 from liploc_ros.datasets import BagOptions, BagTopics, DatasetError, read_bag
 from liploc_ros.datasets.bag import messages
+from liploc_ros.datasets.bag.node_topics import check_bag_topics
 from liploc_ros.datasets.mounts import SensorMounts, format_mount, parse_mount
 from liploc_ros.datasets.pose_message import base_frame_of
 from liploc_ros.geometry import MountedCamera, PinholeCamera, Pose, PoseError, pose_from_yaw
@@ -51,6 +52,16 @@ def test_poses_are_those_of_the_moving_chain_on_tf(tmp_path: Path) -> None:
     assert drive.T_base_lidar == pytest.approx(LIDAR)
 
 
+def test_tf_can_be_chosen_instead_of_odometry(tmp_path: Path) -> None:
+    moving = [tf(t * MS, "map", base_link=pose_from_yaw(0, t, 0, 0)) for t in (10, 20)]
+    items = [("/tf", msg) for msg in moving] + [("/odom", odometry(t * MS, "base_link")) for t in (10, 20)]
+    bag = write(tmp_path, *items, ("/tf_static", tf(0, "base_link", lidar=LIDAR)), ("/points", scan(15 * MS)))
+    assert read_bag(bag, needs=NEEDS).frames[0].T_map_base == pytest.approx(pose_from_yaw(15, 0, 0, 0))
+    chosen = read_bag(bag, BagTopics(odometry="/tf"), needs=NEEDS)
+    assert chosen.frames[0].T_map_base == pytest.approx(pose_from_yaw(0, 15, 0, 0))
+    check_bag_topics(bag, odometry="/tf")
+
+
 def test_a_vehicle_without_a_base_link_has_the_lowest_moving_frame(tmp_path: Path) -> None:
     items = [("/tf", tf(t * MS, "world", imu=pose_from_yaw(t, 0, 0, 0))) for t in (10, 20)]
     drive = read_bag(write(tmp_path, *items, ("/tf_static", tf(0, "imu", lidar=LIDAR)), ("/points", scan(15 * MS))))
@@ -70,7 +81,7 @@ def test_topics_of_poses_can_be_chosen_and_are_named(tmp_path: Path) -> None:
         header=messages.header(5, "map"), pose=odometry(5 * MS, "").pose.pose
     )
     path = write(tmp_path, ("/pose", pose), ("/points", scan(5, "base_link")))
-    with pytest.raises(DatasetError, match="choose a topic of poses with --odometry-topic: /pose"):
+    with pytest.raises(DatasetError, match=r"choose a topic of poses with --odometry-topic: /pose$"):
         read_bag(path, needs=NEEDS)
     frame = read_bag(path, BagTopics(odometry="/pose"), needs=NEEDS).frames[0]
     assert frame.T_map_base is not None and frame.T_map_base[0, 3] == 5
@@ -109,6 +120,15 @@ def test_a_static_transform_connects_two_base_frames(tmp_path: Path) -> None:
     assert drive.frames[0].T_map_base == pytest.approx(pose_from_yaw(5, 0, 0.5, 0))
     with pytest.raises(DatasetError, match="it moves 'base_footprint', which no static transform connects"):
         read_bag(path, options=BagOptions(base_frame="rear_axle"))
+
+
+def test_a_mount_of_the_options_connects_two_base_frames_too(tmp_path: Path) -> None:
+    path = write(tmp_path, ("/odom", odometry(5 * MS, "base_footprint")), ("/points", scan(5 * MS, "base_link")))
+    mounts = ("base_footprint 0 0 -0.5 0 0 0",)
+    drive = read_bag(path, options=BagOptions(base_frame="base_link", sensor_mounts=mounts))
+    assert drive.frames[0].T_map_base == pytest.approx(pose_from_yaw(5, 0, 0.5, 0))
+    with pytest.raises(DatasetError, match="or give --sensor-mount 'base_footprint x y z roll pitch yaw'"):
+        read_bag(path, options=BagOptions(base_frame="base_link"))
 
 
 def test_an_empty_child_frame_is_the_base_frame() -> None:

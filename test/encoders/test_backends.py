@@ -121,3 +121,19 @@ def test_onnx_runtime_uses_the_cpu_if_the_gpu_disagrees(bundle, monkeypatch, bac
     monkeypatch.setattr("liploc_ros.encoders.backends.OnnxEncoder", FakeCudaEncoder)
     choice = open_encoder(bundle.path, bundle.spec, "camera", BackendSettings(backend, cache=tmp_path))
     assert choice.encoder.runtime == "onnxruntime CPU" and "cosine" in caplog.text
+
+
+def test_onnxruntime_gpu_without_a_working_driver_is_an_error_of_one_short_line(bundle, monkeypatch):
+    def fail(path, options, providers, enable_fallback):
+        raise RuntimeError("cuda_call.cc:154 CudaCall(ERRTYPE) CUDA failure 35: driver too old ; GPU=-1 ; file=x.cc")
+
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr("onnxruntime.InferenceSession", fail)
+    with pytest.raises(ModelError, match=r"does not work here \(CUDA failure 35: driver too old\): check the driver"):
+        OnnxEncoder(bundle.path / "camera.onnx", device="cuda")
+
+
+def test_a_runtime_that_fails_while_it_encodes_is_an_error_of_one_line(bundle):
+    with pytest.raises(ModelError, match=r"onnxruntime CPU: cannot encode views \(1, 5, 64, 256\) ") as error:
+        OnnxEncoder(bundle.path / "camera.onnx").encode(np.zeros((1, 5, 64, 256), np.float32))
+    assert "\n" not in str(error.value)

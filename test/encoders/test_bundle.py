@@ -11,6 +11,10 @@ import pytest
 
 from liploc_ros.encoders import DEFAULT_BUNDLE, ModelBundle, ModelError, camera_input, lidar_input
 from liploc_ros.encoders.bundle import ADDED_FIELDS
+from liploc_ros.encoders.inputs import panorama_input
+from liploc_ros.encoders.onnx import OnnxEncoder
+from liploc_ros.encoders.parity import min_cosine
+from liploc_ros.encoders.spec import FILES, FP16_FILES
 from liploc_ros.views import CameraViewer, Panorama, ViewError, WholeImageViewer, draw_panorama
 
 
@@ -50,7 +54,7 @@ def test_inputs_follow_the_formulas_of_the_bundle(bundle, demo_scan, demo_image,
     assert cloud[:, v, u] == pytest.approx([log_range * 4 - 2, panorama.reflectance[v, u] * 4 - 1, 1], abs=1e-4)
 
 
-@pytest.mark.parametrize("name", ["camera.onnx", "lidar.onnx"])
+@pytest.mark.parametrize("name", [*FILES.values(), *FP16_FILES.values()])
 def test_a_damaged_network_is_refused_by_name(tmp_path, name):
     path = shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle")
     data = bytearray((path / name).read_bytes())
@@ -58,6 +62,32 @@ def test_a_damaged_network_is_refused_by_name(tmp_path, name):
     (path / name).write_bytes(data)
     with pytest.raises(ModelError, match=f"{name}: checksum"):
         ModelBundle.load(path)
+
+
+def test_a_missing_fp16_file_that_the_bundle_lists_is_refused_by_name(tmp_path):
+    path = shutil.copytree(DEFAULT_BUNDLE, tmp_path / "bundle")
+    (path / "lidar_fp16.onnx").unlink()
+    with pytest.raises(ModelError, match=r"lidar_fp16\.onnx: cannot be read"):
+        ModelBundle.load(path)
+
+
+def test_a_bundle_without_fp16_files_has_the_same_id_so_that_maps_stay_valid(bundle, bundle_without_fp16, demo_map):
+    assert bundle.spec.has_fp16 and not bundle_without_fp16.spec.has_fp16
+    assert bundle_without_fp16.id == bundle.id == demo_map.manifest.model_id
+
+
+def test_every_feature_of_the_demo_is_the_same_in_fp16(bundle, demo_drive, demo_camera):
+    viewer, spec = CameraViewer(bundle.spec.grid, demo_camera), bundle.spec
+    images = (frame.images[demo_camera.frame_id]() for frame in demo_drive.images())
+    panoramas = (draw_panorama(frame.read_points(), spec.grid) for frame in demo_drive.scans())
+    views = {
+        "camera": [camera_input(viewer.draw(image), spec.inputs) for image in images],
+        "lidar": [panorama_input(panorama, spec) for panorama in panoramas],
+    }
+    for part in FILES:
+        fp32, fp16 = (OnnxEncoder(bundle.path / files[part]) for files in (FILES, FP16_FILES))
+        cosines = [min_cosine(fp16.encode(view[None]), fp32.encode(view[None])) for view in views[part]]
+        assert len(cosines) >= 17 and min(cosines) >= 0.999
 
 
 def test_a_bundle_with_an_unknown_key_is_refused(tmp_path):

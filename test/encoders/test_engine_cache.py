@@ -26,7 +26,7 @@ KEY = EngineKey(
     flavour="tensorrt_rtx",
     version="1.0",
     gpu_name="",
-    compute_capability="sm89",
+    target="sm89",
     precision="fp16",
     profile=OptimizationProfile(min=(1, 3, 64, 256), opt=(1, 3, 64, 256), max=(8, 3, 64, 256)),
     workspace=1 << 30,
@@ -37,7 +37,7 @@ OTHER_VALUES = {
     "flavour": "tensorrt",
     "version": "1.1",
     "gpu_name": "NVIDIA L4",
-    "compute_capability": "sm86",
+    "target": "sm86",
     "precision": "fp32",
     "profile": OptimizationProfile(min=(1, 3, 64, 256), opt=(1, 3, 64, 256), max=(4, 3, 64, 256)),
     "workspace": 1 << 29,
@@ -149,7 +149,7 @@ def change_a_byte(cache):
 
 
 def replace_by_another_engine(cache):
-    other = KEY.model_copy(update={"compute_capability": "sm75"})
+    other = KEY.model_copy(update={"target": "sm75"})
     cache.get(other, cache.folder / "camera.onnx", lambda: b"other", bytes)
     for suffix in (".plan", ".json"):
         cache.path(other.digest, suffix).replace(cache.path(KEY.digest, suffix))

@@ -1,10 +1,13 @@
 # Copyright 2026 liploc_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Engines on a fake GPU, and the conversion to half precision.
+"""Engines on a fake GPU.
 
 ONNX Runtime and host memory take the place of TensorRT and CUDA: this tests the code around an engine, not a GPU.
 """
+
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,22 +15,11 @@ from support.fake_gpu import FakeCuda, fake_flavour
 
 from liploc_ros.encoders import BackendSettings, Encoders, ModelError
 from liploc_ros.encoders.onnx import OnnxEncoder
-from liploc_ros.encoders.parity import check_parity
 from liploc_ros.encoders.parity_views import parity_inputs
+from liploc_ros.encoders.spec import ONNX_FILES
 from liploc_ros.encoders.tensorrt import bundle_engines, flavour, gpu
-from liploc_ros.encoders.tensorrt.fp16 import convert_to_fp16
+from liploc_ros.encoders.tensorrt.engine_cache import EngineCache
 from liploc_ros.encoders.tensorrt.gpu import Gpu
-
-
-def test_half_precision_agrees_with_single_precision(bundle, tmp_path):
-    """ONNX Runtime computes on a CPU the same network that TensorRT compiles."""
-    pytest.importorskip("onnx", reason="onnx is not installed: make test-rtx installs it")
-    for part in ("camera", "lidar"):
-        path = tmp_path / f"{part}.onnx"
-        path.write_bytes(convert_to_fp16(bundle.path / f"{part}.onnx"))
-        fp32, views = OnnxEncoder(bundle.path / f"{part}.onnx"), parity_inputs(bundle.spec, part)
-        assert path.stat().st_size < 0.7 * (bundle.path / f"{part}.onnx").stat().st_size
-        assert check_parity(OnnxEncoder(path), fp32, views) > 0.9995
 
 
 @pytest.fixture(params=["tensorrt", "tensorrt_rtx"])
@@ -61,6 +53,24 @@ def test_an_engine_gives_the_features_of_onnx_runtime(bundle, settings, cuda):
         assert "cosine with ONNX Runtime 1.0" in reason and settings.backend in encoder.runtime
 
 
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
+def test_an_engine_is_built_from_the_file_of_its_precision(bundle, settings, cuda, precision):
+    encoders = Encoders(bundle, BackendSettings(settings.backend, precision, cache=settings.cache))
+    assert encoders.camera.runtime.endswith(precision)
+    [entry] = EngineCache(settings.cache).entries()
+    assert Path(entry.record.model).name == ONNX_FILES[precision]["camera"]
+    assert entry.record.key.onnx_sha256 == bundle.spec.files[ONNX_FILES[precision]["camera"]]
+
+
+def test_a_bundle_of_an_older_version_has_engines_in_fp32_and_one_warning_says_so(
+    bundle_without_fp16, settings, cuda, caplog
+):
+    encoders = Encoders(bundle_without_fp16, BackendSettings(settings.backend, "fp16", cache=settings.cache))
+    assert encoders.camera.runtime.endswith("fp32") and encoders.lidar.runtime.endswith("fp32")
+    [warning] = [message for message in caplog.messages if "fp16" in message]
+    assert "has no fp16 files, so its engines use fp32: liploc export" in warning
+
+
 def test_memory_is_allocated_once_and_freed(bundle, settings, cuda):
     encoders, views = Encoders(bundle, settings), parity_inputs(bundle.spec, "camera")
     encoder = encoders.camera
@@ -85,8 +95,24 @@ def test_a_graph_is_recorded_per_shape_for_tensorrt_only(bundle, settings, cuda)
 
 def test_the_runtime_cache_of_rtx_is_saved_for_the_next_start(bundle, settings, cuda):
     _ = Encoders(bundle, settings).camera
-    saved = list(settings.cache.glob("*.jit"))
+    saved = list(settings.cache.glob("*.sm89.jit"))
     assert len(saved) == (1 if settings.backend == "tensorrt_rtx" else 0)
+    for entry in (store := EngineCache(settings.cache)).entries():
+        assert store.remove(entry.digest)
+    assert not list(settings.cache.glob("*.jit"))
+
+
+@pytest.mark.parametrize(("flags", "expected"), [({"STRONGLY_TYPED": 1}, 2), ({}, 0)])
+def test_networks_are_strongly_typed_also_where_that_flag_no_longer_exists(bundle, settings, cuda, flags, expected):
+    """TensorRT 11 has only strongly typed networks."""
+    fake, used = bundle_engines.load_flavour(settings.backend), []
+    create_network = fake.module.Builder.create_network
+    fake.module.NetworkDefinitionCreationFlag = SimpleNamespace(**flags)
+    fake.module.Builder = type(
+        "Recorder", (fake.module.Builder,), {"create_network": lambda *a: used.append(a[1]) or create_network(*a)}
+    )
+    _ = Encoders(bundle, settings).camera
+    assert used == [expected]
 
 
 def test_views_of_another_size_are_refused(bundle, settings, cuda):

@@ -26,6 +26,7 @@ from liploc_ros.localization import Localizer
 from liploc_ros.localization.calibration.outcomes import outcome_of
 from liploc_ros.localization.config import MatchingConfig
 from liploc_ros.localization.feature_comparison import score_weights
+from liploc_ros.mapping import PlaceIndex
 from liploc_ros.mapping.place_index import describe
 from liploc_ros.views import CameraViewer, Scan, StaticScans, draw_virtual_view
 
@@ -83,9 +84,10 @@ def test_stored_descriptors_rank_places_as_the_map_index_does(demo_map, demo_dri
     encoders, grid = bundle.encoders(), bundle.spec.grid
     frame = next(demo_drive.images())
     features = encoders.encode_camera(CameraViewer(grid, demo_camera).draw(frame.images[demo_camera.frame_id]()))
-    stored = StoredDescriptors(demo_map.index, bundle.spec.pool)
-    ranking = rank(stored.of_views([features]), stored, demo_map.index.places, None, None, 5)
-    best = demo_map.index.search(features, 1)[0]
+    index = PlaceIndex.build(demo_map.features, bundle.spec, 256, heading_step=1)
+    stored = StoredDescriptors(index, bundle.spec.pool)
+    ranking = rank(stored.of_views([features]), stored, index.places, None, None, 5)
+    best = index.search(features, 1)[0]
     assert (ranking.places[0, 0], ranking.headings[0, 0]) == (best.place, best.heading)
     assert ranking.scores[0, 0] == pytest.approx(best.score, abs=1e-4) and stored.bytes == 256
 

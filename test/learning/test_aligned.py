@@ -26,7 +26,7 @@ from liploc_ros.learning.aligned.recipe import VirtualViews  # noqa: E402
 from liploc_ros.learning.aligned.samples import AlignedSample, DrawnSamples  # noqa: E402
 from liploc_ros.learning.confidence import fit_on_held_out  # noqa: E402
 from liploc_ros.learning.data.batches import batches  # noqa: E402
-from liploc_ros.learning.export import export_onnx  # noqa: E402
+from liploc_ros.learning.export.exporter import export_onnx  # noqa: E402
 from liploc_ros.learning.method import RANDOM, InputSize  # noqa: E402
 from liploc_ros.learning.registry import method_of, read_recipe  # noqa: E402
 from liploc_ros.learning.run import TrainingRun  # noqa: E402
@@ -107,7 +107,8 @@ def test_a_trained_bundle_encodes_a_panorama(trained):
     """The export itself compares the features with those of torch; here the bundle is loaded from its files."""
 
     views = np.zeros((1, 3, 64, 1216), np.float32)
-    assert ModelBundle.load(trained[0]).encoders().lidar.encode(views).shape == (1, 32, 8, 152)
+    bundle = ModelBundle.load(trained[0])
+    assert bundle.encoders().lidar.encode(views).shape == (1, 32, 8, 152) and bundle.spec.has_fp16
 
 
 def test_an_unreadable_frame_is_skipped_named_and_counted(trained):

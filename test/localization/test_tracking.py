@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from liploc_ros.geometry import pose_from_yaw
-from liploc_ros.localization import Localizer, LocalizerConfig, TrackingState
-from liploc_ros.localization.config import MatchingConfig
+from liploc_ros.localization import Localizer, LocalizerConfig, Status, TrackingState
+from liploc_ros.localization.config import MatchingConfig, TrackingConfig
 from liploc_ros.localization.tracking.result import OUTDATED
 from liploc_ros.mapping import PlaceIndex
 
@@ -112,14 +112,47 @@ def test_a_parked_vehicle_stays_localized(localizer, demo_camera, frames):
     assert parked.state is TrackingState.LOCALIZED and error(parked, T) < 1
 
 
-def test_the_localization_of_a_single_image_is_independent_of_tracking(demo_map, bundle, demo_camera, frames):
+def test_the_localization_of_a_single_image_is_independent_of_what_tracking_predicts(
+    demo_map, bundle, demo_camera, frames
+):
     """With a single candidate the search misses what tracking predicts."""
-    config = LocalizerConfig(matching=MatchingConfig(candidates=1))
+    config = LocalizerConfig(matching=MatchingConfig(candidates=1), tracking=TrackingConfig(search_radius=0))
     tracking, alone = (Localizer(demo_map, bundle, config) for _ in range(2))
     for image, stamp, T in frames[:15]:
         tracked = tracking.track(image, demo_camera, stamp, T).localization
         single = alone.localize(image, demo_camera, stamp)
         assert (tracked.status, tracked.message) == (single.status, single.message)
+
+
+@pytest.fixture
+def known_pose(localizer, demo_camera, frames):
+    """Tracking that is LOCALIZED at frame 20; the whole map was searched just before."""
+    drive(localizer, demo_camera, frames[:20])
+    image, stamp, T = frames[20]
+    assert localizer.track(image, demo_camera, stamp, T, whole_map=True).state is TrackingState.LOCALIZED
+    return localizer
+
+
+def test_while_the_pose_is_known_an_image_is_compared_with_the_places_around_it(known_pose, demo_camera, frames):
+    image, _, T = frames[21]
+    found = known_pose.track(image, demo_camera, frames[20][1] + SECOND // 10, T)
+    assert not found.localization.whole_map and "search" not in known_pose.timer.steps
+    assert found.localization.status is Status.SUCCESS and error(found, T) < 1
+
+
+def test_the_whole_map_is_searched_if_the_places_around_the_pose_do_not_explain_an_image(
+    known_pose, demo_camera, frames
+):
+    mirrored, _, T = frames[21]
+    found = known_pose.track(np.ascontiguousarray(mirrored[:, ::-1]), demo_camera, frames[20][1] + SECOND // 10, T)
+    assert found.localization.whole_map
+
+
+def test_the_whole_map_is_searched_on_request_and_once_in_a_period(known_pose, demo_camera, frames):
+    image, _, T = frames[21]
+    shortly_after, later = frames[20][1] + SECOND // 10, frames[20][1] + SECOND
+    assert known_pose.track(image, demo_camera, shortly_after, T, whole_map=True).localization.whole_map
+    assert known_pose.track(image, demo_camera, later, T).localization.whole_map
 
 
 def test_tracking_restarts_when_the_clock_is_set_back(localizer, demo_camera, frames):

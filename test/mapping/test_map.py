@@ -124,7 +124,7 @@ def test_a_flipped_byte_is_found_and_the_file_named(saved_map, name):
 @pytest.mark.slow
 def test_a_lost_index_is_made_again(saved_map, demo_map):
     (saved_map / "index.faiss").unlink()
-    features = np.asarray(demo_map.features[30][:, 10:42], np.float32)
+    features = np.asarray(demo_map.features[30][:, 12:44], np.float32)
     assert LidarMap.load(saved_map).index.search(features, 1)[0].place == 30
 
 
@@ -225,6 +225,24 @@ def change_manifest(path, **changes):
     (path / "manifest.json").write_text(json.dumps(manifest))
 
 
+def test_the_index_has_every_fourth_heading_and_reads_indices_with_all_of_them(demo_map, bundle, tmp_path):
+    every = PlaceIndex.build(demo_map.features, bundle.spec, 256, heading_step=1)
+    every.save(tmp_path / "index.faiss")
+    read = PlaceIndex.load(tmp_path / "index.faiss", bundle.spec, every.places)
+    assert (demo_map.index.heading_step, read.heading_step, read.headings) == (4, 1, bundle.spec.headings)
+    view = np.asarray(demo_map.features[30][:, 24:56], np.float32)
+    assert {(index.search(view, 1)[0].place, index.search(view, 1)[0].heading) for index in (demo_map.index, read)} == {
+        (30, 24)
+    }
+
+
+def test_an_indexed_heading_stands_for_those_around_it_when_headings_are_restricted(demo_map, bundle):
+    view = np.asarray(demo_map.features[30][:, 24:56], np.float32)
+    allowed = np.zeros((len(demo_map.features), bundle.spec.headings), np.bool_)
+    allowed[30, 25] = True
+    assert [(c.place, c.heading) for c in demo_map.index.search(view, 5, allowed)] == [(30, 24)]
+
+
 @pytest.mark.slow
 def test_compressed_descriptors_rank_as_their_products_do(demo_map):
     """Descriptors of a map have much in common; a compression that took it off would rank by another product."""
@@ -235,4 +253,4 @@ def test_compressed_descriptors_rank_as_their_products_do(demo_map):
     for view in views:
         products = descriptors @ describe(view, manifest.pool)
         found = demo_map.index.search(view, 1)[0]
-        assert products[found.place * demo_map.index.headings + found.heading] > products.max() - 0.02
+        assert products[found.place * manifest.layout.headings + found.heading] > products.max() - 0.02

@@ -47,7 +47,8 @@ def started(path, **given):
 @pytest.fixture
 def nodes(monkeypatch):
     """Return what a launch file gives to its nodes; launch itself is not needed."""
-    stubs = ["launch", "launch.actions", "launch.event_handlers", "launch_ros", "launch_ros.actions"]
+    stubs = ["launch", "launch.actions", "launch.event_handlers", "launch.events", "launch.events.process"]
+    stubs += ["launch_ros", "launch_ros.actions"]
     stubs += ["launch_ros.parameter_descriptions", "ament_index_python", "ament_index_python.packages"]
     found = {name: MagicMock() for name in stubs}
     for name, stub in found.items():
@@ -77,11 +78,11 @@ def test_every_argument_of_a_launch_file_has_a_description(path):
 
 @needs_launch
 @pytest.mark.parametrize("path", LAUNCH_FILES, ids=lambda path: path.name)
-def test_a_bag_is_played_and_ends_everything(path):
+def test_a_bag_is_played_and_ends_everything(path, demo_bag):
     from launch.actions import RegisterEventHandler
     from launch_ros.actions import Node
 
-    live, played = started(path, map="/m"), started(path, map="/m", bag="/b")
+    live, played = started(path, map="/m"), started(path, map="/m", bag=str(demo_bag))
     assert [node.node_executable for node in live if isinstance(node, Node)] == [path_to_executable(path)]
     assert "bag_player" in [node.node_executable for node in played if isinstance(node, Node)]
     assert any(isinstance(action, RegisterEventHandler) for action in played)
@@ -101,6 +102,14 @@ def test_a_launch_file_uses_no_argument_that_it_does_not_declare(path):
     text = path.read_text()
     declared = set(re.findall(r'DeclareLaunchArgument\(\s*"(\w+)"', text))
     assert set(re.findall(r'given\["(\w+)"\]', text)) <= declared
+
+
+@pytest.mark.parametrize("path", LAUNCH_FILES, ids=lambda path: path.name)
+def test_a_node_that_fails_lets_the_launch_fail(nodes, path):
+    module, _ = describe(path)
+    assert module.end(SimpleNamespace(returncode=0), None)  # shuts down
+    with pytest.raises(RuntimeError, match="has failed, its last line tells why"):
+        module.end(SimpleNamespace(returncode=1), None)
 
 
 @pytest.mark.parametrize("name", ["localize", "build_map"])

@@ -106,9 +106,9 @@ def test_a_result_on_the_old_map_is_not_published_after_the_map_is_replaced(benc
     bench.wait(lambda: camera.latest and is_calibrated(camera, image), "no image")
     track = LocalizerEngine.track
 
-    def track_while_the_map_is_replaced(engine, *arguments):
+    def track_while_the_map_is_replaced(engine, *arguments, **options):
         node.use_map(replace(engine))
-        return track(engine, *arguments)
+        return track(engine, *arguments, **options)
 
     monkeypatch.setattr(LocalizerEngine, "track", track_while_the_map_is_replaced)
     monkeypatch.setattr(LocalizerOutputs, "publish", lambda *result: pytest.fail("published"))

@@ -35,6 +35,7 @@ def broadcast():
 def odometry():
     node = MagicMock()
     node.get_publishers_info_by_topic.return_value = []
+    node.get_clock.return_value.now.return_value.nanoseconds = 0  # not known yet
     base = BaseFrame("base_link", Mounts(["footprint 0 0 -0.5 0 0 0"]).lookup, MagicMock())
     return OdometryInput(node, "/odom", "odom", base, MagicMock(), MagicMock())
 

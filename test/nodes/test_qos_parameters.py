@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
+from geometry_msgs.msg import PoseArray
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
@@ -14,6 +15,7 @@ from support.ros_bench import BEST_EFFORT, IMAGE, INFO
 
 from liploc_ros.errors import LiplocError
 from liploc_ros.msg import PoseHypothesisArray
+from liploc_ros.nodes.common import ros_libraries
 from liploc_ros.nodes.common.qos import LATCHED, QOS_OVERRIDES
 from liploc_ros.nodes.common.qos_parameters import check_qos_overrides
 from liploc_ros.nodes.localizer.node import LocalizerNode
@@ -56,6 +58,20 @@ def test_an_override_holds_after_the_node_was_cleaned_up_and_configured_again(be
         trigger()
     publisher = next(p for p in node.publishers if p.msg_type is PoseHypothesisArray)
     assert publisher.qos_profile.depth == 3
+
+
+def test_subscriptions_to_transforms_have_the_quality_of_service_of_the_parameters(bench, monkeypatch):
+    if ros_libraries.tf_message_type() is None:
+        monkeypatch.setattr(ros_libraries, "tf_message_type", lambda: PoseArray)  # any type will do
+    overrides = {
+        "qos_overrides./tf.subscription.reliability": "best_effort",
+        "qos_overrides./tf_static.subscription.durability": "volatile",
+    }
+    bench.start(MapBuilderNode, **overrides, odometry_topic="/tf")
+    found = {topic: bench.peer.get_subscriptions_info_by_topic(topic) for topic in ("/tf", "/tf_static")}
+    assert [len(subscriptions) for subscriptions in found.values()] == [2, 2]  # for mounts, and for odometry
+    assert {s.qos_profile.reliability for s in found["/tf"]} == {ReliabilityPolicy.BEST_EFFORT}
+    assert {s.qos_profile.durability for s in found["/tf_static"]} == {DurabilityPolicy.VOLATILE}
 
 
 @pytest.mark.parametrize(

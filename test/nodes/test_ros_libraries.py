@@ -184,23 +184,32 @@ def fake_node(log):
     return node
 
 
-def test_without_tf2_ros_this_package_subscribes_to_transforms(log, without, monkeypatch):
-    without("tf2_ros")
-    monkeypatch.setattr(ros_libraries, "tf_message_type", lambda: TransformStamped)
-    node = fake_node(log)
-    transform_source(node, MagicMock(), "group")
-    assert [call.args[1] for call in node.create_subscription.call_args_list] == ["/tf", "/tf_static"]
-    assert log.lines[0].startswith("transforms are read by liploc_ros: tf2_ros ")
-
-
-def test_with_tf2_ros_its_listener_fills_the_buffer(log, monkeypatch):
+@pytest.mark.parametrize("has_tf2", [False, True])
+def test_transforms_are_subscribed_to_by_this_package_also_with_tf2_ros(log, monkeypatch, has_tf2):
     tf2_ros = MagicMock()
-    monkeypatch.setitem(sys.modules, "tf2_ros", tf2_ros)
+    monkeypatch.setitem(sys.modules, "tf2_ros", tf2_ros if has_tf2 else None)
     monkeypatch.setattr(ros_libraries, "tf_message_type", lambda: TransformStamped)
     node = fake_node(log)
-    assert isinstance(transform_source(node, MagicMock(), "group"), Tf2Transforms)
-    tf2_ros.TransformListener.assert_called_once_with(tf2_ros.Buffer(), node, spin_thread=False)
-    assert log.lines == ["transforms are received by tf2_ros"]
+    node.resolve_topic_name = lambda name: name
+    transform_source(node, MagicMock(), "group")
+    assert [call.args[1] for call in node.create_subscription.call_args_list] == ["/tf_static", "/tf"]
+    assert tf2_ros.Buffer.called is has_tf2
+    assert not tf2_ros.TransformListener.called
+    reason = "transforms are read by tf2_ros" if has_tf2 else "transforms are read by liploc_ros: tf2_ros "
+    assert log.lines[0].startswith(reason)
+
+
+def test_invalid_transforms_do_not_reach_tf2():
+    buffer, warned = MagicMock(), []
+    transforms = Tf2Transforms(buffer, SimpleNamespace(warn=lambda key, line: warned.append(line)))
+    good, bad = TransformStamped(child_frame_id="camera"), TransformStamped(child_frame_id="broken")
+    good.header.frame_id = bad.header.frame_id = "base_link"
+    bad.transform.rotation.w = 0.0
+    transforms.add(SimpleNamespace(transforms=[bad, good]))
+    transforms.add_static(SimpleNamespace(transforms=[bad, good]))
+    assert [call.args[0] for call in buffer.set_transform.call_args_list] == [good]
+    assert [call.args[0] for call in buffer.set_transform_static.call_args_list] == [good]
+    assert "'broken' is ignored" in warned[0]
 
 
 def test_without_tf2_msgs_no_transform_is_known(log, monkeypatch):

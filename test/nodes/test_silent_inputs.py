@@ -17,6 +17,7 @@ from support.ros_bench import BEST_EFFORT, IMAGE, INFO, LATCHED, RELIABLE, messa
 from liploc_ros.datasets.bag.topics import IMAGE_TYPES
 from liploc_ros.msg import MapProgress, PoseHypothesisArray
 from liploc_ros.nodes.bag_player.node import BagPlayerNode
+from liploc_ros.nodes.common.conversions import header_at
 from liploc_ros.nodes.common.qos import qos_mismatch
 from liploc_ros.nodes.inputs.silence import SilenceLog, why_silent
 from liploc_ros.nodes.localizer.node import LocalizerNode
@@ -88,6 +89,7 @@ def test_a_silent_publisher_a_wrong_type_and_a_mismatch_are_told_apart(bench):
         return why_silent(bench.peer, topic, IMAGE_TYPES, qos_mismatch(bench.peer, topic, RELIABLE))
 
     bench.wait(lambda: "/silent has the publisher peer" in why("/silent"), why("/silent"))
+    assert "give the camera driver a shared-memory segment larger than an image" in why("/silent")
     assert "published as sensor_msgs/CameraInfo, not as sensor_msgs/Image or" in why("/calibration")
     assert "quality of service of peer" in why("/image")
     assert why("/imag").endswith("topics of type sensor_msgs/Image or sensor_msgs/CompressedImage: /image, /silent")
@@ -132,7 +134,7 @@ def test_a_callback_that_fails_is_reported_and_the_node_continues(bench, monkeyp
     node = bench.start(MapBuilderNode)
     monkeypatch.setattr(node.collector, "add_odometry", lambda stamp, pose: 1 / 0)
     for _ in range(2):
-        bench.publish("/odom", Odometry(child_frame_id="base_link"))
+        bench.publish("/odom", Odometry(header=header_at(1, "odom"), child_frame_id="base_link"))
     bench.wait_for_health(ERROR, ["/odom", "internal error", "ZeroDivisionError"])
     assert bench.thread.is_alive()
 

@@ -61,7 +61,7 @@ INSTALLED_SEPARATELY = {
 }
 # Declared although no import statement names them.
 NEEDED_AT_RUN_TIME = {
-    "train": {"onnx", "tensorboard"},  # torch.onnx and torch.utils.tensorboard import them
+    "train": {"tensorboard"},  # torch.utils.tensorboard imports it
     "rtx": {"tensorrt-rtx-cu12"},  # imported by name: encoders/tensorrt/flavour.py
     "test": {"pytest-timeout"},  # a plugin of pytest
     "": {"ros-rosidl-default-runtime"},  # libraries of the generated messages
@@ -119,7 +119,7 @@ def in_package_xml(*tags: str) -> set[str]:
 def library_imports() -> set[str]:
     """Return what the package imports without its extras."""
     learning = imports_of("liploc_ros/learning") & {"onnx", "safetensors", "tensorboard", "timm", "torch"}
-    rtx = {"cuda", "onnx", "tensorrt_rtx"}
+    rtx = {"cuda", "tensorrt_rtx"}
     return imports_of("liploc_ros", "launch") - learning - rtx
 
 

@@ -14,7 +14,7 @@ from liploc_ros.datasets.bag.topics import BagTopics
 from liploc_ros.datasets.camera_info import camera_from_info, is_rectified
 from liploc_ros.datasets.image_encoding import describe_depth, describe_video
 from liploc_ros.datasets.left_out import LeftOut
-from liploc_ros.datasets.pose_message import base_frame_of, frame_name, pose_of, pose_of_stamped_transform
+from liploc_ros.datasets.pose_message import base_frame_of, frame_name, odometry_pose, pose_of_stamped_transform
 from liploc_ros.datasets.transforms import StaticTransforms
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import Pose, PoseError
@@ -111,10 +111,10 @@ class BagIndex:
             yield self._stamp_ns(item.header, key), parent, child, T
 
     def _add_pose(self, key: MessageKey, msg: Any) -> None:
-        pose = msg.pose if hasattr(msg.pose, "position") else msg.pose.pose
-        child = base_frame_of(getattr(msg, "child_frame_id", ""), self.options.base_frame)
-        self.poses.append((self._stamp_ns(msg.header, key), child, pose_of(pose)))
-        self.odometry_frame = self.odometry_frame or frame_name(msg.header.frame_id)
+        odometry = odometry_pose(msg)
+        child = base_frame_of(odometry.child_frame_id, self.options.base_frame)
+        self.poses.append((self._stamp_ns(msg.header, key), child, odometry.T))
+        self.odometry_frame = self.odometry_frame or odometry.frame_id
 
     def _add_scan(self, key: MessageKey, msg: Any) -> None:
         self._add_sensor(self.scans, key, msg)

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from liploc_ros.datasets.bag.calibration import Calibration
 from liploc_ros.datasets.bag.index import BagIndex
 from liploc_ros.datasets.bag.tf_poses import WORLD_FRAMES, TfPoses
-from liploc_ros.datasets.bag.topics import ODOMETRY_TYPES, TF_TYPES, DataKind, describe_missing, topics_of
+from liploc_ros.datasets.bag.topics import ODOMETRY_TYPES, POSE_TYPES, TF_TYPES, DataKind, describe_missing, topics_of
 from liploc_ros.datasets.drive import DatasetError
 from liploc_ros.datasets.left_out import warn_once
 from liploc_ros.datasets.mounts import SensorMounts
 from liploc_ros.datasets.pose_message import DEFAULT_BASE_FRAME, frame_name
 from liploc_ros.datasets.trajectory import Trajectory
-from liploc_ros.geometry import Pose
+from liploc_ros.geometry import Pose, inverse
 
 PART = re.compile(r"_[1-9]\d*$")
 """End of the name of a later file of a split recording; /tf_static is often in the first only."""
@@ -101,9 +101,9 @@ def find_poses(index: BagIndex, calibration: Calibration, needs: Collection[Data
     trajectory = Trajectory(limits=options.pose_limits)
     topic = index.topics.odometry or ""
     T_child_base = {
-        child: transforms.lookup(child, base_frame)
+        child: inverse(mounts.lookup(base_frame, child))
         for child in {child for _, child, _ in index.poses}
-        if transforms.connects(child, base_frame)
+        if mounts.knows(base_frame, child)
     }
     for stamp_ns, child, T_map_child in index.poses:
         if child in T_child_base:
@@ -112,7 +112,11 @@ def find_poses(index: BagIndex, calibration: Calibration, needs: Collection[Data
             reason = f"it moves {child!r}, which no static transform connects to the base frame {base_frame!r}"
             index.left_out.add(topic, stamp_ns, reason)
     if not len(trajectory):
-        raise DatasetError(f"{index.bag.path}: {topic}: {index.left_out.reason(topic)}: choose another --base-frame")
+        child = index.poses[0][1]
+        raise DatasetError(
+            f"{index.bag.path}: {topic}: {index.left_out.reason(topic)}: choose another --base-frame, or give "
+            f"--sensor-mount '{child} x y z roll pitch yaw'"
+        )
     return BagPoses(trajectory, base_frame, index.odometry_frame, topic, mounts)
 
 
@@ -125,7 +129,7 @@ def _from_tf(
         chain = tf.chain(frame, mounts.transforms, wanted)
         if chain is not None and len(chain.trajectory):
             warn_once(
-                f"{index.bag.path}: has no odometry: poses are those of {chain.world} -> {chain.base_frame} on "
+                f"{index.bag.path}: without odometry, poses are those of {chain.world} -> {chain.base_frame} on "
                 f"{index.topics.tf}"
             )
             return BagPoses(chain.trajectory, chain.base_frame, chain.world, index.topics.tf or "", mounts)
@@ -135,6 +139,8 @@ def _from_tf(
     problem = describe_missing(index.bag, ODOMETRY_TYPES, "odometry")
     if topic is not None:
         problem = f"{topic} has no usable message: {index.left_out.reason(topic) or 'it is empty'}"
+    elif topics_of(index.bag, POSE_TYPES):  # the user has to choose one
+        raise DatasetError(f"{index.bag.path}: {problem}")
     has = f"{index.topics.tf} has {tf.describe()}" if index.topics.tf else "there is no /tf"
     raise DatasetError(
         f"{index.bag.path}: {problem}; {has}, no moving frame that carries {' or '.join(sensors) or 'a sensor'}: "

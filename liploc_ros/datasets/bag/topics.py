@@ -32,7 +32,8 @@ class BagTopics(FrozenModel):
 
     points: str | None = Field(None, description="sensor_msgs/PointCloud2 of the LiDAR")
     odometry: str | None = Field(
-        None, description="nav_msgs/Odometry, PoseStamped or PoseWithCovarianceStamped of the vehicle"
+        None,
+        description="nav_msgs/Odometry, PoseStamped or PoseWithCovarianceStamped of the vehicle, or tf2_msgs/TFMessage",
     )
     images: tuple[str, ...] = Field(
         (), description="sensor_msgs/Image or CompressedImage, each with a camera_info in its namespace"
@@ -80,12 +81,13 @@ def choose_topics(
     for image, info in zip(images, infos, strict=True):
         if not info and not has_camera(image):
             raise DatasetError(f"{bag.path}: {_no_camera_info(bag, image)}")
+    has_tf_odometry = bag.topics.get(wanted.odometry or "") in TF_TYPES
     return BagTopics(
         points=_choose(bag, wanted.points, POINT_TYPES, "points", needs),
-        odometry=_choose(bag, wanted.odometry, ODOMETRY_TYPES, "odometry", needs),
+        odometry=None if has_tf_odometry else _choose(bag, wanted.odometry, ODOMETRY_TYPES, "odometry", needs),
         images=images,
         camera_infos=infos,
-        tf=tf_topic(bag, wanted.tf, "/tf"),
+        tf=tf_topic(bag, wanted.odometry if has_tf_odometry else wanted.tf, "/tf"),
         tf_static=tf_topic(bag, wanted.tf_static, "/tf_static"),
     )
 

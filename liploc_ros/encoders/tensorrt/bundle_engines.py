@@ -3,20 +3,23 @@
 
 """The engines of a model bundle: their keys, and engines from the cache, which are built where they are missing."""
 
+import logging
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from liploc_ros.encoders.encoder import ModelError
-from liploc_ros.encoders.spec import FILES, ModelSpec, Part
+from liploc_ros.encoders.spec import ONNX_FILES, ModelSpec, Part, Precision
 from liploc_ros.encoders.tensorrt.engine_builder import TIME_LIMIT, build_engine
 from liploc_ros.encoders.tensorrt.engine_cache import EngineCache
 from liploc_ros.encoders.tensorrt.engine_encoder import EngineEncoder
-from liploc_ros.encoders.tensorrt.engine_key import EngineKey, Precision, key_for, profile_of
+from liploc_ros.encoders.tensorrt.engine_key import EngineKey, key_for, profile_of
+from liploc_ros.encoders.tensorrt.engine_target import engine_target
 from liploc_ros.encoders.tensorrt.flavour import Flavour, FlavourName, check_installed, load_flavour
-from liploc_ros.encoders.tensorrt.gpu import Gpu, find_gpu
+from liploc_ros.encoders.tensorrt.gpu import find_gpu
 from liploc_ros.files import write_file
 
+LOG = logging.getLogger(__name__)
 Loaded = TypeVar("Loaded")
 
 
@@ -30,7 +33,7 @@ def open_engine(
         spec: of the bundle.
         part: which of its encoders.
         name: of the flavour.
-        precision: of the engine.
+        precision: of the engine; a bundle without fp16 files has engines in fp32.
         cache: holds the engine, or will hold it.
 
     Raises:
@@ -38,11 +41,14 @@ def open_engine(
         FileError: the cache cannot be written.
     """
     check_installed(name)
-    gpu = find_gpu()  # first: the library takes hundreds of megabytes, and is of no use without a GPU
+    # First: the library takes hundreds of megabytes, and is of no use without a GPU that it supports.
+    gpu = find_gpu()
+    target = engine_target(name, gpu)
     flavour = load_flavour(name)
-    model = folder / FILES[part]
-    key = key_for(model, profile_of(spec, part), flavour, gpu.name, gpu.compute_capability, precision)
-    runtime_cache = cache.path(key.digest, ".jit") if flavour.is_rtx else None
+    precision = available_precision(folder, spec, precision)
+    model = folder / ONNX_FILES[precision][part]
+    key = key_for(model, profile_of(spec, part), flavour, gpu.name, target, precision)
+    runtime_cache = cache.path(key.digest, f".{gpu.compute_capability}.jit") if flavour.is_rtx else None
     return get_engine(
         model, key, flavour, cache, lambda plan: EngineEncoder(plan, key, flavour, spec.channels, runtime_cache)
     )
@@ -77,26 +83,34 @@ def get_engine(
 def keys_for_target(
     folder: Path, spec: ModelSpec, flavour: Flavour, target: str, precision: Precision
 ) -> dict[Part, EngineKey]:
-    """Return the keys of both engines of a bundle for a compute capability, or for the GPU of this machine.
+    """Return the keys of both engines of a bundle.
 
     Args:
         folder: of the bundle.
         spec: of the bundle.
         flavour: builds the engines.
-        target: compute capability such as ``sm89``; empty for the GPU of this machine.
-        precision: of the engines.
+        target: one of :func:`~liploc_ros.encoders.tensorrt.engine_target.requested_targets`.
+        precision: of the engines; a bundle without fp16 files has engines in fp32.
 
     Raises:
-        ModelError: this machine has no GPU, or the flavour does not build for the target.
+        ModelError: this machine has no GPU, which TensorRT needs.
     """
-    if target and target not in flavour.targets:
-        known = ", ".join(flavour.targets) or "only the GPU of this machine: leave out --target"
-        raise ModelError(f"target {target!r}: {flavour.name} {flavour.version} builds for {known}")
-    gpu = Gpu("", target) if target else find_gpu()
-    parts: tuple[Part, Part] = ("camera", "lidar")
+    gpu_name = "" if flavour.is_rtx else find_gpu().name
+    precision = available_precision(folder, spec, precision)
     return {
-        part: key_for(
-            folder / FILES[part], profile_of(spec, part), flavour, gpu.name, gpu.compute_capability, precision
-        )
-        for part in parts
+        part: key_for(folder / file, profile_of(spec, part), flavour, gpu_name, target, precision)
+        for part, file in ONNX_FILES[precision].items()
     }
+
+
+def available_precision(folder: Path, spec: ModelSpec, precision: Precision) -> Precision:
+    """Return the precision of a bundle's engines: fp32 if an older version wrote the bundle, without fp16 files."""
+    if precision == "fp16" and not spec.has_fp16:
+        _warn_of_fp32(folder)
+        return "fp32"
+    return precision
+
+
+@cache  # one warning per bundle
+def _warn_of_fp32(folder: Path) -> None:
+    LOG.warning("%s: has no fp16 files, so its engines use fp32: liploc export %s OUT adds them", folder, folder)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from liploc_ros.encoders.encoder import ModelError
 from liploc_ros.encoders.tensorrt.build_progress import BuildProgress
 from liploc_ros.encoders.tensorrt.engine_key import EngineKey
+from liploc_ros.encoders.tensorrt.engine_target import PORTABLE
 from liploc_ros.encoders.tensorrt.flavour import Flavour
-from liploc_ros.encoders.tensorrt.fp16 import convert_to_fp16
 
 if TYPE_CHECKING:
     import tensorrt as trt
@@ -34,7 +34,7 @@ def build_engine(
 ) -> BuildResult:
     """Build the engine of an ONNX file.
 
-    TensorRT-RTX also builds for a compute capability without a GPU of that kind.
+    TensorRT-RTX also builds for GPUs that are not present.
 
     Args:
         path: the ONNX file.
@@ -44,16 +44,13 @@ def build_engine(
         timing_cache: of an earlier build for the same GPU.
 
     Raises:
-        ModelError: the network is refused, the compute capability is unknown, or the time limit is exceeded.
+        ModelError: the network is refused, or the time limit is exceeded.
     """
     description = f"{path.parent.name}/{path.name} for {key}"
     logger = flavour.logger()
     builder: trt.Builder = flavour.module.Builder(logger)
-    # A strongly typed network keeps the types of the ONNX file: the builder cannot choose another precision.
-    network: trt.INetworkDefinition = builder.create_network(
-        1 << int(flavour.module.NetworkDefinitionCreationFlag.STRONGLY_TYPED)
-    )
-    _parse(path, key, flavour, network)
+    network: trt.INetworkDefinition = builder.create_network(_network_flags(flavour))
+    _parse(path, flavour, network)
     config = _configure(builder, key, flavour)
     progress = BuildProgress(description, time_limit)
     config.progress_monitor = progress.monitor(flavour)
@@ -76,10 +73,18 @@ def build_engine(
     return BuildResult(plan, bytes(timings.serialize()) if timings is not None else b"")
 
 
-def _parse(path: Path, key: EngineKey, flavour: Flavour, network: "trt.INetworkDefinition") -> None:
+def _network_flags(flavour: Flavour) -> int:
+    """Return the flags of a strongly typed network: it keeps the types of the ONNX file.
+
+    TensorRT 11 has no other networks; its flag has no effect and may be removed.
+    """
+    flag = getattr(flavour.module.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
+    return 0 if flag is None else 1 << int(flag)
+
+
+def _parse(path: Path, flavour: Flavour, network: "trt.INetworkDefinition") -> None:
     parser: trt.OnnxParser = flavour.module.OnnxParser(network, flavour.logger())
-    model = convert_to_fp16(path) if key.precision == "fp16" else path.read_bytes()
-    if not parser.parse(model):
+    if not parser.parse(path.read_bytes()):
         errors = "; ".join(parser.get_error(i).desc() for i in range(parser.num_errors)) or "no reason given"
         raise ModelError(f"{path}: {flavour.name} cannot read it ({errors}): use backend onnx")
     names = [network.get_input(i).name for i in range(network.num_inputs)]
@@ -96,18 +101,10 @@ def _configure(builder: "trt.Builder", key: EngineKey, flavour: Flavour) -> "trt
     shapes = (flavour.module.Dims(shape) for shape in (key.profile.min, key.profile.opt, key.profile.max))
     profile.set_shape(INPUT, *shapes)
     config.add_optimization_profile(profile)
-    if flavour.is_rtx:
-        _set_compute_capability(config, key, flavour)
+    # Without a compute capability, TensorRT-RTX builds the portable engine.
+    if flavour.is_rtx and key.target != PORTABLE:
+        # Only TensorRT-RTX has these attributes; the stubs do not.
+        config.num_compute_capabilities = 1  # type: ignore[attr-defined]
+        compute_capability = flavour.module.ComputeCapability.__members__[key.target.upper()]
+        config.set_compute_capability(compute_capability, 0)  # type: ignore[attr-defined]
     return config
-
-
-def _set_compute_capability(config: "trt.IBuilderConfig", key: EngineKey, flavour: Flavour) -> None:
-    if key.compute_capability not in flavour.targets:
-        raise ModelError(
-            f"{flavour.name} {flavour.version} does not build for {key.compute_capability}, only for "
-            f"{', '.join(flavour.targets)}: use backend tensorrt or onnx"
-        )
-    # Only TensorRT-RTX has these attributes; the stubs do not.
-    config.num_compute_capabilities = 1  # type: ignore[attr-defined]
-    compute_capability = flavour.module.ComputeCapability.__members__[key.compute_capability.upper()]
-    config.set_compute_capability(compute_capability, 0)  # type: ignore[attr-defined]

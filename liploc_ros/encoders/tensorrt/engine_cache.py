@@ -98,7 +98,7 @@ class EngineCache:
         return [self._entry(digest) for digest in digests]
 
     def remove(self, digest: str) -> bool:
-        """Remove an engine with its record and runtime cache; return False if another process is building it.
+        """Remove an engine with its record and runtime caches; return False if another process is building it.
 
         Raises:
             FileError: the folder cannot be written.
@@ -106,19 +106,21 @@ class EngineCache:
         try:
             with engine_lock(self.path(digest, ".lock"), 0.0, "it builds the engine"):
                 self._remove_unfinished(digest)
-                for suffix in (".json", ".plan", ".jit"):
+                for suffix in (".json", ".plan"):
                     self.path(digest, suffix).unlink(missing_ok=True)
+                for runtime_cache in self.folder.glob(f"{digest}*.jit"):
+                    runtime_cache.unlink(missing_ok=True)
         except ModelError:
             return False
         return True
 
     def path(self, digest: str, suffix: str) -> Path:
-        """Return the path of a file of an engine; ``.jit`` is the runtime cache of TensorRT-RTX."""
+        """Return the path of a file of an engine; ``.sm89.jit`` is the runtime cache of TensorRT-RTX for such GPUs."""
         return self.folder / f"{digest}{suffix}"
 
     def timing_cache_path(self, key: EngineKey) -> Path:
         """Return the path of the timing cache, which builds for the same GPU and version share."""
-        name = f"{key.flavour} {key.version} {key.gpu_name} {key.compute_capability}"
+        name = f"{key.flavour} {key.version} {key.gpu_name} {key.target}"
         return self.folder / f"timings-{hashlib.sha256(name.encode()).hexdigest()[:16]}.bin"
 
     def _read(self, key: EngineKey) -> tuple[bytes | None, str]:

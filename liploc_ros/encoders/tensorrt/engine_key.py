@@ -5,18 +5,16 @@
 
 import hashlib
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field
 
 from liploc_ros.encoders.encoder import ModelError
-from liploc_ros.encoders.spec import HEADINGS_PER_BATCH, ModelSpec, Part
+from liploc_ros.encoders.spec import HEADINGS_PER_BATCH, ModelSpec, Part, Precision
+from liploc_ros.encoders.tensorrt.engine_target import PORTABLE
 from liploc_ros.encoders.tensorrt.flavour import Flavour, FlavourName
-from liploc_ros.encoders.tensorrt.fp16 import CONVERSION_VERSION
 from liploc_ros.files import sha256_of
 from liploc_ros.schema import FrozenModel
 
-Precision = Literal["fp32", "fp16"]
 Shape = tuple[int, int, int, int]
 
 MAX_CAMERA_BATCH = 8
@@ -44,8 +42,8 @@ class EngineKey(FrozenModel):
     onnx_sha256: str = Field(description="of the ONNX file")
     flavour: FlavourName
     version: str = Field(description="of the flavour's library")
-    gpu_name: str = Field(description="empty: any GPU of the compute capability")
-    compute_capability: str = Field(description="such as sm89")
+    gpu_name: str = Field(description="empty: any GPU of the target")
+    target: str = Field(description="compute capability such as sm89, or portable (Ampere to Blackwell)")
     precision: Precision
     profile: OptimizationProfile
     workspace: int = Field(gt=0, description="maximum scratch memory of a layer on the GPU [byte]")
@@ -57,8 +55,8 @@ class EngineKey(FrozenModel):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     def __str__(self) -> str:
-        gpu = self.gpu_name or "any GPU"
-        return f"{self.flavour} {self.version}, {self.precision}, {self.compute_capability} ({gpu})"
+        gpu = self.gpu_name or ("Ampere to Blackwell" if self.target == PORTABLE else "any GPU")
+        return f"{self.flavour} {self.version}, {self.precision}, {self.target} ({gpu})"
 
 
 def profile_of(spec: ModelSpec, part: Part) -> OptimizationProfile:
@@ -87,7 +85,7 @@ def key_for(
     profile: OptimizationProfile,
     flavour: Flavour,
     gpu_name: str,
-    compute_capability: str,
+    target: str,
     precision: Precision,
 ) -> EngineKey:
     """Return the key of the engine of an ONNX file.
@@ -96,9 +94,9 @@ def key_for(
         path: the ONNX file.
         profile: shapes of its input.
         flavour: builds and runs the engine.
-        gpu_name: of the GPU. It is ignored for TensorRT-RTX, whose engines run on every GPU of a compute capability.
-        compute_capability: of the GPU, such as ``sm89``.
-        precision: of weights and arithmetic.
+        gpu_name: of the GPU. It is ignored for TensorRT-RTX, whose engines run on every GPU of their target.
+        target: see :func:`~liploc_ros.encoders.tensorrt.engine_target.engine_target`.
+        precision: of the network in the file.
 
     Raises:
         ModelError: the file cannot be read.
@@ -112,9 +110,9 @@ def key_for(
         flavour=flavour.name,
         version=flavour.version,
         gpu_name="" if flavour.is_rtx else gpu_name,
-        compute_capability=compute_capability,
+        target=target,
         precision=precision,
         profile=profile,
         workspace=WORKSPACE,
-        flags=("strongly typed", "no TF32", f"fp16 conversion {CONVERSION_VERSION}"),
+        flags=("strongly typed", "no TF32"),
     )

@@ -44,14 +44,6 @@ class Flavour:
         """Whether engines are built without a GPU and compiled on the GPU that runs them."""
         return self.name == "tensorrt_rtx"
 
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """Compute capabilities such as ``sm89`` that engines can be built for without their GPU."""
-        if not self.is_rtx:
-            return ()
-        known = self.module.ComputeCapability.__members__
-        return tuple(sorted((name.lower() for name in known if name.startswith("SM")), key=lambda sm: int(sm[2:])))
-
     def last_error(self) -> str:
         """Return the last error that the library logged; the library raises no exceptions."""
         return getattr(self.logger(), "last_error", "") or "no reason given"

@@ -33,7 +33,7 @@ def cuda_runtime() -> Any:
     try:
         from cuda.bindings import runtime
     except ImportError as error:
-        raise ModelError(f"a GPU needs cuda-bindings ({error}): pip install 'cuda-bindings>=12.6'") from error
+        raise ModelError(f"a GPU needs cuda-bindings ({error}): pip install 'cuda-bindings>=12.8'") from error
     return runtime
 
 
@@ -41,10 +41,13 @@ def cuda_call(function: str, *arguments: Any) -> Any:
     """Call a function of the CUDA runtime, and return its results without the status: None, one value, or a tuple.
 
     Raises:
-        ModelError: the status is an error.
+        ModelError: the status is an error, or there is no driver.
     """
     runtime = cuda_runtime()
-    status, *results = getattr(runtime, function)(*arguments)
+    try:
+        status, *results = getattr(runtime, function)(*arguments)
+    except RuntimeError as error:  # of cuda-bindings before 12.9
+        raise ModelError(f"{function}: {error}: {_remedy('cudaErrorInsufficientDriver')}") from error
     if status != runtime.cudaError_t.cudaSuccess:
         raise ModelError(f"{function}: {status.name}: {_remedy(status.name)}")
     return results[0] if len(results) == 1 else tuple(results) or None

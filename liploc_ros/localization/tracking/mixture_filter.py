@@ -236,12 +236,12 @@ class MixtureFilter:
         score, offset = np.where(associated[rows], match_score, -np.inf), offset[rows]
         weights = np.exp(score - score.max(axis=1, keepdims=True))
         weights /= weights.sum(axis=1, keepdims=True)
-        mean = np.einsum("nm,nmi->ni", weights, offset)
+        mean = (weights[:, None] @ offset)[:, 0]
         offset = offset - mean[:, None]
-        spread = np.einsum("nm,nmi,nmj->nij", weights, offset, offset)
+        spread = (offset * weights[..., None]).transpose(0, 2, 1) @ offset
         P = self.covariance[rows]
         gain = P[:, :, :3] @ np.linalg.inv(P[:, :3, :3] + spread + R[rows])
-        self.state[rows] += np.einsum("nij,nj->ni", gain, mean)
+        self.state[rows] += (gain @ mean[..., None])[..., 0]
         self.state[rows, YAW] = angle_difference(self.state[rows, YAW], 0.0)
         P = P - gain @ P[:, :3]
         self.covariance[rows] = (P + P.transpose(0, 2, 1)) / 2

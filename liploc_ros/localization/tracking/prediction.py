@@ -36,3 +36,14 @@ def predicted_candidates(
     yaw = views[hypothesis, YAW] - likelihood.view_poses[place, YAW]
     heading = np.abs(angle_difference(yaw[:, None], likelihood.heading_yaws)).argmin(axis=1)
     return [Candidate(int(p), int(h), 0.0) for p, h in zip(place, heading, strict=True)]
+
+
+def nearby_candidates(
+    mixture: MixtureFilter, T_base_view: PoseSE2, likelihood: ViewLikelihood, radius: float
+) -> list[Candidate]:
+    """Return the places within ``radius`` [m] of the most probable hypothesis, each with the heading of the view."""
+    view = compose(mixture.state[mixture.ranking[0], :3], T_base_view)
+    places = likelihood.places_within(view, radius)
+    yaw = view[YAW] - likelihood.view_poses[places, YAW]
+    heading = np.abs(angle_difference(yaw[:, None], likelihood.heading_yaws)).argmin(axis=1)
+    return [Candidate(int(p), int(h), 0.0) for p, h in zip(places, heading, strict=True)]

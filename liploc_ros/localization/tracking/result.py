@@ -109,8 +109,7 @@ def _hypotheses(
     sigma = config.covariance
     out_of_plane = np.diag([0.0, 0.0, sigma.sigma_height**2, sigma.sigma_tilt**2, sigma.sigma_tilt**2, 0.0])
     chosen = mixture.ranking[: config.matching.max_hypotheses]
-    positions = lidar_map.T_map_base[:, :2, 3]
-    places = [int(np.argmin(((positions - mixture.state[i, :2]) ** 2).sum(axis=1))) for i in chosen]
+    places = lidar_map.nearest_places(mixture.state[chosen, :2])
     T_map_base = [
         lift_to_se3(mixture.state[i, :3], lidar_map.T_map_base[p]) for i, p in zip(chosen, places, strict=True)
     ]
@@ -125,7 +124,7 @@ def _hypotheses(
         forward = sigma.sigma_position * np.array([np.cos(yaw), np.sin(yaw)])
         covariance[:2, :2] += np.outer(forward, forward)
         p = float(probability[i])
-        hypotheses.append(Hypothesis(T, covariance, score, p, place, camera, confidence=p))
+        hypotheses.append(Hypothesis(T, covariance, score, p, int(place), camera, confidence=p))
     return tuple(hypotheses)
 
 

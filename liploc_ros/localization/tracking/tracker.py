@@ -23,8 +23,8 @@ from liploc_ros.localization.tracking.history import History, ViewRecord
 from liploc_ros.localization.tracking.measurement import MIN_CONFIDENCE, measurement_of
 from liploc_ros.localization.tracking.mixture_filter import MixtureFilter
 from liploc_ros.localization.tracking.motion import motion_between, reset_reason
-from liploc_ros.localization.tracking.prediction import predicted_candidates
-from liploc_ros.localization.tracking.result import TrackingResult, tracking_result
+from liploc_ros.localization.tracking.prediction import nearby_candidates, predicted_candidates
+from liploc_ros.localization.tracking.result import TrackingResult, TrackingState, tracking_result
 from liploc_ros.localization.tracking.view_likelihood import ViewLikelihood
 from liploc_ros.mapping import Candidate, LidarMap
 
@@ -63,6 +63,8 @@ class TrackerMemory:
     stamp_ns: int | None = None  # of the last image
     T_odom_base: Pose | None = None  # at that time
     new_view_ns: int | None = None  # when an image last differed from its predecessor
+    state: TrackingState = TrackingState.LOST  # after that image
+    whole_map_ns: int | None = None  # stamp of the last image for which the whole map was searched
     last_views: dict[str, _LastView] = field(default_factory=dict)  # by camera
 
 
@@ -148,6 +150,18 @@ class Tracker:
                 memory.mixture.predict(motion)
         self._memory.stamp_ns, self._memory.T_odom_base = stamp_ns, T_odom_base
 
+    def nearby_candidates(self, view: EncodedView) -> list[Candidate]:
+        """Return the places around the pose, and the heading at each, while the pose is known from odometry and images.
+
+        The list is empty while it is not known, and once in ``whole_map_period``: then the whole map is to be searched.
+        """
+        memory, config = self._memory, self._tracking
+        is_known = memory.state is TrackingState.LOCALIZED and memory.T_odom_base is not None
+        elapsed = self.stamp_ns - (memory.whole_map_ns or 0)
+        if not is_known or not config.search_radius or abs(elapsed) >= config.whole_map_period * NANOSECONDS:
+            return []
+        return nearby_candidates(self.mixture, view.T_base_view, self._likelihood, config.search_radius)
+
     def predicted_candidates(self, view: EncodedView, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return places and headings at which hypotheses predict the view, and which ``candidates`` do not cover."""
         spacing = self._map.manifest.config.place_spacing
@@ -159,7 +173,7 @@ class Tracker:
         view: EncodedView,
         matches: Matches,
         predicted_matches: Matches | None,
-        hypotheses: Sequence[Hypothesis],
+        localization: Localization,
     ) -> None:
         """Update the belief by an image, and spawn hypotheses for poses that are not in it yet.
 
@@ -170,9 +184,11 @@ class Tracker:
             view: the encoded image.
             matches: those that the hypotheses were estimated from.
             predicted_matches: further ones, at the predicted candidates.
-            hypotheses: of this image alone.
+            localization: the result of this image alone.
         """
-        memory, camera = self._memory, view.camera.frame_id
+        memory, camera, hypotheses = self._memory, view.camera.frame_id, localization.hypotheses
+        if localization.whole_map:
+            memory.whole_map_ns = memory.stamp_ns
         last = memory.last_views.get(camera)
         is_identical = last is not None and np.array_equal(last.features, view.features)
         is_same_spot = last is not None and last.distance < self._tracking.min_image_spacing
@@ -205,6 +221,7 @@ class Tracker:
     def result(self, camera: str, localization: Localization | None) -> TrackingResult:
         """Return the belief after an image; ``localization`` is None if the image was ignored as outdated."""
         result = tracking_result(self.mixture, self._map, self._config, camera, localization, self.stamp_ns)
+        self._memory.state = result.state
         if localization is not None and self.reset_message:
             return replace(result, message=f"{result.message}; {self.reset_message}: tracking restarted")
         return result

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
-from scipy.special import logsumexp
 
 from liploc_ros.geometry import angle_difference
-from liploc_ros.geometry.se2 import PoseSE2, compose, se2_of
+from liploc_ros.geometry.se2 import PoseSE2
 from liploc_ros.mapping import LidarMap
 from liploc_ros.mapping.place_index import feature_scale
 
@@ -40,7 +39,7 @@ class ViewLikelihood:
         self._features, self._scale = lidar_map.features, np.float32(feature_scale(lidar_map.features))
         self._temperature, self._columns = temperature, layout.view_columns
         self._max_distance = MAX_DISTANCE * manifest.config.place_spacing
-        self.view_poses = compose(se2_of(lidar_map.T_map_base), np.array([*manifest.view_origin[:2], 0.0]))
+        self.view_poses = lidar_map.view_poses
         self.heading_yaws = layout.heading_yaws
         self._tree = cKDTree(self.view_poses[:, :2])
         self._first_yaw, second_yaw = layout.column_yaw(np.arange(2.0))
@@ -87,7 +86,7 @@ class ViewLikelihood:
         """Return the log of the mean likelihood of a view (h, w, D) over poses drawn at random from the map."""
         both = self._sample_returned @ features.any(axis=-1).ravel().astype(np.float32)
         log_likelihood = self._sample @ features.ravel() / np.maximum(both, 1) / self._temperature
-        return float(logsumexp(log_likelihood) - np.log(SAMPLES))
+        return float(np.logaddexp.reduce(log_likelihood.astype(np.float64)) - np.log(SAMPLES))
 
     def nearest_places(self, camera_poses: PoseSE2, count: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
         """Return distances [m] and rows (N, count) of the places nearest to camera poses (N, 3), nearest first.
@@ -96,6 +95,10 @@ class ViewLikelihood:
         """
         distance, places = self._tree.query(camera_poses[:, :2], k=np.arange(1, count + 1))
         return np.asarray(distance), np.asarray(places, np.intp)
+
+    def places_within(self, camera_pose: PoseSE2, radius: float) -> NDArray[np.intp]:
+        """Return the rows of the places within ``radius`` [m] of a camera pose (3,), in their order on the map."""
+        return np.sort(np.array(self._tree.query_ball_point(camera_pose[:2], radius), np.intp))
 
     def _windows(self, places: NDArray[np.intp], first: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Return the windows at places (N,) from columns (N,) on: features (N, h w D) and masks (N, h w)."""

@@ -153,12 +153,15 @@ class BagPlayerNode(Node):
         deadline = time.monotonic() + self._settings.wait_for_subscribers
         # A message reaches only the subscribers that are discovered before it is published.
         self._stop.wait(DISCOVERY_TIME)
+        is_early = not self._has_subscribers()
         while not self._has_subscribers() and time.monotonic() < deadline and not self._stop.is_set():
             self._stop.wait(POLL_PERIOD)
         if self._settings.wait_for_subscribers and not self._has_subscribers() and not self._stop.is_set():
             self.get_logger().warning(
                 "playing although some topics have no subscriber: start the nodes first, or raise wait_for_subscribers"
             )
+        if is_early and self._settings.wait_for_subscribers:
+            self._stop.wait(DISCOVERY_TIME)  # nodes that have just found the topics choose their quality of service
 
     def _has_subscribers(self) -> bool:
         subscribed = {

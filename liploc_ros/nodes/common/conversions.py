@@ -64,6 +64,7 @@ def hypotheses_to_message(result: Localization, lidar_map: LidarMap, camera: str
         camera=camera,
         status=int(result.status),
         message=result.message,
+        whole_map=result.whole_map,
         hypotheses=[hypothesis_to_message(h) for h in result.hypotheses],
     )
 

@@ -31,7 +31,13 @@ class _NodeHandler(logging.Handler):
 
 @contextmanager
 def library_log(logger: Any) -> Iterator[None]:
-    """Forward log lines of the library to a node's logger, such as the progress of building an engine."""
+    """Forward log lines of the library to a node's logger, such as warnings of a calibration.
+
+    In a process, the first logger gets them.
+    """
+    if any(isinstance(handler, _NodeHandler) for handler in LIBRARY_LOGGER.handlers):
+        yield
+        return
     handler, level = _NodeHandler(logger), LIBRARY_LOGGER.level
     LIBRARY_LOGGER.addHandler(handler)
     LIBRARY_LOGGER.setLevel(logging.DEBUG)  # the node's logger has the level that the user wants

@@ -16,6 +16,7 @@ from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 
 from liploc_ros.errors import LiplocError
+from liploc_ros.nodes.common.library_log import library_log
 from liploc_ros.threads import limit_threads
 
 DUPLICATE_SIGNAL_TIME = 1.0  # s; `ros2 launch` may forward a Ctrl-C that the terminal has sent already
@@ -23,6 +24,9 @@ DUPLICATE_SIGNAL_TIME = 1.0  # s; `ros2 launch` may forward a Ctrl-C that the te
 
 class RunnableNode(Protocol):
     """A node with work at its start and at its end."""
+
+    def get_logger(self) -> Any:
+        """Return the logger of the node."""
 
     def start(self) -> None:
         """Start the work; raises LiplocError if it cannot."""
@@ -63,8 +67,9 @@ def run_node(
     try:
         limit_threads()
         node = make_node(stop.set)
-        node.start()
-        _spin(node, stop)
+        with library_log(node.get_logger()):
+            node.start()
+            _spin(node, stop)
         if reason := node.why_no_result():
             logger.fatal(reason)
             return 1

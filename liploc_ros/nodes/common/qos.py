@@ -23,12 +23,6 @@ Reliability = Literal["auto", "best_effort", "reliable"]
 LATCHED = QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 """For messages that are published once and kept for late subscribers."""
 
-TF_STATIC = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE, durability=DurabilityPolicy.TRANSIENT_LOCAL)
-"""For subscriptions to /tf_static, which has many publishers."""
-
-TF = QoSProfile(depth=100, reliability=ReliabilityPolicy.RELIABLE)
-"""For subscriptions to /tf."""
-
 QOS_OVERRIDES = QoSOverridingOptions(
     (QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH, QoSPolicyKind.RELIABILITY, QoSPolicyKind.DURABILITY)
 )
@@ -65,13 +59,44 @@ def sensor_profile(reliability: Reliability, depth: int = 5) -> QoSProfile:
     return QoSProfile(depth=depth, reliability=policy, durability=DurabilityPolicy.VOLATILE)
 
 
-def qos_mismatch(node: Node, topic: str, profile: QoSProfile) -> str:
-    """Return one line about a publisher of the topic whose profile does not match, or an empty string."""
+def qos_mismatch(node: Node, topic: str, profile: QoSProfile, parameter: str = "") -> str:
+    """Return one line about a publisher of the topic whose profile does not match, or an empty string.
+
+    The graph is asked, rather than events of the middleware (see above), so that the answer is empty again when the
+    publisher has gone.
+
+    Args:
+        node: that subscribes.
+        topic: full name.
+        profile: of the subscription.
+        parameter: that sets its reliability, and may be ``auto``; empty if only ``qos_overrides`` does.
+    """
     for publisher in node.get_publishers_info_by_topic(topic):
         compatibility, reason = qos_check_compatible(publisher.qos_profile, profile)
-        if compatibility == QoSCompatibility.ERROR:
-            return (
-                f"{topic}: quality of service of {publisher.node_name} does not match, nothing is received from it "
-                f"({reason.strip().rstrip(';')}): change the publisher, or set the parameter reliability to auto"
-            )
+        if compatibility != QoSCompatibility.ERROR:
+            continue
+        remedy = "change the publisher"
+        for policy, (offered, requested) in _differences(publisher.qos_profile, profile).items():
+            reason = f"its {policy} is {offered}, {requested} is requested"
+            change = f"qos_overrides.{topic}.subscription.{policy} to {offered}"
+            if parameter and policy == "reliability" and not is_overridden(node, topic, policy):
+                change = f"{parameter} to auto"
+            remedy = f"change the publisher, or set the parameter {change}"
+        return (
+            f"{topic}: quality of service of {publisher.node_name} does not match, nothing is received from it "
+            f"({reason.strip().rstrip(';')}): {remedy}"
+        )
     return ""
+
+
+def _differences(offered: QoSProfile, requested: QoSProfile) -> dict[str, tuple[str, str]]:
+    """Return the policies of which less is offered than requested, with the names of both values."""
+    weaker = {
+        "durability": (DurabilityPolicy.VOLATILE, DurabilityPolicy.TRANSIENT_LOCAL),
+        "reliability": (ReliabilityPolicy.BEST_EFFORT, ReliabilityPolicy.RELIABLE),
+    }
+    return {
+        policy: (values[0].name.lower(), values[1].name.lower())
+        for policy, values in weaker.items()
+        if (getattr(offered, policy), getattr(requested, policy)) == values
+    }

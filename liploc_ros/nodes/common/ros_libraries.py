@@ -21,9 +21,14 @@ from sensor_msgs.msg import Image
 from liploc_ros.datasets.image_message import image_from_message, is_raw
 from liploc_ros.datasets.point_cloud import points_from_cloud2, points_from_records
 from liploc_ros.nodes.common.logging import ThrottledLog
-from liploc_ros.nodes.common.qos import TF, TF_STATIC
-from liploc_ros.nodes.common.subscription import subscribe
-from liploc_ros.nodes.common.transforms import NoTransforms, Tf2Transforms, TransformBuffer, TransformSource
+from liploc_ros.nodes.common.subscription import TransformTopics
+from liploc_ros.nodes.common.transforms import (
+    NoTransforms,
+    ReceivedTransforms,
+    Tf2Transforms,
+    TransformBuffer,
+    TransformSource,
+)
 
 Replacement = TypeVar("Replacement")
 
@@ -86,30 +91,32 @@ def points_reader(logger: Any) -> ReadPoints:
 
 
 def transform_source(node: Node, log: ThrottledLog, group: CallbackGroup) -> TransformSource:
-    """Subscribe to /tf and /tf_static for the life of the node, with tf2_ros or by this package.
+    """Subscribe to /tf and /tf_static for the life of the node, and keep the transforms in tf2_ros or this package.
+
+    The subscriptions are those of this package, not of tf2_ros.TransformListener: their quality of service can be set
+    by parameters, and a bad message does not end the node.
 
     Args:
         node: the node.
         log: gets warnings of invalid transforms.
-        group: of the subscriptions of this package; tf2_ros makes its own.
+        group: of the subscriptions.
     """
     logger = node.get_logger()
     message = tf_message_type()
     if message is None:
         _log_once(logger, "transforms are not received: tf2_msgs is not installed")
         return NoTransforms()
+    buffer: TransformBuffer | Tf2Transforms
     try:
         import tf2_ros
 
-        buffer = tf2_ros.Buffer()
-        source = Tf2Transforms(buffer, tf2_ros.TransformListener(buffer, node, spin_thread=False))
+        buffer = Tf2Transforms(tf2_ros.Buffer(), log)
     except Exception as error:
-        own = TransformBuffer(log)
-        for topic, profile in (("/tf", TF), ("/tf_static", TF_STATIC)):
-            subscribe(node, message, topic, own.add, profile, log.warn, group)
-        return _own(own, "transforms", "tf2_ros", error, logger)
-    _log_once(logger, "transforms are received by tf2_ros")
-    return source
+        buffer = _own(TransformBuffer(log), "transforms", "tf2_ros", error, logger)
+    else:
+        _log_once(logger, "transforms are read by tf2_ros")
+    topics = TransformTopics(node, message, buffer.add, buffer.add_static, log.warn, group)
+    return ReceivedTransforms(buffer, topics.mismatch)
 
 
 def tf_message_type() -> Any | None:

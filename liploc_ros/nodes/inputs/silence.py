@@ -9,10 +9,16 @@ from typing import Any
 
 from rclpy.node import Node
 
+from liploc_ros.datasets.bag.topics import IMAGE_TYPES, POINT_TYPES
 from liploc_ros.nodes.subscriptions.lost_messages import REMEDY
 
 MAX_SILENCE = 5.0
 """Time without messages after which the log warns [s]."""
+REMEDIES = {
+    **dict.fromkeys(IMAGE_TYPES, f", or {REMEDY}"),
+    **dict.fromkeys(POINT_TYPES, ", or give its process a shared-memory segment larger than a scan (docs/dds.md)"),
+}
+"""What helps if large messages are lost."""
 MAX_NAMED = 5
 """Topics that are named instead of a silent one."""
 
@@ -32,9 +38,8 @@ def why_silent(node: Node, topic: str, types: Collection[str], mismatch: str) ->
     matching = [publisher for publisher in publishers if publisher.topic_type in types]
     wanted = " or ".join(_short(name) for name in types)
     if matching:
-        return (
-            f"{topic} has the publisher {matching[0].node_name}, but nothing arrives: check that it sends, or {REMEDY}"
-        )
+        remedy = f"check that it sends{REMEDIES.get(matching[0].topic_type, '')}"
+        return f"{topic} has the publisher {matching[0].node_name}, but nothing arrives: {remedy}"
     problem = f"{topic} has no publisher"
     if publishers:
         problem = f"{topic} is published as {_short(publishers[0].topic_type)}, not as {wanted}"
@@ -70,10 +75,12 @@ class SilenceLog:
 
 
 def _published(node: Node, types: Collection[str]) -> list[str]:
+    """Return the topics of these types that other nodes publish."""
+    own = {publisher.topic_name for publisher in node.publishers}  # such as ~/pose, which is no odometry
     return [
         name
         for name, kinds in node.get_topic_names_and_types()
-        if any(kind in types for kind in kinds) and node.count_publishers(name)
+        if any(kind in types for kind in kinds) and name not in own and node.count_publishers(name)
     ]
 
 

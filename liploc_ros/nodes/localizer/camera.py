@@ -25,7 +25,7 @@ from liploc_ros.nodes.localizer.parameters import LocalizerParameters
 from liploc_ros.nodes.subscriptions.following_subscription import FollowingSubscription
 from liploc_ros.nodes.subscriptions.lost_messages import LostMessages
 from liploc_ros.nodes.subscriptions.serialized_message import SerializedMessage, SerializedMessageError
-from liploc_ros.nodes.subscriptions.stamps import REFUSED, StampCheck, StampError
+from liploc_ros.nodes.subscriptions.stamps import IMAGES, ClockStampCheck, StampError
 
 RAW, COMPRESSED = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 MESSAGES = {RAW: Image, COMPRESSED: CompressedImage}
@@ -77,7 +77,7 @@ class CameraInput:
         self._mounted: MountedCamera | None = None
         self._mounted_for = ("", "")
         self._lost = LostMessages()
-        self._stamps = StampCheck(self.name, parameters.max_image_age)
+        self._stamps = ClockStampCheck(self.name, IMAGES, parameters.max_image_age)
         self._is_loss_logged = False
         self._silence_reason = ""  # before the first image, while the node was running
         self._silence = SilenceLog(node.get_logger(), "image", time.monotonic())
@@ -179,7 +179,8 @@ class CameraInput:
         now = time.monotonic()
         health = Health("images arrive")
         age = now - self._received_at
-        mismatch = self._mismatch()
+        mismatch = self._logged(self._images.mismatch() if self._images is not None else "")
+        info_mismatch = self._logged(self._infos.mismatch())
         health.values = {
             "topic": self.topic,
             "camera_info topic": self.info_topic,
@@ -191,10 +192,11 @@ class CameraInput:
             "CameraInfo": "received" if self._info else "missing",
             "mount": "known" if self._mounted else "not known yet",
             "quality of service": mismatch or "matches",
+            "CameraInfo quality of service": info_mismatch or "matches",
             "last fault": self.last_fault or "none",
         }
-        if mismatch:
-            health.add(Level.ERROR, mismatch)
+        for line in filter(None, (mismatch, info_mismatch)):
+            health.add(Level.ERROR, line)
         if self.last_fault:
             health.add(Level.ERROR if self.is_overdue() else Level.WARN, self.last_fault)
         self._stamps.report(health, now)
@@ -239,7 +241,7 @@ class CameraInput:
         fault = self._stamps.check(stamp_ns, self._node.get_clock().now().nanoseconds, now)
         if fault is not None:
             self._log.warn(f"{self.name} {fault.fault.value} stamp", str(fault))
-        is_refused = fault is not None and fault.fault in REFUSED
+        is_refused = fault is not None and fault.is_refused
         if not is_refused:
             self._lost.add(message, now)
         self.latest = ReceivedImage(message, stamp_ns, frame_id, fault if is_refused else None)
@@ -250,10 +252,9 @@ class CameraInput:
         if self._info is None or not _same_calibration(msg, self._info):
             self._info, self._mounted = msg, None
 
-    def _mismatch(self) -> str:
-        mismatch = (self._images.mismatch() if self._images is not None else "") or self._infos.mismatch()
+    def _logged(self, mismatch: str) -> str:
         if mismatch:
-            self._log.warn(f"{self.name} qos", mismatch)
+            self._log.warn(mismatch, mismatch)
         return mismatch
 
 

@@ -70,11 +70,13 @@ class LocalizerEngine:
         stamp_ns: int,
         T_odom_base: Pose | None,
         prior: PosePrior | None = None,
+        *,
+        whole_map: bool = False,
     ) -> TrackingResult:
         """See :meth:`liploc_ros.localization.Localizer.track`."""
         with self._lock:
             try:
-                return self.localizer.track(image, mounted, stamp_ns, T_odom_base, prior)
+                return self.localizer.track(image, mounted, stamp_ns, T_odom_base, prior, whole_map=whole_map)
             except LiplocError:
                 raise
             except Exception:

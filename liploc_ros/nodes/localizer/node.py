@@ -68,7 +68,7 @@ class LocalizerNode(AutostartNode):
     # One image: the steps --------------------------------------------------------------------------------------------
 
     def localize_image(
-        self, camera: CameraInput, received: ReceivedImage, prior: PosePrior | None = None
+        self, camera: CameraInput, received: ReceivedImage, prior: PosePrior | None = None, *, whole_map: bool = False
     ) -> ImageOutcome:
         """Localize an image alone and by tracking, and publish and return the outcome.
 
@@ -76,6 +76,7 @@ class LocalizerNode(AutostartNode):
             camera: its camera.
             received: the image.
             prior: of a request; None: that of initialpose or of the last run, while there is one.
+            whole_map: search the whole map, even if the pose is known.
 
         Raises:
             NotReadyError, MountError: calibration or mount are not known yet, or the map was replaced.
@@ -95,7 +96,7 @@ class LocalizerNode(AutostartNode):
         prior = prior or resources.prior_at(stamp_ns, T_odom_base)
         tracking = None
         if self.settings.tracking.enabled:
-            tracking = engine.track(image, mounted, stamp_ns, T_odom_base, prior)
+            tracking = engine.track(image, mounted, stamp_ns, T_odom_base, prior, whole_map=whole_map)
         localization = tracking.localization if tracking is not None else None
         if localization is None:  # without tracking, or because tracking skipped the image
             localization = engine.localize(image, mounted, stamp_ns, prior)

@@ -13,7 +13,7 @@ from rclpy.callback_groups import CallbackGroup
 from rclpy.node import Node
 
 from liploc_ros.datasets.base_frame import BaseFrame
-from liploc_ros.datasets.pose_message import frame_name, pose_of
+from liploc_ros.datasets.pose_message import odometry_pose
 from liploc_ros.datasets.trajectory import Trajectory
 from liploc_ros.geometry import Pose, PoseError
 from liploc_ros.nodes.common.conversions import stamp_ns_of
@@ -22,6 +22,7 @@ from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.common.qos import Reliability
 from liploc_ros.nodes.inputs.odometry_source import OdometrySource
 from liploc_ros.nodes.inputs.silence import SilenceLog, why_silent
+from liploc_ros.nodes.subscriptions.stamps import ODOMETRY, ClockStampCheck
 
 DEFAULT_ODOMETRY_FRAME = "odom"
 HISTORY_NS = 30_000_000_000
@@ -33,7 +34,7 @@ MAX_SILENCE = 1.0  # s without a message after which odometry has stopped
 
 @dataclass(frozen=True)
 class OdometryUpdate:
-    """An odometry message: its stamp, its frame, and whether time jumped back with it."""
+    """A pose of odometry: its stamp, its frame, and whether time jumped back with it."""
 
     stamp_ns: int
     frame_id: str
@@ -52,17 +53,19 @@ class OdometryInput:
         log: ThrottledLog,
         group: CallbackGroup,
         reliability: Reliability = "auto",
+        max_image_age: float = 0.0,
     ) -> None:
         """Subscribe.
 
         Args:
             node: that subscribes.
-            topic: of nav_msgs/Odometry, or /tf.
+            topic: of odometry or poses, or /tf.
             odometry_frame: frame of the poses on /tf.
             base: the base frame of the map.
             log: gets faults.
             group: of the callbacks.
-            reliability: of the subscription to nav_msgs/Odometry.
+            reliability: of the subscription, unless it is to /tf.
+            max_image_age: parameter of the localizer, which also limits the age of odometry [s].
 
         Raises:
             TransformError: the topic is /tf, and tf2_msgs is not installed.
@@ -75,9 +78,11 @@ class OdometryInput:
         self._changed = threading.Condition()
         self._rate = RateMeter()
         self._is_open = True
+        self._arrived_at = 0.0  # of the last message, whether it can be used or not
+        self._stamps = ClockStampCheck(self.topic, ODOMETRY, max_image_age)
         self._clear()
         source = OdometrySource(odometry_frame, base.name)
-        self._type = source.type_of(self.topic)
+        self._types = source.types_of(self.topic)
         self._silence = SilenceLog(node.get_logger(), "odometry", time.monotonic())
         self._subscription = source.subscribe(node, topic, self._on_odometry, reliability, QUEUE, log.warn, group)
 
@@ -95,6 +100,10 @@ class OdometryInput:
             if base.name != self._base.name:
                 self._base = base
                 self._clear()
+
+    def set_max_image_age(self, max_image_age: float) -> None:
+        """Continue with another limit on the age of messages [s]; 0 for none."""
+        self._stamps.max_image_age = max_image_age
 
     def reset(self) -> None:
         """Clear the history, after time jumped back."""
@@ -124,29 +133,37 @@ class OdometryInput:
 
     def health(self) -> Health:
         """Return the diagnostic status; its conditions are in docs/nodes.md."""
+        mismatch, now = self._mismatch(), time.monotonic()
         with self._changed:
             health = Health("odometry arrives")
             health.values = {
                 "topic": self.topic,
                 "reliability": self._subscription.chosen,
-                "odometry/s": f"{self._rate.rate(time.monotonic()):.1f}",
+                "odometry/s": f"{self._rate.rate(now):.1f}",
                 "odometry frame": self.frame_id or "not known yet",
                 "base frame": self._base.name,
+                "quality of service": mismatch or "matches",
                 "last fault": self._fault or self._gap or "none",
             }
-            fault, gap, received_at = self._fault, self._gap, self._received_at
-        if not fault:
-            self._silence.update(received_at, time.monotonic(), self.topic, self._why_silent)
-        if fault := fault or self._subscription.mismatch():
+            fault, gap, arrived_at = self._fault, self._gap, self._arrived_at
+            self._stamps.report(health, now)
+        self._silence.update(arrived_at, now, self.topic, self._why_silent)
+        if fault := fault or mismatch:
             health.add(Level.ERROR, fault)
-        elif not received_at:
+        if not arrived_at:
             health.add(Level.WARN, f"no odometry on {self.topic} yet: {self._why_silent()}")
         elif gap:
             health.add(Level.WARN, gap)
         return health
 
+    def _mismatch(self) -> str:
+        mismatch = self._subscription.mismatch()
+        if mismatch:
+            self._log.warn(f"{self.topic} qos", mismatch)
+        return mismatch
+
     def _why_silent(self) -> str:
-        return why_silent(self._node, self.topic, [self._type], self._subscription.mismatch())
+        return why_silent(self._node, self.topic, self._types, self._subscription.mismatch())
 
     def _clear(self) -> None:
         self._trajectory = Trajectory()
@@ -167,6 +184,12 @@ class OdometryInput:
         )
 
     def _on_odometry(self, msg: Any) -> None:
+        now = self._arrived_at = time.monotonic()
+        error = self._stamps.check(stamp_ns_of(msg), self._node.get_clock().now().nanoseconds, now)
+        if error is not None:
+            self._log.warn(f"{self.topic} {error.fault.value} stamp", str(error))
+            if error.is_refused:
+                return
         with self._changed:
             update = self._add(msg)
             fault = self._fault
@@ -184,7 +207,8 @@ class OdometryInput:
         if is_reset:
             self._clear()
         try:
-            T_odom_base = self._base.pose(pose_of(msg.pose.pose), msg.child_frame_id, self.topic)
+            odometry = odometry_pose(msg)
+            T_odom_base = self._base.pose(odometry, self.topic)
         except PoseError as error:
             self._fault = f"{self.topic}: {error}"
             return None
@@ -194,5 +218,5 @@ class OdometryInput:
         self._received_at = time.monotonic()
         self._rate.tick(self._received_at)
         self._fault = ""
-        self.frame_id = frame_name(msg.header.frame_id) or DEFAULT_ODOMETRY_FRAME
+        self.frame_id = odometry.frame_id or DEFAULT_ODOMETRY_FRAME
         return OdometryUpdate(stamp_ns, self.frame_id, is_reset)

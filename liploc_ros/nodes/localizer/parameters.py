@@ -89,8 +89,8 @@ class LocalizerParameters(FrozenModel):
     localize_timeout: float = Field(2.0, ge=0, description="default time that ~/localize waits for an image [s]")
     odometry_topic: str = Field(
         "",
-        description="nav_msgs/Odometry of the vehicle; /tf: the transform from odometry_frame to the map's base frame; "
-        "optional for tracking, required by publish_tf",
+        description="nav_msgs/Odometry, PoseStamped or PoseWithCovarianceStamped of the vehicle; /tf: the transform "
+        "from odometry_frame to the map's base frame; optional for tracking, required by publish_tf",
     )
     odometry_frame: str = Field("odom", min_length=1, description="frame of the poses if odometry_topic is /tf")
     odometry_timeout: float = Field(

@@ -72,6 +72,7 @@ class LocalizerResources:
                     log,
                     group,
                     settings.reliability,
+                    settings.max_image_age,
                 )
                 stack.callback(self._odometry.close)
             self._prior = RunPrior(node, settings, self.engine.lidar_map, self._on_initial_pose, self.outputs, log)
@@ -116,6 +117,8 @@ class LocalizerResources:
     def apply(self, settings: LocalizerParameters) -> None:
         """Continue with the parameters that can change while the node is configured."""
         self.engine.apply(settings.config())
+        if self._odometry is not None:
+            self._odometry.set_max_image_age(settings.max_image_age)
         if settings.publish_tf and self._map_to_odom is None:
             self._start_broadcast()
         elif not settings.publish_tf:

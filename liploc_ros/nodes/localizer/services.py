@@ -95,7 +95,7 @@ class LocalizerServices:
                 "camera, set use_sim_time when a bag is played, or set the parameter max_image_age"
             )
         try:
-            outcome = self._node.localize_image(camera, received, prior)
+            outcome = self._node.localize_image(camera, received, prior, whole_map=True)
         except (NotReadyError, MountError) as error:
             camera.report_missing(error)
             return Status.INTERNAL_ERROR, str(error)

@@ -5,6 +5,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Collection
 
 from rclpy.node import Node
 
@@ -12,25 +13,49 @@ from liploc_ros.nodes.common.diagnostics import Health, Level, RateMeter
 from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.inputs.odometry_source import OdometrySubscription
 from liploc_ros.nodes.inputs.silence import MAX_SILENCE, SilenceLog, why_silent
+from liploc_ros.nodes.subscriptions.stamps import RelativeStampCheck, StampError
 
 
 class InputMonitor:
-    """Age and rate of the messages of a topic, whether its publishers match, and why nothing arrives."""
+    """Age, rate and stamps of the messages of a topic, whether its publishers match, and why nothing arrives."""
 
-    def __init__(self, node: Node, topic: str, what: str, message_type: str) -> None:
-        """Start without messages; ``what`` names one, such as ``scan``."""
-        self.topic, self.what = topic, what
+    def __init__(
+        self,
+        node: Node,
+        topic: str,
+        what: str,
+        types: Collection[str],
+        stamps: RelativeStampCheck,
+        log: ThrottledLog,
+    ) -> None:
+        """Start without messages.
+
+        Args:
+            node: that subscribes.
+            topic: full name.
+            what: names a message, such as ``scan``.
+            types: of the messages that the node can use.
+            stamps: checks the stamps.
+            log: gets mismatches of quality of service.
+        """
+        self.topic, self.what, self.stamps = topic, what, stamps
         self.subscription: OdometrySubscription | None = None  # set once it exists
-        self._node, self._type = node, message_type
+        self._node, self._types, self._log = node, types, log
         self._rate = RateMeter()
         self._received_at = 0.0
         self._reason = ""
         self._silence = SilenceLog(node.get_logger(), what, time.monotonic())
 
-    def count(self) -> None:
-        """Record a message."""
+    def check(self, stamp_ns: int, reference_ns: int) -> StampError | None:
+        """Record a message, and return why its stamp cannot be used, or None.
+
+        Args:
+            stamp_ns: of the message.
+            reference_ns: stamp to compare with; 0 if there is none yet.
+        """
         self._received_at = time.monotonic()
         self._rate.tick(self._received_at)
+        return self.stamps.check(stamp_ns, reference_ns, self._received_at)
 
     @property
     def is_received(self) -> bool:
@@ -45,12 +70,12 @@ class InputMonitor:
         """
         if not self.is_received and self._reason:
             return self._reason
-        return why_silent(self._node, self.topic, [self._type], self.mismatch())
+        return why_silent(self._node, self.topic, self._types, self.mismatch())
 
     def log_silence(self) -> None:
         """Log if nothing has arrived for some time."""
         if not self.is_received:
-            self._reason = why_silent(self._node, self.topic, [self._type], self.mismatch())
+            self._reason = why_silent(self._node, self.topic, self._types, self.mismatch())
         self._silence.update(self._received_at, time.monotonic(), self.topic, self.why_silent)
 
     def rate(self) -> float:
@@ -58,8 +83,11 @@ class InputMonitor:
         return self._rate.rate(time.monotonic())
 
     def mismatch(self) -> str:
-        """Return one line about a publisher that does not match, or an empty string."""
-        return self.subscription.mismatch() if self.subscription is not None else ""
+        """Log and return one line about a publisher that does not match, or an empty string."""
+        mismatch = self.subscription.mismatch() if self.subscription is not None else ""
+        if mismatch:
+            self._log.warn(f"{self.topic} qos", mismatch)
+        return mismatch
 
     def reliability(self) -> str:
         """Return the reliability of the subscription, and why it was chosen."""
@@ -73,18 +101,21 @@ class InputMonitor:
 class BuilderFaults:
     """Faults since the last scan that was used. Each kind is logged, at a limited rate."""
 
-    def __init__(self, log: ThrottledLog) -> None:
-        self._log = log
+    def __init__(self, log: ThrottledLog, points_topic: str) -> None:
+        self._log, self._points_topic = log, points_topic
         self._lines: dict[str, str] = {}
         self._counts: Counter[str] = Counter()
         self._last: dict[str, str] = {}
 
-    def add(self, kind: str, line: str) -> None:
-        """Record a fault."""
+    def add(self, kind: str, reason: str) -> None:
+        """Record a fault; the topic of the scans is added to a reason that does not begin with a topic."""
+        line = reason if reason.startswith("/") else f"{self._points_topic}: {reason}"
         self._lines[kind] = line
-        self._counts[kind] += 1
-        self._last[kind] = line
-        self._log.warn(kind, line)
+        self._count(kind, line)
+
+    def add_stamp(self, topic: str, error: StampError) -> None:
+        """Record a message that was refused for its stamp, of which :class:`StampCheck` warns."""
+        self._count(f"{topic} {error.fault.value} stamp", str(error))
 
     def clear(self) -> None:
         """Remove all faults, because a scan was used."""
@@ -94,6 +125,11 @@ class BuilderFaults:
         """Return the last fault of each kind."""
         return list(self._lines.values())
 
+    def _count(self, kind: str, line: str) -> None:
+        self._counts[kind] += 1
+        self._last[kind] = line
+        self._log.warn(kind, line)
+
     def most_frequent(self) -> str:
         """Return the fault that occurred most often, with its count; empty without faults."""
         return "".join(f"{self._last[kind]} ({count} times)" for kind, count in self._counts.most_common(1))
@@ -101,7 +137,7 @@ class BuilderFaults:
 
 def building_health(message: str, points: InputMonitor, odometry: InputMonitor, faults: BuilderFaults) -> Health:
     """Return the diagnostic status of the inputs; its conditions are in docs/nodes.md."""
-    mismatch = points.mismatch() or odometry.mismatch()
+    mismatches = [points.mismatch(), odometry.mismatch()]
     lines = faults.lines()
     health = Health(message)
     health.values = {
@@ -111,13 +147,15 @@ def building_health(message: str, points: InputMonitor, odometry: InputMonitor, 
         "odometry/s": f"{odometry.rate():.1f}",
         "scan reliability": points.reliability(),
         "odometry reliability": odometry.reliability(),
-        "quality of service": mismatch or "matches",
+        "scan quality of service": mismatches[0] or "matches",
+        "odometry quality of service": mismatches[1] or "matches",
         "last fault": lines[-1] if lines else "none",
     }
-    for line in [mismatch, *lines]:
+    for line in [*mismatches, *lines]:
         if line:
             health.add(Level.ERROR, line)
     for monitor in (points, odometry):
+        monitor.stamps.report(health, time.monotonic())
         if monitor.age() > MAX_SILENCE:
             reason = monitor.why_silent()
             health.add(Level.WARN, f"no {monitor.what} on {monitor.topic} for more than {MAX_SILENCE:.0f} s: {reason}")

@@ -12,11 +12,7 @@ from typing import Any
 from nav_msgs.msg import Path as PathMsg
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
-from sensor_msgs.msg import PointCloud2
 
-from liploc_ros.datasets.bag.topics import POINT_TYPES
-from liploc_ros.datasets.base_frame import BaseFrame
-from liploc_ros.datasets.pose_message import DEFAULT_BASE_FRAME, frame_name, pose_of
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.errors import LiplocError
 from liploc_ros.files import check_replaceable, expand_path
@@ -24,21 +20,18 @@ from liploc_ros.mapping import LidarMap, MapError, build_map_from_keyframes
 from liploc_ros.mapping.manifest import MANIFEST, Source
 from liploc_ros.msg import MapProgress
 from liploc_ros.nodes.common import ros_libraries
-from liploc_ros.nodes.common.conversions import header_at, path_to_message, stamp_ns_of
+from liploc_ros.nodes.common.conversions import header_at, path_to_message
 from liploc_ros.nodes.common.diagnostics import STEADY_CLOCK, Diagnostics, Health
 from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.common.mounts import Mounts
-from liploc_ros.nodes.common.parameters import check_topic, declare, guard_changes
+from liploc_ros.nodes.common.parameters import declare, guard_changes
 from liploc_ros.nodes.common.process import run_node
 from liploc_ros.nodes.common.qos import QOS_OVERRIDES, latched_profile
-from liploc_ros.nodes.common.subscription import deliver
-from liploc_ros.nodes.inputs.odometry_source import OdometrySource
-from liploc_ros.nodes.map_builder.health import BuilderFaults, InputMonitor, building_health
+from liploc_ros.nodes.map_builder.health import building_health
+from liploc_ros.nodes.map_builder.inputs import BuilderInputs
 from liploc_ros.nodes.map_builder.parameters import MapBuilderParameters
 from liploc_ros.nodes.map_builder.scan_collector import ScanCollector
 from liploc_ros.nodes.map_builder.summary import report_scans, why_empty
-from liploc_ros.nodes.subscriptions.following_subscription import FollowingSubscription
-from liploc_ros.nodes.subscriptions.serialized_message import SerializedMessage
 from liploc_ros.srv import SaveMap
 
 MAX_DRAIN_TIME = 2.0  # s that shutdown waits for messages
@@ -66,18 +59,14 @@ class MapBuilderNode(Node):
         self._bundle = ModelBundle.load(expand_path(self.settings.model) if self.settings.model else None)
         log = ThrottledLog(self.get_logger())
         group = MutuallyExclusiveCallbackGroup()
-        self._read_points = ros_libraries.points_reader(self.get_logger())
-        self.mounts = Mounts(self.settings.sensor_mounts, ros_libraries.transform_source(self, log, group))
-        self._faults = BuilderFaults(log)
-        self.collector = ScanCollector(self.settings.keyframe_spacing, self.settings.odometry_timeout, self._on_drop)
         self._save_lock = threading.Lock()
         self._saved_keyframes = self._shown_keyframes = 0
         self._places = 0
         self._is_closing = False
         self._message = "waiting for scans"
-        self._odometry_frame = self._failure = ""
-        self._base = BaseFrame(self.settings.base_frame, self.mounts.lookup, self.get_logger().warning)
-        self._subscribe(group)
+        self._failure = ""
+        self.mounts = Mounts(self.settings.sensor_mounts, ros_libraries.transform_source(self, log, group))
+        self.inputs = BuilderInputs(self, self.settings, self.mounts, self._on_keyframes, log, group)
         self._path_publisher = self.create_publisher(
             PathMsg, "~/path", latched_profile(), qos_overriding_options=QOS_OVERRIDES
         )
@@ -93,11 +82,16 @@ class MapBuilderNode(Node):
 
     # Start and end ----------------------------------------------------------------------------------------------------
 
+    @property
+    def collector(self) -> ScanCollector:
+        """The scans so far."""
+        return self.inputs.collector
+
     def start(self) -> None:
         """Log the topics and the folder of the map."""
         path = self.settings.map_path
         target = f"the map is written to {path}" if path else "the parameter map_path is not set"
-        self.get_logger().info(f"waiting for {self._points_topic} and {self._odometry_topic}; {target}")
+        self.get_logger().info(f"waiting for {self.inputs.points_topic} and {self.inputs.odometry_topic}; {target}")
 
     def close(self) -> None:
         """Save the map if it has scans that are not saved yet; see :meth:`why_no_result`."""
@@ -134,16 +128,16 @@ class MapBuilderNode(Node):
             collected = self.collector.snapshot()
             if not collected.keyframes:
                 raise MapError(self._why_empty())
-            report_scans(self.get_logger(), self.collector, self.settings.keyframe_spacing, self._faults)
+            report_scans(self.get_logger(), self.collector, self.settings.keyframe_spacing, self.inputs.faults)
             lidar_map = build_map_from_keyframes(
                 collected.keyframes,
                 self._bundle,
                 self.settings.map_config(),
                 path=collected.path,
                 map_frame=self.settings.map_frame,
-                base_frame=self._base.name,
-                datum=self.settings.datum or f"origin of the frame {self._odometry_frame!r} of {self._odometry_topic}",
-                sources=(Source(name=self._points_topic, scans=collected.scans),),
+                base_frame=self.inputs.base.name,
+                datum=self.settings.datum or self._origin(),
+                sources=(Source(name=self.inputs.points_topic, scans=collected.scans),),
                 on_place=self._on_place,
             ).save(target)
             self._saved_keyframes = len(collected.keyframes)
@@ -158,71 +152,11 @@ class MapBuilderNode(Node):
     def _drain_messages(self) -> None:
         """Wait until all delivered messages are handled: a bag ends before its last messages are."""
         deadline = time.monotonic() + MAX_DRAIN_TIME
-        monitors = (self._points_monitor, self._odometry_monitor)
+        monitors = self.inputs.monitors
         while time.monotonic() < deadline and any(monitor.age() < DRAIN_SILENCE for monitor in monitors):
             time.sleep(0.05)
 
-    # Inputs -----------------------------------------------------------------------------------------------------------
-
-    def _subscribe(self, group: MutuallyExclusiveCallbackGroup) -> None:
-        settings = self.settings
-        check_topic(self, "points_topic", settings.points_topic)
-        check_topic(self, "odometry_topic", settings.odometry_topic)
-        self._points_topic = self.resolve_topic_name(settings.points_topic)
-        self._odometry_topic = self.resolve_topic_name(settings.odometry_topic)
-        source = OdometrySource(settings.odometry_frame, settings.base_frame or DEFAULT_BASE_FRAME)
-        self._points_monitor = InputMonitor(self, self._points_topic, "scan", POINT_TYPES[0])
-        self._odometry_monitor = InputMonitor(
-            self, self._odometry_topic, "odometry", source.type_of(self._odometry_topic)
-        )
-
-        def on_points(message: SerializedMessage) -> None:
-            deliver(message.read, self._on_points, self._points_topic, self._on_bad_scan, self.get_logger())
-
-        self._points_monitor.subscription = FollowingSubscription(
-            self, PointCloud2, self._points_topic, on_points, settings.reliability, settings.queue, group
-        )
-        self._odometry_monitor.subscription = source.subscribe(
-            self, self._odometry_topic, self._on_odometry, settings.reliability, ODOMETRY_QUEUE, self._on_drop, group
-        )
-
-    def _on_odometry(self, msg: Any) -> None:
-        self._odometry_monitor.count()
-        self._odometry_frame = self._odometry_frame or frame_name(msg.header.frame_id)
-        try:
-            T_map_base = self._base.pose(pose_of(msg.pose.pose), msg.child_frame_id, self._odometry_topic)
-            self._on_keyframes(self.collector.add_odometry(stamp_ns_of(msg), T_map_base))
-        except LiplocError as error:
-            self._on_drop("odometry", f"{self._odometry_topic}: {error}")
-
-    def _on_points(self, msg: Any) -> None:
-        self._points_monitor.count()
-        try:
-            points = self._read_points(msg, self._points_topic)
-        except LiplocError as error:
-            self._on_bad_scan(type(error).__name__, str(error))
-            return
-        # Once there is odometry for the scan, the base frame is known, and /tf_static has been received.
-        frame_id = frame_name(msg.header.frame_id)
-        self._on_keyframes(
-            self.collector.add_scan(
-                stamp_ns_of(msg), lambda: self.mounts.lookup(self._base.name, frame_id), lambda: points
-            )
-        )
-
-    def _on_keyframes(self, new_keyframes: int) -> None:
-        if new_keyframes:
-            self._faults.clear()
-            self._publish_progress(f"{self.collector.keyframes} keyframes")
-
-    def _on_bad_scan(self, kind: str, reason: str) -> None:
-        self.collector.received += 1
-        self.collector.drop(kind, reason)
-
-    def _on_drop(self, kind: str, reason: str) -> None:
-        self._faults.add(kind, reason if reason.startswith("/") else f"{self._points_topic}: {reason}")
-
-    # Outputs ----------------------------------------------------------------------------------------------------------
+    # Outputs and services ---------------------------------------------------------------------------------------------
 
     def _on_save_map(self, request: SaveMap.Request, response: SaveMap.Response) -> SaveMap.Response:
         response.path = request.path or self.settings.map_path
@@ -240,9 +174,9 @@ class MapBuilderNode(Node):
         return response
 
     def _on_timer(self) -> None:
-        self._on_keyframes(self.collector.process_waiting())
+        self.inputs.process_waiting()
         self._publish_progress(self._message)
-        for monitor in (self._points_monitor, self._odometry_monitor) if not self._is_closing else ():
+        for monitor in self.inputs.monitors if not self._is_closing else ():
             monitor.log_silence()
         if self.collector.keyframes > self._shown_keyframes:
             self._publish_path()
@@ -251,6 +185,9 @@ class MapBuilderNode(Node):
         poses = [(k.stamp_ns, k.T_map_base) for k in self.collector.snapshot().keyframes]
         self._shown_keyframes = len(poses)
         self._path_publisher.publish(path_to_message(poses, header_at(poses[-1][0], self.settings.map_frame)))
+
+    def _on_keyframes(self) -> None:
+        self._publish_progress(f"{self.collector.keyframes} keyframes")
 
     def _on_place(self, done: int, total: int) -> None:
         if done == total or done % max(1, total // PROGRESS_STEPS) == 0:
@@ -273,7 +210,7 @@ class MapBuilderNode(Node):
         )
 
     def _health(self) -> dict[str, Health]:
-        health = building_health(self._message, self._points_monitor, self._odometry_monitor, self._faults)
+        health = building_health(self._message, self.inputs.points, self.inputs.odometry, self.inputs.faults)
         health.values |= {
             "scans received": str(self.collector.received),
             "scans dropped": str(self.collector.dropped),
@@ -283,8 +220,11 @@ class MapBuilderNode(Node):
         }
         return {"map building": health}
 
+    def _origin(self) -> str:
+        return f"origin of the frame {self.inputs.odometry_frame!r} of {self.inputs.odometry_topic}"
+
     def _why_empty(self) -> str:
-        return why_empty(self.collector, self._points_monitor, self._odometry_monitor, self._faults)
+        return why_empty(self.collector, self.inputs.points, self.inputs.odometry, self.inputs.faults)
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -24,8 +24,8 @@ class MapBuilderParameters(MapConfig):
     points_topic: str = Field("points", description="sensor_msgs/PointCloud2 of the LiDAR")
     odometry_topic: str = Field(
         "odom",
-        description="nav_msgs/Odometry of the vehicle, in a frame without drift; /tf: the transform from "
-        "odometry_frame to base_frame",
+        description="nav_msgs/Odometry, PoseStamped or PoseWithCovarianceStamped of the vehicle, in a frame without "
+        "drift; /tf: the transform from odometry_frame to base_frame",
     )
     odometry_frame: str = Field("odom", min_length=1, description="frame of the poses if odometry_topic is /tf")
     base_frame: str = Field(

@@ -22,6 +22,7 @@ from liploc_ros.mapping.places import path_distance
 MAX_WAITING_SCANS = 50
 HISTORY_NS = 60_000_000_000
 POLL_PERIOD = 0.02  # s
+DAY = 86_400.0  # s
 
 WITHOUT_POSE = ("pose", "queue", "late")
 """Kinds of faults of scans that are not damaged themselves."""
@@ -81,6 +82,8 @@ class ScanCollector:
         """Add a pose, and use the scans that waited for it. Returns the number of new keyframes."""
         with self._lock:
             self._trajectory.append(stamp_ns, T_map_base)
+            if stamp_ns < self._newest_odometry_ns - HISTORY_NS:  # the clock was set back
+                self._newest_odometry_ns = -1
             if stamp_ns > self._newest_odometry_ns:
                 self._newest_odometry_ns = stamp_ns
                 self._pending_path.append((stamp_ns, T_map_base))
@@ -102,6 +105,13 @@ class ScanCollector:
                 self._waiting.popleft()
                 self.drop("queue", f"more than {MAX_WAITING_SCANS} scans wait for odometry, the oldest is dropped")
             return self.process_waiting()
+
+    def refuse(self) -> None:
+        """Count a scan whose stamp cannot be used."""
+        with self._lock:
+            self.received += 1
+            self.dropped += 1
+            self._without_pose += 1
 
     def drop(self, key: str, reason: str) -> None:
         """Count a scan that cannot be used."""
@@ -146,6 +156,11 @@ class ScanCollector:
             return CollectedScans(list(self._selector.keyframes), list(self._selector.path), self.received)
 
     @property
+    def newest_odometry_ns(self) -> int:
+        """Stamp of the newest odometry; 0 if there is none."""
+        return max(0, self._newest_odometry_ns)
+
+    @property
     def keyframes(self) -> int:
         """Number of keyframes so far."""
         with self._lock:
@@ -174,9 +189,12 @@ class ScanCollector:
     def _use(self, scan: _WaitingScan) -> None:
         if scan.stamp_ns <= self._last_ns:
             seconds = 1e-9 * (self._last_ns - scan.stamp_ns)
-            self.drop(
-                "late", f"scan is {seconds:.1f} s older than the last one: it is late, or a bag is played in a loop"
-            )
+            reason = f"scan is {seconds:.1f} s older than the last one: it is late, or a bag is played in a loop"
+            if scan.stamp_ns == self._last_ns:
+                reason = (
+                    "scan has the stamp of the last one: it is repeated (a bag in a loop?), or the stamps stand still"
+                )
+            self.drop("late", reason)
             return
         T_map_base = self._trajectory.at(scan.stamp_ns)
         if T_map_base is None:
@@ -200,4 +218,5 @@ class ScanCollector:
         if self._newest_odometry_ns < 0:
             return "none was received: check the topic of the odometry"
         seconds = 1e-9 * (scan.stamp_ns - self._newest_odometry_ns)
-        return f"the newest is {abs(seconds):.2f} s {'older' if seconds > 0 else 'newer'}: check their clocks"
+        amount = f"{abs(seconds):.2f} s" if abs(seconds) < DAY else f"{abs(seconds) / DAY:.0f} days"
+        return f"the newest is {amount} {'older' if seconds > 0 else 'newer'}: check their clocks"

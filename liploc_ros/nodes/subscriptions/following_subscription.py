@@ -82,7 +82,7 @@ class FollowingSubscription:
 
     def mismatch(self) -> str:
         """Return one line about a publisher whose quality of service does not match, or an empty string."""
-        return qos_mismatch(self._node, self.topic, self._profile)
+        return qos_mismatch(self._node, self.topic, self._profile, "reliability")
 
     def close(self) -> None:
         """Unsubscribe."""

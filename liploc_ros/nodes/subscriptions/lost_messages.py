@@ -32,7 +32,8 @@ class LostMessages:
 
     Gaps in the sequence numbers of a publisher are exact, but not every middleware has them, and they do not show what
     a driver has dropped. Gaps of the stamps show both, if most stamps have the same distance: the period is the median
-    distance, and a gap of n periods counts as n - 1 lost messages. Pauses and jumps of the clock are not counted.
+    distance, and a gap of n periods counts as n - 1 lost messages, unless the next messages come early: then one was
+    only late. Pauses and jumps of the clock are not counted.
     """
 
     def __init__(self) -> None:
@@ -45,11 +46,13 @@ class LostMessages:
         """Start again with the next message, after time jumped back. The counts stay."""
         self._stamp_ns = 0
         self._received_at = 0.0
+        self._late = 0  # messages missing in the last gap, of which some may still come
         self._intervals: deque[tuple[float, float]] = deque(maxlen=RECENT_INTERVALS)
 
     def add(self, message: SerializedMessage, now: float) -> None:
         """Count what was lost before a message that arrived at the time ``now`` [s]."""
-        lost = max(self._missing_sequences(message), self._missing_stamps(message.stamp_ns, now))
+        lost = self._missing_sequences(message)
+        lost += self._missing_stamps(message.stamp_ns, now, lost)
         self.total += lost
         self._recent.append((now, lost))
         self._forget(now)
@@ -82,7 +85,8 @@ class LostMessages:
         self._sequences[message.publisher] = message.sequence
         return max(0, message.sequence - last - 1)
 
-    def _missing_stamps(self, stamp_ns: int, now: float) -> int:
+    def _missing_stamps(self, stamp_ns: int, now: float, counted: int) -> int:
+        """Return the messages missing before the last gap, beyond those that the sequence numbers have ``counted``."""
         interval, elapsed = 1e-9 * (stamp_ns - self._stamp_ns), now - self._received_at
         if -MAX_GAP < interval <= 0:  # a repeated or late message
             return 0
@@ -99,4 +103,11 @@ class LostMessages:
             return 0
         periods = round(interval / period)
         # Stamps that jump although the messages arrive steadily are a jump of the clock.
-        return max(0, periods - 1) if elapsed > 0.5 * periods * typical else 0
+        if periods > 1 and elapsed > 0.5 * periods * typical:
+            self._late += max(0, periods - 1 - counted)
+            return 0
+        if interval < (1 - MAX_JITTER) * period and self._late:
+            self._late -= 1
+            return 0
+        lost, self._late = self._late, 0
+        return lost

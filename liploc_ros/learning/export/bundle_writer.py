@@ -13,9 +13,9 @@ import yaml
 from torch import nn
 
 from liploc_ros.encoders.spec import ConfidenceModel, TrainingSpec
-from liploc_ros.learning.export import export
+from liploc_ros.learning.export.exporter import export
+from liploc_ros.learning.export.model_card import write_model_card
 from liploc_ros.learning.method import Method
-from liploc_ros.learning.model_card import write_model_card
 from liploc_ros.learning.recipe import BaseRecipe
 
 RECIPE_FILE, DATA_FILE = "recipe.yaml", "data.json"
@@ -42,7 +42,7 @@ def write_bundle(
         held_out: result on the held-out drive, or empty.
 
     Raises:
-        LiplocError: see :func:`~liploc_ros.learning.export.export`.
+        LiplocError: see :func:`~liploc_ros.learning.export.exporter.export`.
     """
     hashes: Mapping[str, str] = facts["hashes"]
     training = TrainingSpec(

@@ -1,9 +1,11 @@
 # Copyright 2026 liploc_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""From trained encoders to a model bundle: two ONNX files and model.json, compared with torch."""
+"""From trained encoders to a model bundle: ONNX files that are compared with torch, and model.json."""
 
 import copy
+import logging
+import shutil
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,13 +16,16 @@ import torch.nn.functional as F
 from timm.layers import Conv2dSame
 from torch import nn
 
-from liploc_ros.encoders import ModelError, ModelSpec
-from liploc_ros.encoders.bundle import CAMERA_FILE, LIDAR_FILE, SPEC_FILE
+from liploc_ros.encoders import ModelBundle, ModelError, ModelSpec
+from liploc_ros.encoders.bundle import SPEC_FILE
 from liploc_ros.encoders.onnx import OnnxEncoder
-from liploc_ros.encoders.spec import ConfidenceModel, TrainingSpec
+from liploc_ros.encoders.spec import FILES, FP16_FILES, ConfidenceModel, TrainingSpec
 from liploc_ros.files import check_replaceable, replace_folder, sha256_of, write_file
+from liploc_ros.learning.export.fp16 import check_onnx, write_fp16_files
+from liploc_ros.learning.export.model_card import add_fp16_to_model_card
 from liploc_ros.learning.method import InputSize, Method
 
+LOG = logging.getLogger(__name__)
 MIN_COSINE = 0.9999
 OPSET = 17
 
@@ -35,6 +40,8 @@ def export(
     documents: Mapping[str, str] | None = None,
 ) -> ModelSpec:
     """Write a bundle. It replaces the folder only if it is complete and agrees with torch.
+
+    If a network loses too much in half precision, the bundle has no fp16 files, and a warning says why.
 
     Args:
         method: of the model.
@@ -52,10 +59,14 @@ def export(
     check_replaceable(folder, SPEC_FILE)
     fields = method.spec()
     with replace_folder(folder) as new:
-        for file, part in ((CAMERA_FILE, "camera"), (LIDAR_FILE, "lidar")):
+        for part, file in FILES.items():
             export_onnx(model[part].eval(), method.input_sizes()[part], new / file)
-        files = {file: sha256_of(new / file) for file in (CAMERA_FILE, LIDAR_FILE)}
+        files = {file: sha256_of(new / file) for file in FILES.values()}
         spec = ModelSpec(name=name, confidence_model=confidence_model, training=training, files=files, **fields)
+        try:
+            spec = spec.model_copy(update={"files": files | write_fp16_files(new, spec)})
+        except ModelError as error:
+            LOG.warning("%s: no fp16 files are written, and engines of this model use fp32: %s", folder, error)
         write_file(new / SPEC_FILE, spec.model_dump_json(indent=2) + "\n")
         write_file(new / "LICENSE.txt", spec.licence + "\n")
         for file, text in (documents or {}).items():
@@ -63,11 +74,33 @@ def export(
     return spec
 
 
+def add_fp16_files(source: Path, folder: Path) -> ModelBundle:
+    """Write a copy of a bundle with new fp16 files. The fp32 files, and so the id and all maps, stay the same.
+
+    Args:
+        source: the bundle.
+        folder: of the copy; it may be the bundle itself.
+
+    Raises:
+        ModelError: the bundle cannot be used, or a network loses too much in half precision.
+        FileError: the folder is not a bundle, or cannot be written.
+    """
+    check_replaceable(folder, SPEC_FILE)
+    bundle = ModelBundle.load(source)
+    with replace_folder(folder) as new:
+        shutil.copytree(bundle.path, new, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*FP16_FILES.values()))
+        files = {file: bundle.spec.files[file] for file in FILES.values()} | write_fp16_files(new, bundle.spec)
+        write_file(new / SPEC_FILE, bundle.spec.model_copy(update={"files": files}).model_dump_json(indent=2) + "\n")
+        add_fp16_to_model_card(new)
+    return ModelBundle.load(folder)
+
+
 def export_onnx(encoder: nn.Module, size: InputSize, path: Path) -> None:
     """Write one encoder with a free batch size and, if it accepts any width, a free width. Compare it with torch.
 
     Raises:
-        ModelError: the minimum cosine between the features of ONNX Runtime and of torch is below 0.9999.
+        ModelError: the minimum cosine between the features of ONNX Runtime and of torch is below 0.9999, or the file is
+            not valid ONNX.
     """
     example = torch.randn(2, 3, size.height, size.width, generator=torch.Generator().manual_seed(0))
     free_axes = {"views": {0: "batch"}, "cells": {0: "batch"}}
@@ -86,6 +119,7 @@ def export_onnx(encoder: nn.Module, size: InputSize, path: Path) -> None:
             output_names=["cells"],
             dynamic_axes=free_axes,
         )
+    check_onnx(path)
     for views in (example, example[..., : size.width // 2] if size.free_width else example[:1]):
         with torch.inference_mode():
             expected = encoder(views)

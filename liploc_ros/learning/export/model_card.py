@@ -13,6 +13,8 @@ CARD_FILE = "README.md"
 MAX_DRIVES = 8  # listed by name
 CONFIDENCE_ROW = "confidence model"
 OLD_CONFIDENCE_ROW = "acceptance"  # in cards written before 2026-11-26
+PARITY = "The ONNX files agree with torch: cosine >= 0.9999."
+FP16_PARITY = " The fp16 files, which TensorRT engines are built from, agree with them: cosine >= 0.999."
 
 
 def write_model_card(folder: Path, spec: ModelSpec, held_out: str) -> None:
@@ -38,6 +40,17 @@ def update_model_card(folder: Path, confidence_model: ConfidenceModel) -> None:
         write_file(path, "\n".join(new_row if line.startswith(old_rows) else line for line in lines))
 
 
+def add_fp16_to_model_card(folder: Path) -> None:
+    """Add the fp16 files to the card of a bundle. A bundle without a card is left as it is.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    path = folder / CARD_FILE
+    if path.is_file():
+        write_file(path, path.read_text().replace(FP16_PARITY, "").replace(PARITY, PARITY + FP16_PARITY))
+
+
 def model_card(spec: ModelSpec, held_out: str) -> str:
     """Return the text of the card; see :func:`write_model_card`."""
     training = spec.training
@@ -61,8 +74,8 @@ def model_card(spec: ModelSpec, held_out: str) -> str:
     return (
         f"# {spec.name}\n"
         "Two encoders for `liploc_ros`, one for camera images and one for LiDAR scans. They localize a camera image "
-        "on a LiDAR map. To use them, pass this folder to `--model`. The ONNX files agree with torch: cosine >= "
-        "0.9999.\n"
+        "on a LiDAR map. To use them, pass this folder to `--model`. "
+        f"{PARITY}{FP16_PARITY if spec.has_fp16 else ''}\n"
         f"\n| | |\n|---|---|\n{table}\n"
     )
 
