@@ -113,7 +113,7 @@ class Trainer(Generic[S]):
         """
         first = self.processes.is_first
         drawn = batches(self.method, samples, self.recipe, self.step, self.processes, workers)
-        description = f"training ({workers} workers)" if workers else "training"
+        description = f"training (workers: {workers})"
         progress = tqdm(drawn, description, self.recipe.steps, initial=self.step, disable=not first, mininterval=5)
         curves = TensorBoardLog(folder if first else None, self.step)
         with curves, StopRequest(self.processes) as stop, closing(drawn), progress:
@@ -142,7 +142,8 @@ class Trainer(Generic[S]):
     def train_step(self, batch: Batch) -> torch.Tensor:
         """Do one step with a batch on the device; return its loss, which the next step may overwrite."""
         torch.manual_seed((self.recipe.seed * 1_000_003 + self.step) * 1009 + self.processes.rank)
-        self.model.train()
+        if not self.model.training:
+            self.model.train()
         factor = learning_rate_factor(self.step, self.recipe)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor

@@ -81,7 +81,8 @@ def _draw(
     drawn: Iterator[tuple[S | None, Digests]] = draw_ahead(
         _FramesOfDrives(method, drives, frames), order, workers, "samples"
     )
-    description = f"views of {drives[0].name if len(drives) == 1 else f'{len(drives)} recordings'}"
+    source = drives[0].name if len(drives) == 1 else f"{len(drives)} recordings"
+    description = f"views of {source} (workers: {workers})"
     by_drive: list[dict[int, _DrawnFrame]] = [{} for _ in drives]
     for position, (sample, digests) in zip(order, tqdm(drawn, description, len(frames)), strict=True):
         i, j = frames[position]
