@@ -17,7 +17,8 @@ import torch
 from benchmarks.gpu.encoders import Skip
 from benchmarks.gpu.rows import Row
 from liploc_ros.datasets.drive import Drive
-from liploc_ros.learning.data.dataset_checks import make_samples
+from liploc_ros.learning.data.preparation import draw_samples
+from liploc_ros.learning.data.workers import default_workers
 from liploc_ros.learning.distributed import Processes
 from liploc_ros.learning.method import RANDOM, Batch
 from liploc_ros.learning.registry import method_of, read_recipe
@@ -48,12 +49,14 @@ def training_row(drive: Drive, steps: int, on_gpu: bool, skip: Skip) -> Row:
     """Train the default recipe on a drive for some steps, from random weights, and return the row."""
     recipe = read_recipe("aligned", {"steps": steps})
     method = method_of(recipe)
-    pairs = make_samples(method, drive if any(f.images for f in drive.scans()) else with_nearest_images(drive)).samples
+    workers = default_workers()
+    complete = drive if any(f.images for f in drive.scans()) else with_nearest_images(drive)
+    pairs, _ = draw_samples(method, [complete], workers)
     with Processes.joined() as joined:
         processes = joined if on_gpu else Processes()
         trainer = TimedTrainer(method, recipe, RANDOM, processes)
         with utilization(processes.device, skip) as samples:
-            trainer.fit(pairs)  # waits for the GPU at the end
+            trainer.fit(pairs, workers=workers)  # waits for the GPU at the end
             end = time.perf_counter()
     begins = trainer.begins[int(WARM_UP_FRACTION * steps) :]
     times = [after - before for before, after in zip(begins, [*begins[1:], end], strict=True)]

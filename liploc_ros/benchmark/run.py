@@ -110,7 +110,9 @@ class BenchmarkRun:
 
     def _model(self, name: str) -> ModelBundle:
         """Return a model. It is trained if it does not exist; interrupted training continues."""
-        from liploc_ros.learning.run import TrainingRun  # needs torch; tables are read and written without it
+        # These need torch; tables are read and written without it.
+        from liploc_ros.learning.data.workers import default_workers
+        from liploc_ros.learning.run import TrainingRun
 
         bundle, folder = self.out / MODELS / name, self.out / RUNS / name
         request, request_file = self._model_request(name), folder / REQUEST_FILE
@@ -118,7 +120,8 @@ class BenchmarkRun:
         if is_same and (bundle / SPEC_FILE).exists():
             return ModelBundle.load(bundle)
         drives = [self.roots.path(drive) for drive in self.benchmark.trained_on(name)]
-        run = TrainingRun.prepare(self.benchmark.models[name].recipe, drives, (), self.steps, self._changes(name))
+        recipe, changes = self.benchmark.models[name].recipe, self._changes(name)
+        run = TrainingRun.prepare(recipe, drives, (), self.steps, changes, default_workers())
         if not is_same:  # a model or checkpoint with other settings must not be used
             shutil.rmtree(bundle, ignore_errors=True)
             shutil.rmtree(folder, ignore_errors=True)

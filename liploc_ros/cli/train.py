@@ -56,14 +56,24 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue from the checkpoint of a stopped run.")] = False,
     steps: Annotated[int | None, typer.Option(min=1, help="Number of steps. Default: the recipe's.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Number of processes that draw views and batches; 0: only the training process. The model does not "
+            "depend on it. Default: one per core, at most 16.",
+        ),
+    ] = None,
     changes: ChangesOption = None,
 ) -> None:
     """Train both encoders and write a model bundle for `--model`."""
     start_work()
     with training_imports("training"):
+        from liploc_ros.learning.data.workers import default_workers
         from liploc_ros.learning.recipe import changes_of
         from liploc_ros.learning.run import TrainingRun
-    run = TrainingRun.prepare(recipe, drives or [], singles or [], steps, changes_of(changes or []))
+    workers = default_workers() if workers is None else workers
+    run = TrainingRun.prepare(recipe, drives or [], singles or [], steps, changes_of(changes or []), workers)
     folder = run_folder or Path("out/runs") / out.absolute().name
     bundle, summary = run.execute(out, trunk, held_out, confidence_model, folder, resume)
     if os.environ.get("RANK", "0") != "0":  # only the first of torchrun's processes reports

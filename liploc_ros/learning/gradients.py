@@ -3,7 +3,7 @@
 
 """Gradients of a contrastive loss over a batch that is encoded in parts and in several processes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -22,7 +22,7 @@ def add_gradients(
     processes: Processes,
     micro_batch: int = 0,
     precision: torch.dtype = torch.float32,
-    factor: float = 1.0,
+    scale: Callable[[torch.Tensor], torch.Tensor] = lambda loss: loss,
 ) -> torch.Tensor:
     """Add the gradients of the loss over the batches of all processes to the model's gradients; return the loss.
 
@@ -39,7 +39,7 @@ def add_gradients(
         processes: all processes that take part.
         micro_batch: pairs encoded at once; 0: all pairs of the process.
         precision: of the encoders' arithmetic; outputs and loss are float32.
-        factor: multiplies the gradients (loss scaling for float16).
+        scale: multiplies the loss whose gradients are computed (for float16).
     """
     parts = split(batch, micro_batch or len(batch))
     single_part = len(parts) == 1
@@ -47,7 +47,8 @@ def add_gradients(
     outputs = []
     with nullcontext() if single_part else _first_pass(model):
         for part in parts:
-            states.append(_random_state(batch.camera.device))
+            if not single_part:
+                states.append(_random_state(batch.camera.device))
             outputs.append(encode(model, part, precision))
     camera, lidar = (processes.gather(torch.cat(o)).requires_grad_() for o in zip(*outputs, strict=True))
     whole = replace(
@@ -57,7 +58,7 @@ def add_gradients(
         drive=processes.gather(batch.drive),
     )
     loss = method.loss(model, camera, lidar, whole)
-    (loss * factor).backward()
+    scale(loss).backward()
     own_gradients = [o.grad[processes.own_slice(len(o.grad))].split([len(p) for p in parts]) for o in (camera, lidar)]
     for i, part in enumerate(parts):
         if not single_part:
@@ -82,8 +83,7 @@ def encode(
 
 def split(batch: Batch, size: int) -> list[Batch]:
     """Return the batch in parts of at most ``size`` pairs."""
-    fields = batch.camera, batch.lidar, batch.mask, batch.position, batch.drive
-    return [Batch(*tensors) for tensors in zip(*(field.split(size) for field in fields), strict=True)]
+    return [Batch(*parts) for parts in zip(*(tensor.split(size) for tensor in batch.tensors()), strict=True)]
 
 
 @contextmanager

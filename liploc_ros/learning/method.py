@@ -41,6 +41,10 @@ class Batch:
     def __len__(self) -> int:
         return len(self.position)
 
+    def tensors(self) -> tuple[torch.Tensor, ...]:
+        """Return all attributes in the order of the constructor."""
+        return self.camera, self.lidar, self.mask, self.position, self.drive
+
 
 class Sample(Protocol):
     """One frame of a drive, in the form that its method uses."""
@@ -81,15 +85,21 @@ class Method(Protocol[S]):
     def parameter_groups(self, model: nn.ModuleDict) -> list[dict[str, Any]]:
         """Return AdamW's groups: ``params``, ``lr`` (the peak of the schedule), ``weight_decay``."""
 
-    def samples(self, drive: Drive) -> list[S]:
+    def samples(self, drive: Drive) -> Sequence[S]:
         """Return the samples of a drive, one for each frame with an image, a scan and a pose.
+
+        A sample is drawn when it is accessed, and does not depend on which others were drawn before. Methods, drives
+        and samples are pickled for worker processes.
 
         Raises:
             DatasetError: there is no such frame.
         """
 
     def batch(self, samples: Sequence[S], rng: np.random.Generator | None) -> Batch:
-        """Return the samples as a batch, augmented with ``rng``, or without augmentation if ``rng`` is None."""
+        """Return the samples as a batch, augmented with ``rng``, or without augmentation if ``rng`` is None.
+
+        The arrays of the samples may be read-only.
+        """
 
     def loss(self, model: nn.ModuleDict, camera: torch.Tensor, lidar: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Return the loss of the encoder outputs (B, D, h, w) of the whole batch, gathered over all processes.

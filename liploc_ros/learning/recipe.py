@@ -42,6 +42,7 @@ class BaseRecipe(FrozenModel):
     sequences: int = Field(0, ge=0, description="number of the given drives to train on; 0: all")
     checkpoint_every: int = Field(200, gt=0, description="steps")
     validate_every: int = Field(0, ge=0, description="steps between two validations on the held-out drive; 0: never")
+    cuda_graph: bool = Field(True, description="on one GPU, record the kernels of a step and launch them together")
 
     @model_validator(mode="after")
     def _check_micro_batch(self) -> "BaseRecipe":

@@ -20,7 +20,8 @@ from liploc_ros.evaluation.provenance import is_in_training
 from liploc_ros.files import check_replaceable, unwritable, write_file
 from liploc_ros.learning.checkpoint import CHECKPOINT_FILE, load_checkpoint
 from liploc_ros.learning.confidence import UNFITTED, confidence_model_at, fit_on_held_out
-from liploc_ros.learning.data.dataset_checks import make_samples, readable_frames
+from liploc_ros.learning.data.dataset_checks import readable_frames
+from liploc_ros.learning.data.preparation import draw_samples
 from liploc_ros.learning.distributed import Processes
 from liploc_ros.learning.export.bundle_writer import documents, write_bundle
 from liploc_ros.learning.export.model_card import write_model_card
@@ -43,13 +44,15 @@ class TrainingRun:
         samples: of all drives.
         hashes: hash of each drive's data, by name.
         skipped: for each frame that cannot be read, the reason.
+        workers: number of processes that draw views and batches; 0: only this one. The results do not depend on it.
     """
 
     recipe: BaseRecipe
     drives: tuple[Drive, ...]
-    samples: tuple[Sample, ...]
+    samples: Sequence[Sample]
     hashes: Mapping[str, str]
     skipped: tuple[str, ...]
+    workers: int = 0
 
     @classmethod
     def prepare(
@@ -59,8 +62,12 @@ class TrainingRun:
         singles: Sequence[Path] = (),
         steps: int | None = None,
         changes: Mapping[str, Any] | None = None,
+        workers: int = 0,
     ) -> "TrainingRun":
         """Read the drives and draw their views.
+
+        With ``workers``, a script must call this from its ``if __name__ == "__main__":`` part, because new processes
+        import the script.
 
         Args:
             recipe_name: name of a recipe, or a YAML file.
@@ -68,6 +75,8 @@ class TrainingRun:
             singles: recordings of single frames (splits of KITTI's object benchmark); always used.
             steps: overrides the steps of the recipe.
             changes: of the recipe; see :func:`~liploc_ros.learning.registry.read_recipe`.
+            workers: number of processes that draw views and batches; see
+                :func:`~liploc_ros.learning.data.workers.default_workers`.
 
         Raises:
             TrainingError: there are fewer frames with an image, a scan and a pose than a batch needs.
@@ -77,18 +86,17 @@ class TrainingRun:
         method = method_of(recipe)
         paths = [*drives[: recipe.sequences or None], *singles]
         sources = [drive for path in paths for drive in open_sources(path)]
-        made = [make_samples(method, drive) for drive in sources]
-        samples = tuple(sample for drive in made for sample in drive.samples)
-        skipped = tuple(reason for drive in made for reason in drive.skipped)
+        samples, used = draw_samples(method, sources, workers)
+        skipped = tuple(reason for drive in used for reason in drive.skipped)
         if len(samples) < recipe.batch:
             unreadable = f" ({len(skipped)} more cannot be read, the first: {skipped[0]})" if skipped else ""
             raise TrainingError(
                 f"{len(samples)} frames with image, scan and pose{unreadable}, fewer than a batch of {recipe.batch}: "
                 "add more --drive"
             )
-        used = [drive for drive in made if drive.samples]
+        used = [drive for drive in used if drive.drive.frames]
         hashes = {drive.drive.name: drive.sha256 for drive in used}
-        return cls(recipe, tuple(drive.drive for drive in used), samples, hashes, skipped)
+        return cls(recipe, tuple(drive.drive for drive in used), samples, hashes, skipped, workers)
 
     def execute(
         self,
@@ -136,7 +144,9 @@ class TrainingRun:
         self, trunk: Path | None, held_out: Drive | None, folder: Path, resume: bool, processes: Processes
     ) -> nn.ModuleDict:
         method = method_of(self.recipe)
-        validation = make_samples(method, held_out).samples if held_out and self.recipe.validate_every else ()
+        validation: Sequence[Sample] = ()
+        if held_out and self.recipe.validate_every:
+            validation = draw_samples(method, [held_out], self.workers)[0]
         checkpoint = folder / CHECKPOINT_FILE
         state = load_checkpoint(checkpoint) if resume and checkpoint.exists() else None
         trainer = Trainer(method, self.recipe, trunk if state is None else RANDOM, processes)
@@ -147,7 +157,7 @@ class TrainingRun:
                 raise TrainingError(f"{checkpoint} was trained on other data: give the same drives, or omit --resume")
         elif processes.is_first:
             _reset_folder(folder, self.recipe, facts)
-        return trainer.fit(self.samples, folder, facts, validation)
+        return trainer.fit(self.samples, folder, facts, validation, self.workers)
 
     def _fit_confidence_model(self, out: Path, held_out: Drive, folder: Path) -> str:
         result = fit_on_held_out(held_out, self.drives, ModelBundle.load(out), folder)

@@ -6,7 +6,7 @@
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Generic
 
@@ -17,18 +17,24 @@ from tqdm import tqdm
 
 from liploc_ros.errors import LiplocError
 from liploc_ros.learning.checkpoint import CHECKPOINT_FILE, save_checkpoint
-from liploc_ros.learning.data.batches import batches, to_device
+from liploc_ros.learning.data.batches import batches
+from liploc_ros.learning.data.workers import WorkerError
 from liploc_ros.learning.distributed import Processes, convert_batch_norms
 from liploc_ros.learning.gradients import add_gradients
 from liploc_ros.learning.method import Batch, Method, S
 from liploc_ros.learning.recipe import BaseRecipe, RecipeError
+from liploc_ros.learning.recorded_gradients import RecordedGradients, record_cuda_graph
 from liploc_ros.learning.signals import StopRequest
 from liploc_ros.learning.tensorboard_log import TensorBoardLog
 from liploc_ros.learning.validation import MAX_DISTANCE, recall_at_1
 
 LOG = logging.getLogger(__name__)
 LOG_EVERY = 10  # steps
-MONITORING_KEYS = {"checkpoint_every", "validate_every"}  # keys of a recipe that do not change the weights
+MONITORING_KEYS = {
+    "checkpoint_every",
+    "validate_every",
+    "cuda_graph",
+}  # keys of a recipe that do not change the weights
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -73,11 +79,15 @@ class Trainer(Generic[S]):
         self.processes.broadcast(self.model)
         if self.processes.size > 1:
             convert_batch_norms(self.model)
-        self.optimizer = torch.optim.AdamW(method.parameter_groups(self.model))
+        fused = True if device.type == "cuda" else None  # all parameters in a few kernels
+        self.optimizer = torch.optim.AdamW(method.parameter_groups(self.model), fused=fused)
         self.rates = [float(group["lr"]) for group in self.optimizer.param_groups]
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "float16")
         self.ema = averaged_model(self.model, recipe.ema) if recipe.ema else None
         self.step = 0
+        self._gradients = RecordedGradients(
+            self._add_gradients, self.model, record_cuda_graph if self._is_recordable() else None
+        )
 
     def fit(
         self,
@@ -85,6 +95,7 @@ class Trainer(Generic[S]):
         folder: Path | None = None,
         facts: dict[str, Any] | None = None,
         held_out: Sequence[S] = (),
+        workers: int = 0,
     ) -> nn.ModuleDict:
         """Do the remaining steps of the recipe and return the trained model, in evaluation mode, on the CPU.
 
@@ -93,50 +104,50 @@ class Trainer(Generic[S]):
             folder: for checkpoints and TensorBoard; None: nothing is written.
             facts: numbers and text about the run that are stored in the checkpoint.
             held_out: samples for the validation every ``validate_every`` steps.
+            workers: number of processes that draw the batches ahead; 0: they are drawn in this process, between steps.
 
         Raises:
             TrainingError: out of memory, the loss is not finite, or the run was stopped (after a checkpoint).
+            WorkerError: a worker process died, or could not draw a batch.
             FileError: a checkpoint cannot be written.
         """
         first = self.processes.is_first
-        remaining = batches(self.method, samples, self.recipe, self.step, self.processes)
-        progress = tqdm(remaining, "training", self.recipe.steps, initial=self.step, disable=not first, mininterval=5)
+        drawn = batches(self.method, samples, self.recipe, self.step, self.processes, workers)
+        description = f"training (workers: {workers})"
+        progress = tqdm(drawn, description, self.recipe.steps, initial=self.step, disable=not first, mininterval=5)
         curves = TensorBoardLog(folder if first else None, self.step)
-        with curves, StopRequest(self.processes) as stop, progress:
-            for batch in progress:
-                with _memory_advice(self.recipe):
-                    loss = self.train_step(batch)
-                if self.step % LOG_EVERY == 0 or self.step == 1:
-                    value = _finite(loss, self.step)
-                    progress.set_postfix(loss=f"{value:.3f}", refresh=False)
-                    curves.write(self.step, loss=value, **self._learning_state())
-                if held_out and self.recipe.validate_every and self.step % self.recipe.validate_every == 0:
-                    curves.write(self.step, held_out_recall_at_1=self._validate(held_out))
-                done = self.step == self.recipe.steps
-                if done or stop.received or self.step % self.recipe.checkpoint_every == 0:
-                    self._save(folder, facts or {})
-                if stop.received and not done:
-                    advice = "run the same command with --resume to continue" if folder else "nothing was saved"
-                    raise TrainingError(f"stopped after step {self.step} of {self.recipe.steps}: {advice}")
+        with curves, StopRequest(self.processes) as stop, closing(drawn), progress:
+            try:
+                for batch in progress:
+                    with _memory_advice(self.recipe):
+                        loss = self.train_step(batch)
+                    if self.step % LOG_EVERY == 0 or self.step == 1:
+                        value = _finite(loss, self.step)
+                        progress.set_postfix(loss=f"{value:.3f}", refresh=False)
+                        curves.write(self.step, loss=value, **self._learning_state())
+                    if held_out and self.recipe.validate_every and self.step % self.recipe.validate_every == 0:
+                        curves.write(self.step, held_out_recall_at_1=self._validate(held_out))
+                    done = self.step == self.recipe.steps
+                    if done or stop.received or self.step % self.recipe.checkpoint_every == 0:
+                        self._save(folder, facts or {})
+                    if stop.received and not done:
+                        raise self._stopped(folder)
+            except WorkerError:
+                if not stop.received:
+                    raise
+                self._save(folder, facts or {})  # the signal also ended the workers
+                raise self._stopped(folder) from None
         return self._evaluated_model().eval().cpu()
 
     def train_step(self, batch: Batch) -> torch.Tensor:
-        """Do one step and return its loss."""
+        """Do one step with a batch on the device; return its loss, which the next step may overwrite."""
         torch.manual_seed((self.recipe.seed * 1_000_003 + self.step) * 1009 + self.processes.rank)
-        self.model.train()
+        if not self.model.training:
+            self.model.train()
         factor = learning_rate_factor(self.step, self.recipe)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
-        self.optimizer.zero_grad()
-        loss = add_gradients(
-            self.method,
-            self.model,
-            to_device(batch, self.processes.device),
-            self.processes,
-            self.recipe.micro_batch,
-            PRECISIONS[self.recipe.precision],
-            float(self.scaler.scale(torch.ones((), device=self.processes.device))),
-        )
+        loss = self._gradients(batch)
         self.scaler.unscale_(self.optimizer)
         if self.recipe.clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
@@ -173,8 +184,28 @@ class Trainer(Generic[S]):
         self.model.load_state_dict(state["model"])
         if self.ema is not None:
             self.ema.module.load_state_dict(state["ema"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        fused = {"fused": self.optimizer.param_groups[0]["fused"]}  # depends on the device, not on the checkpoint
+        groups = [group | fused for group in state["optimizer"]["param_groups"]]
+        self.optimizer.load_state_dict(state["optimizer"] | {"param_groups": groups})
         self.scaler.load_state_dict(state["scaler"])
+
+    def _add_gradients(self, batch: Batch) -> torch.Tensor:
+        """Add the gradients of a batch on the device to those of the model, and return its loss."""
+        precision = PRECISIONS[self.recipe.precision]
+        return add_gradients(
+            self.method, self.model, batch, self.processes, self.recipe.micro_batch, precision, self.scaler.scale
+        )
+
+    def _is_recordable(self) -> bool:
+        """Return whether a step always launches the same kernels on a GPU, without communication between processes."""
+        recipe, processes = self.recipe, self.processes
+        is_whole = recipe.micro_batch in (0, recipe.batch)
+        is_alone = processes.size == 1 and processes.device.type == "cuda"
+        return recipe.cuda_graph and is_whole and is_alone and not self.scaler.is_enabled()
+
+    def _stopped(self, folder: Path | None) -> TrainingError:
+        advice = "run the same command with --resume to continue" if folder else "nothing was saved"
+        return TrainingError(f"stopped after step {self.step} of {self.recipe.steps}: {advice}")
 
     def _evaluated_model(self) -> nn.ModuleDict:
         """Return the averaged model, or the trained one if the recipe has no averaging."""

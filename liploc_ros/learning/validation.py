@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from liploc_ros.learning.data.batches import to_device
+from liploc_ros.learning.data.packed_batch import PackedBatch
 from liploc_ros.learning.gradients import encode
 from liploc_ros.learning.method import Method, S
 
@@ -30,7 +30,7 @@ def recall_at_1(
     """
     cameras, lidars, positions = [], [], []
     for start in range(0, len(samples), BATCH):
-        batch = to_device(method.batch(samples[start : start + BATCH], None), device)
+        batch = PackedBatch.of(method.batch(samples[start : start + BATCH], None)).on(device)
         camera, lidar = encode(model, batch)
         cameras.append(camera.flatten(1))
         lidars.append(lidar.flatten(1))

@@ -13,7 +13,7 @@ from liploc_ros.datasets import BagTopics, DatasetError, open_drive, read_bag
 from liploc_ros.datasets.bag import messages
 from liploc_ros.geometry import MountedCamera, PinholeCamera, ViewGrid
 from liploc_ros.learning.aligned.recipe import VirtualViews
-from liploc_ros.learning.aligned.samples import samples_of
+from liploc_ros.learning.aligned.samples import DrawnSamples
 
 EXCERPT = Path(__file__).parents[2] / "demo/kitti_0013_excerpt.mcap"
 CAMERA = "camera_color_left_optical"
@@ -47,7 +47,7 @@ def test_images_and_scans_of_the_demo_excerpt_are_complete() -> None:
 
 def test_training_on_a_bag_without_complete_frames_is_refused_with_the_reason() -> None:
     with pytest.raises(DatasetError, match=r"in a bag they are separate frames\): give the folder of a KITTI raw"):
-        samples_of(open_drive(EXCERPT), ViewGrid(), VirtualViews(), seed=0)
+        list(DrawnSamples(open_drive(EXCERPT), ViewGrid(), VirtualViews(), seed=0))
 
 
 def test_a_missing_topic_is_refused_with_the_topics_of_the_bag(bag_path: Path) -> None:

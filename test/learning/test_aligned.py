@@ -23,7 +23,7 @@ from liploc_ros.learning.aligned.augmentation import mosaic  # noqa: E402
 from liploc_ros.learning.aligned.loss import aligned_view_loss  # noqa: E402
 from liploc_ros.learning.aligned.network import CameraCellEncoder, CellEncoder  # noqa: E402
 from liploc_ros.learning.aligned.recipe import VirtualViews  # noqa: E402
-from liploc_ros.learning.aligned.samples import AlignedSample, samples_of  # noqa: E402
+from liploc_ros.learning.aligned.samples import AlignedSample, DrawnSamples  # noqa: E402
 from liploc_ros.learning.confidence import fit_on_held_out  # noqa: E402
 from liploc_ros.learning.data.batches import batches  # noqa: E402
 from liploc_ros.learning.export.exporter import export_onnx  # noqa: E402
@@ -239,7 +239,7 @@ def test_virtual_views_are_drawn_without_moving_objects(tmp_path):
 
     def pixels_near_the_box(remove_dynamic):
         settings = VirtualViews(views=8, min_gap=1, max_gap=3, remove_dynamic=remove_dynamic, one_side=0)
-        samples = samples_of(open_drive(folder), ViewGrid(), settings, seed=0, progress=False)
+        samples = DrawnSamples(open_drive(folder), ViewGrid(), settings, seed=0)
         views = ([s.own, *s.virtual] for s in samples)
         return [[int(((view.range > 0) & (view.range < 13)).sum()) for view in of_frame] for of_frame in views]
 

@@ -14,7 +14,7 @@ from liploc_ros.datasets import open_drive  # noqa: E402
 from liploc_ros.learning.liploc.augmentation import coarse_dropout  # noqa: E402
 from liploc_ros.learning.liploc.method import LiplocMethod  # noqa: E402
 from liploc_ros.learning.liploc.network import ImageEncoder, TrunkError  # noqa: E402
-from liploc_ros.learning.liploc.samples import LiplocSample, samples_of  # noqa: E402
+from liploc_ros.learning.liploc.samples import DrawnSamples, LiplocSample  # noqa: E402
 from liploc_ros.learning.method import RANDOM  # noqa: E402
 from liploc_ros.learning.recipe import RecipeError, recipe_names  # noqa: E402
 from liploc_ros.learning.registry import read_recipe  # noqa: E402
@@ -42,7 +42,7 @@ def test_the_range_image_equals_the_projection_of_the_paper(demo_scan):
 def test_samples_store_the_range_image_of_a_map_in_eight_bits(tmp_path):
     recipe = read_recipe("liploc", TINY)
     drive = open_drive(make_drive(tmp_path, frames=3))
-    samples = samples_of(drive, recipe.grid, (0,), 224, progress=False)
+    samples = DrawnSamples(drive, recipe.grid, (0,), 224)
     frame = drive.frames[1]
     points = (drive.T_base_lidar[:3, :3] @ frame.read_points()[:, :3].T).T
     drawn = draw_panorama(points, recipe.grid).facing(recipe.grid, 0.0)

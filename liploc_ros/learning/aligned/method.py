@@ -26,7 +26,7 @@ from liploc_ros.learning.aligned.augmentation import (
 from liploc_ros.learning.aligned.loss import AlignedViewLoss
 from liploc_ros.learning.aligned.network import CHANNELS, STRIDE, TRUNK, CameraCellEncoder, CellEncoder
 from liploc_ros.learning.aligned.recipe import AlignedRecipe
-from liploc_ros.learning.aligned.samples import CONTEXT, AlignedSample, samples_of
+from liploc_ros.learning.aligned.samples import CONTEXT, AlignedSample, DrawnSamples
 from liploc_ros.learning.method import Batch, InputSize, ignored_pairs, positions_and_drives, register
 from liploc_ros.views import CameraView, Panorama
 
@@ -62,9 +62,9 @@ class AlignedMethod:
         decay = self.recipe.weight_decay
         return [{"params": list(params), "lr": rate, "weight_decay": decay} for params, rate in groups]
 
-    def samples(self, drive: Drive) -> list[AlignedSample]:
+    def samples(self, drive: Drive) -> Sequence[AlignedSample]:
         """Draw the camera views of a drive, and LiDAR views from near and far scans."""
-        return samples_of(drive, self.recipe.grid, self.recipe.virtual, self.recipe.seed)
+        return DrawnSamples(drive, self.recipe.grid, self.recipe.virtual, self.recipe.seed)
 
     def batch(self, samples: Sequence[AlignedSample], rng: np.random.Generator | None) -> Batch:
         """Return (B, 3, H, W) camera inputs and (B, 3, H, W + 2 CONTEXT) LiDAR inputs.

@@ -3,19 +3,20 @@
 
 """Training samples: a camera view, and LiDAR views of the same place drawn from near and far scans."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from liploc_ros.datasets.drive import Drive, Frame
 from liploc_ros.geometry import Pose, ViewGrid
 from liploc_ros.learning.aligned.recipe import VirtualViews
 from liploc_ros.learning.data.sampling import base_pose, scans_around, view_pose
 from liploc_ros.mapping.drive_scans import DriveScans
-from liploc_ros.views import CameraView, CameraViewer, Panorama, Scan, StaticScans, draw_virtual_view
+from liploc_ros.views import CameraView, CameraViewer, Panorama, StaticScans, draw_virtual_view
 
 CONTEXT = 32  # more columns of the LiDAR view on both sides; a window of a panorama has this context too
 STATIC_SCANS_IN_MEMORY = 100  # of a drive, 2 MB each
@@ -35,33 +36,79 @@ class AlignedSample:
     virtual: tuple[Panorama, ...]
 
 
-def samples_of(
-    drive: Drive, grid: ViewGrid, settings: VirtualViews, seed: int, progress: bool = True
-) -> list[AlignedSample]:
-    """Return the samples of all frames with an image, a scan and a pose. The same seed gives the same views.
+class DrawnSamples(Sequence[AlignedSample]):
+    """The samples of all frames of a drive with an image, a scan and a pose; each is drawn when it is accessed.
 
-    Raises:
-        DatasetError: there is no such frame.
+    All random choices are made in advance, so that a sample does not depend on which others were drawn before, in this
+    process or another one. Scans are kept in memory for the frames that follow.
     """
-    frames = drive.complete().frames
-    rng = np.random.default_rng(seed)
-    viewers = {name: CameraViewer(grid, mounted) for name, mounted in drive.cameras.items()}
-    positions = np.array([base_pose(frame)[:3, 3] for frame in frames])
-    scans = DriveScans(frames, drive.T_base_lidar)
-    static_scan = lru_cache(STATIC_SCANS_IN_MEMORY)(StaticScans(scans, positions).static_scan)
-    samples = []
-    for i, frame in enumerate(tqdm(frames, desc=f"views of {drive.name}", disable=not progress)):
-        virtual = []
-        for _ in range(settings.views):
-            chosen = _choose_scans(i, positions, settings, rng)
-            is_static = rng.random() < settings.remove_dynamic
-            if chosen:
-                virtual.append(_view([static_scan(j) if is_static else scans[j] for j in chosen], frame, drive, grid))
+
+    def __init__(self, drive: Drive, grid: ViewGrid, settings: VirtualViews, seed: int) -> None:
+        """Choose the scans of all views. The same seed gives the same views.
+
+        Raises:
+            DatasetError: there is no such frame.
+        """
+        self._drive, self._grid = drive, grid
+        self._frames = drive.complete().frames
+        positions = np.array([base_pose(frame)[:3, 3] for frame in self._frames])
+        rng = np.random.default_rng(seed)
+        self._plans = [_plan(i, positions, settings, rng) for i in range(len(self._frames))]
+        self._viewers = {name: CameraViewer(grid, mounted) for name, mounted in drive.cameras.items()}
+        self._scans = DriveScans(self._frames, drive.T_base_lidar)
+        self._static_scan = lru_cache(STATIC_SCANS_IN_MEMORY)(StaticScans(self._scans, positions).static_scan)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @overload
+    def __getitem__(self, index: int) -> AlignedSample: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[AlignedSample]: ...
+    def __getitem__(self, index: int | slice) -> AlignedSample | Sequence[AlignedSample]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        frame, (own, virtual) = self._frames[index], self._plans[index]
         name, read = next(iter(frame.images.items()))
-        own_scan = static_scan(i) if rng.random() < settings.remove_dynamic else scans[i]
-        own = _view([own_scan], frame, drive, grid)
-        samples.append(AlignedSample(drive.name, base_pose(frame), viewers[name].draw(read()), own, tuple(virtual)))
-    return samples
+        return AlignedSample(
+            self._drive.name,
+            base_pose(frame),
+            self._viewers[name].draw(read()),
+            self._view(own, frame),
+            tuple(self._view(choice, frame) for choice in virtual),
+        )
+
+    def _view(self, choice: "_Choice", frame: Frame) -> Panorama:
+        grid = self._grid
+        scans = [self._static_scan(j) if choice.is_static else self._scans[j] for j in choice.scans]
+        panorama = draw_virtual_view(scans, view_pose(self._drive, frame), grid)
+        columns = np.arange(-CONTEXT, grid.width + CONTEXT) + (grid.panorama_width - grid.width) // 2
+        columns %= grid.panorama_width
+        return Panorama(panorama.range[:, columns], panorama.reflectance[:, columns])
+
+
+class _Choice(NamedTuple):
+    """The scans of a view, and whether the points of moving objects are removed from them."""
+
+    scans: list[int]
+    is_static: bool
+
+
+class _Plan(NamedTuple):
+    """The scans of all LiDAR views of a sample."""
+
+    own: _Choice
+    virtual: list[_Choice]
+
+
+def _plan(index: int, positions: NDArray[np.floating], settings: VirtualViews, rng: np.random.Generator) -> _Plan:
+    """Choose the scans of a sample's views."""
+    virtual = []
+    for _ in range(settings.views):
+        scans = _choose_scans(index, positions, settings, rng)
+        virtual.append(_Choice(scans, rng.random() < settings.remove_dynamic))
+    own = _Choice([index], rng.random() < settings.remove_dynamic)
+    return _Plan(own, [choice for choice in virtual if choice.scans])
 
 
 def _choose_scans(
@@ -73,10 +120,3 @@ def _choose_scans(
     if behind and ahead and rng.random() < settings.one_side:
         return behind if rng.random() < 0.5 else ahead
     return behind + ahead
-
-
-def _view(scans: list[Scan], frame: Frame, drive: Drive, grid: ViewGrid) -> Panorama:
-    panorama = draw_virtual_view(scans, view_pose(drive, frame), grid)
-    columns = np.arange(-CONTEXT, grid.width + CONTEXT) + (grid.panorama_width - grid.width) // 2
-    columns %= grid.panorama_width
-    return Panorama(panorama.range[:, columns], panorama.reflectance[:, columns])

@@ -1,58 +1,26 @@
 # Copyright 2026 liploc_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""The samples of a drive without unreadable frames, and a hash of the data that was read."""
+"""The frames of a drive that can be read, and a hash of the data that was read."""
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any, Generic
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from liploc_ros.datasets.drive import Drive, Frame
 from liploc_ros.errors import LiplocError
-from liploc_ros.learning.method import Method, S
 
 LOG = logging.getLogger(__name__)
+POINTS = "points"  # key of a scan's hash; images have the names of their frames
 
-
-@dataclass(frozen=True)
-class DriveSamples(Generic[S]):
-    """Samples of a drive.
-
-    Attributes:
-        drive: the drive, with only the frames that can be read.
-        samples: of these frames.
-        sha256: over the stamps, poses, images and points behind the samples.
-        skipped: for each frame that was left out, the reason.
-    """
-
-    drive: Drive
-    samples: Sequence[S]
-    sha256: str
-    skipped: tuple[str, ...]
-
-
-def make_samples(method: Method[S], drive: Drive) -> DriveSamples[S]:
-    """Return a drive's samples. A frame with a damaged image or scan is logged and left out.
-
-    Raises:
-        DatasetError: no frame has an image, a scan and a pose.
-    """
-    reads = _ReadRecorder()
-    recorded = reads.wrap(drive.complete())
-    try:
-        return DriveSamples(recorded, method.samples(recorded), reads.sha256(recorded), ())
-    except LiplocError:
-        if not reads.failed:
-            raise
-    recorded, skipped = readable_frames(recorded)
-    samples = method.samples(recorded) if recorded.frames else []
-    return DriveSamples(recorded, samples, reads.sha256(recorded), skipped)
+Digests = Mapping[str, str]
+"""Hashes of the images and points of a frame that were read."""
 
 
 def readable_frames(drive: Drive) -> tuple[Drive, tuple[str, ...]]:
@@ -68,44 +36,53 @@ def readable_frames(drive: Drive) -> tuple[Drive, tuple[str, ...]]:
     return replace(drive, frames=frames), tuple(skipped)
 
 
-class _ReadRecorder:
-    """Records what is read from a drive: the hash of each image and scan, and whether a read failed."""
+def sha256_of(drive: Drive, digests: Sequence[Digests]) -> str:
+    """Return the hash over the stamps, poses and data of all frames.
 
-    def __init__(self) -> None:
-        self.failed = False
-        self._digests: dict[tuple[int, str], str] = {}
+    Args:
+        drive: whose frames all have images and points.
+        digests: of each frame, as recorded when it was read.
+    """
+    total = hashlib.sha256()
+    for frame, of_frame in zip(drive.frames, digests, strict=True):
+        pose = b"" if frame.T_map_base is None else np.ascontiguousarray(frame.T_map_base).tobytes()
+        total.update(f"{frame.stamp_ns}".encode() + pose)
+        for kind in (*sorted(frame.images), POINTS):
+            total.update(of_frame.get(kind, "").encode())
+    return total.hexdigest()
 
-    def wrap(self, drive: Drive) -> Drive:
-        """Return the drive with read functions that are recorded."""
-        return replace(drive, frames=[self._frame(frame) for frame in drive.frames])
 
-    def sha256(self, drive: Drive) -> str:
-        """Return the hash over the stamps, poses and recorded data of all frames."""
-        digest = hashlib.sha256()
-        for frame in drive.frames:
-            pose = b"" if frame.T_map_base is None else np.ascontiguousarray(frame.T_map_base).tobytes()
-            digest.update(f"{frame.stamp_ns}".encode() + pose)
-            for kind in (*sorted(frame.images), "points"):
-                digest.update(self._digests.get((frame.stamp_ns, kind), "").encode())
-        return digest.hexdigest()
+class ReadRecorder:
+    """Records what is read from a drive.
 
-    def _frame(self, frame: Frame) -> Frame:
-        images = {name: partial(self._read, (frame.stamp_ns, name), read) for name, read in frame.images.items()}
-        points = frame.read_points
-        return replace(
-            frame,
-            images=images,
-            read_points=None if points is None else partial(self._read, (frame.stamp_ns, "points"), points),
+    Attributes:
+        drive: the drive with read functions that are recorded.
+        digests: of each frame.
+        has_failed: whether an image or a scan could not be read.
+    """
+
+    def __init__(self, drive: Drive) -> None:
+        self.digests: list[dict[str, str]] = [{} for _ in drive.frames]
+        self.has_failed = False
+        self.drive = replace(
+            drive, frames=[self._frame(*pair) for pair in zip(self.digests, drive.frames, strict=True)]
         )
 
-    def _read(self, key: tuple[int, str], read: Callable[[], Any]) -> Any:
+    def _frame(self, digests: dict[str, str], frame: Frame) -> Frame:
+        images = {name: partial(self._read, digests, name, read) for name, read in frame.images.items()}
+        points = frame.read_points
+        return replace(
+            frame, images=images, read_points=None if points is None else partial(self._read, digests, POINTS, points)
+        )
+
+    def _read(self, digests: dict[str, str], kind: str, read: Callable[[], Any]) -> Any:
         try:
             values = read()
         except LiplocError:
-            self.failed = True
+            self.has_failed = True
             raise
-        if key not in self._digests:
-            self._digests[key] = hashlib.sha256(np.asarray(values).tobytes()).hexdigest()
+        if kind not in digests:
+            digests[kind] = hashlib.sha256(np.asarray(values).tobytes()).hexdigest()
         return values
 
 

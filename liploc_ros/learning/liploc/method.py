@@ -19,7 +19,7 @@ from liploc_ros.learning.liploc.augmentation import coarse_dropout
 from liploc_ros.learning.liploc.losses import EmbeddingLoss
 from liploc_ros.learning.liploc.network import ImageEncoder
 from liploc_ros.learning.liploc.recipe import COLUMNS, LiplocRecipe
-from liploc_ros.learning.liploc.samples import LiplocSample, samples_of
+from liploc_ros.learning.liploc.samples import DrawnSamples, LiplocSample
 from liploc_ros.learning.method import Batch, InputSize, ignored_pairs, positions_and_drives, register
 
 LICENCE = (
@@ -88,9 +88,9 @@ class LiplocMethod:
             groups.append({"params": temperature, "lr": recipe.head_rate, "weight_decay": 0.0})
         return groups
 
-    def samples(self, drive: Drive) -> list[LiplocSample]:
+    def samples(self, drive: Drive) -> Sequence[LiplocSample]:
         """Scale the images of a drive and draw its range images."""
-        return samples_of(drive, self.recipe.grid, self.recipe.gaps, self.recipe.image)
+        return DrawnSamples(drive, self.recipe.grid, self.recipe.gaps, self.recipe.image)
 
     def batch(self, samples: Sequence[LiplocSample], rng: np.random.Generator | None) -> Batch:
         """Return (B, 3, side, side) images and (B, 3, H, W) range images.

@@ -5,10 +5,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from liploc_ros.datasets.drive import Drive, Frame
 from liploc_ros.geometry import MountedCamera, Pose, ViewGrid
@@ -41,29 +41,50 @@ class LiplocSample:
         return Panorama(metres, np.zeros_like(metres))
 
 
-def samples_of(
-    drive: Drive, grid: ViewGrid, gaps: Sequence[float], side: int, progress: bool = True
-) -> list[LiplocSample]:
-    """Return the samples of all frames with an image, a scan and a pose.
+class DrawnSamples(Sequence[LiplocSample]):
+    """The samples of all frames of a drive with an image, a scan and a pose; each is drawn when it is accessed.
 
-    Raises:
-        DatasetError: there is no such frame.
+    Scans are kept in memory for the frames that follow.
     """
-    frames = drive.complete().frames
-    viewers = {name: WholeImageViewer(mounted, side) for name, mounted in drive.cameras.items()}
-    positions = np.array([base_pose(frame)[:3, 3] for frame in frames])
-    scans = DriveScans(frames, drive.T_base_lidar)
-    samples = []
-    for i, frame in enumerate(tqdm(frames, desc=f"views of {drive.name}", disable=not progress)):
+
+    def __init__(self, drive: Drive, grid: ViewGrid, gaps: Sequence[float], side: int) -> None:
+        """Prepare the views.
+
+        Args:
+            drive: the drive.
+            grid: of the range images.
+            gaps: distances [m] to the scans from which the range images of a sample are drawn.
+            side: rows and columns of the images.
+
+        Raises:
+            DatasetError: there is no such frame.
+        """
+        self._drive, self._grid, self._gaps = drive, grid, gaps
+        self._frames = drive.complete().frames
+        self._viewers = {name: WholeImageViewer(mounted, side) for name, mounted in drive.cameras.items()}
+        self._positions = np.array([base_pose(frame)[:3, 3] for frame in self._frames])
+        self._scans = DriveScans(self._frames, drive.T_base_lidar)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    @overload
+    def __getitem__(self, index: int) -> LiplocSample: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[LiplocSample]: ...
+    def __getitem__(self, index: int | slice) -> LiplocSample | Sequence[LiplocSample]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        drive, frame = self._drive, self._frames[index]
         name, read = next(iter(frame.images.items()))
-        frames_by_gap = {gap: chosen for gap in gaps if (chosen := _choose_scans(i, positions, gap))} or {0.0: [i]}
+        chosen = {gap: _choose_scans(index, self._positions, gap) for gap in self._gaps}
+        by_gap = {gap: scans for gap, scans in chosen.items() if scans} or {0.0: [index]}
         yaw = _camera_yaw(drive.cameras[name])
         lidar = {
-            gap: _range_image([scans[j] for j in chosen], frame, drive, grid, yaw)
-            for gap, chosen in frames_by_gap.items()
+            gap: _range_image([self._scans[j] for j in scans], frame, drive, self._grid, yaw)
+            for gap, scans in by_gap.items()
         }
-        samples.append(LiplocSample(drive.name, base_pose(frame), viewers[name].draw(read()).image, lidar))
-    return samples
+        return LiplocSample(drive.name, base_pose(frame), self._viewers[name].draw(read()).image, lidar)
 
 
 def _choose_scans(index: int, positions: NDArray[np.floating], gap: float) -> list[int]:
