@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from liploc_ros.evaluation.conditions.mapped_pass import MappedPass
 from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
 from liploc_ros.evaluation.protocol import Protocol
 from liploc_ros.evaluation.scene import Scene
+from liploc_ros.evaluation.scene.mapped_pass import MappedPass
 from liploc_ros.geometry import interpolate
 from liploc_ros.mapping.places import Places
 from liploc_ros.views import Scan

@@ -12,8 +12,6 @@ from tqdm import tqdm
 
 from liploc_ros.datasets.drive import Drive
 from liploc_ros.encoders import Encoders, ModelBundle
-from liploc_ros.evaluation.conditions.camera_conditions import CameraConditions
-from liploc_ros.evaluation.conditions.queries import Queries
 from liploc_ros.evaluation.database import Database, database_of
 from liploc_ros.evaluation.descriptors import Descriptors, FullDescriptors, StoredDescriptors
 from liploc_ros.evaluation.drawn_places import DrawnPlaces
@@ -25,6 +23,8 @@ from liploc_ros.evaluation.protocol import Protocol
 from liploc_ros.evaluation.provenance import dataset_of, is_in_training
 from liploc_ros.evaluation.result import EvaluationResult, ProtocolMetrics
 from liploc_ros.evaluation.scene import Scene
+from liploc_ros.evaluation.scene.camera_conditions import CameraConditions
+from liploc_ros.evaluation.scene.queries import Queries
 from liploc_ros.evaluation.search_result import Retrieved, SearchResult, search_places
 from liploc_ros.geometry import angle_difference
 from liploc_ros.geometry.se2 import se2_of
@@ -147,7 +147,7 @@ class Evaluator:
                 f"{protocol.name}: the model was trained on {dataset}, for instance {trained[0]}; "
                 f"{self.scene.drive.name} is of the same dataset: give a model of another dataset, or another protocol"
             )
-        return self.scene.under(protocol, self.options)
+        return self.scene.under(protocol.mapped, protocol.camera, self.options)
 
     def recall_over_gap(
         self, gaps: Sequence[float], done: Sequence[ProtocolMetrics] = ()
@@ -172,7 +172,7 @@ class Evaluator:
             LiplocError: a scan cannot be read.
         """
         rules = Protocol.parse(protocol)
-        scene = self.scene.under(rules, self.options)
+        scene = self.scene.under(rules.mapped, rules.camera, self.options)
         database = database_of(scene, rules, self.options)
         return self._draw(rules, scene, database).as_map(scene, database, self.encoders, self.options)
 

@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from liploc_ros.evaluation.conditions.camera_conditions import CameraConditions
-from liploc_ros.evaluation.conditions.lidar_beams import BEAM_COUNTS
-from liploc_ros.evaluation.conditions.simulated_pass import PassConditions
 from liploc_ros.evaluation.options import EvaluationError
+from liploc_ros.evaluation.scene.camera_conditions import CameraConditions
+from liploc_ros.evaluation.scene.lidar_beams import BEAM_COUNTS
+from liploc_ros.evaluation.scene.simulated_pass import PassConditions
 from liploc_ros.schema import FrozenModel, first_fault
 
 ZERO_SHOT = "zero-shot"

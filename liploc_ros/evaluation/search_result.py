@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.encoders import ModelSpec
-from liploc_ros.evaluation.conditions.queries import Queries
 from liploc_ros.evaluation.database import Database
 from liploc_ros.evaluation.descriptors import Descriptors
 from liploc_ros.evaluation.drawn_places import DrawnPlaces
 from liploc_ros.evaluation.metrics import GroundTruth, RetrievalMetrics, depth_of_one_percent, retrieval_metrics
 from liploc_ros.evaluation.retrieval import Ranking, rank
 from liploc_ros.evaluation.scene import Scene
+from liploc_ros.evaluation.scene.queries import Queries
 from liploc_ros.geometry import angle_difference
 from liploc_ros.geometry.se2 import se2_of
 from liploc_ros.localization import EncodedView

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.spatial import cKDTree
 
-from liploc_ros.evaluation.conditions.lidar_beams import ThinnedScans, beam_elevations
-from liploc_ros.evaluation.conditions.mapped_pass import MappedPass
-from liploc_ros.evaluation.conditions.simulated_scan import simulate_scan
+from liploc_ros.evaluation.scene.lidar_beams import ThinnedScans, beam_elevations
+from liploc_ros.evaluation.scene.mapped_pass import MappedPass
+from liploc_ros.evaluation.scene.simulated_scan import simulate_scan
 from liploc_ros.geometry import Pose, inverse, pose_from_yaw, transform_points
 from liploc_ros.schema import FrozenModel
 from liploc_ros.views import Scan

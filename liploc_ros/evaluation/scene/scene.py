@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from liploc_ros.datasets.drive import Drive, Frame
 from liploc_ros.datasets.left_out import warn_once
 from liploc_ros.errors import LiplocError
-from liploc_ros.evaluation.conditions.mapped_pass import MappedPass
 from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
-from liploc_ros.evaluation.protocol import Protocol
+from liploc_ros.evaluation.scene.camera_conditions import CameraConditions
+from liploc_ros.evaluation.scene.mapped_pass import MappedPass
+from liploc_ros.evaluation.scene.simulated_pass import PassConditions
 from liploc_ros.geometry import MountedCamera, Pose
 
 
@@ -68,20 +69,25 @@ class Scene:
         recorded = MappedPass.recorded(posed, drive.T_base_lidar)
         return cls(drive, name, posed, np.array(queries, np.intp), np.array(scans, np.intp), recorded, recorded)
 
-    def under(self, protocol: Protocol, options: EvaluationOptions = EvaluationOptions()) -> "Scene":  # noqa: B008
-        """Return the recorded scene under the conditions of a protocol.
+    def under(self, mapped_pass: PassConditions, camera: CameraConditions, options: EvaluationOptions) -> "Scene":
+        """Return the recorded scene under other conditions.
+
+        Args:
+            mapped_pass: of the pass that the map is drawn from.
+            camera: of the images.
+            options: whether moving objects are removed, and where places are.
 
         Raises:
             EvaluationError: the drive has no such camera, it sees less, or none of its images can be read.
         """
-        camera = protocol.camera.camera_of(self.drive, self.camera)
+        name = camera.camera_of(self.drive, self.camera)
         recorded = mapped = self.recorded
-        if not protocol.mapped.is_recorded:
-            mapped = protocol.mapped.apply(recorded, remove_dynamic=options.remove_dynamic)
+        if not mapped_pass.is_recorded:
+            mapped = mapped_pass.apply(recorded, remove_dynamic=options.remove_dynamic)
             mapped = mapped.seen_from(recorded) if options.places == "recorded" else mapped
-        scene = self if camera == self.camera else Scene.of(self.drive, camera)
+        scene = self if name == self.camera else Scene.of(self.drive, name)
         scene = replace(scene, recorded=recorded, mapped=mapped)
-        drive = protocol.camera.apply(self.drive, scene.camera)
+        drive = camera.apply(self.drive, scene.camera)
         posed = tuple(frame for frame in drive.frames if frame.T_map_base is not None)
         return replace(scene, drive=drive, posed=posed)
 

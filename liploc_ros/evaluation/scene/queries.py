@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from liploc_ros.encoders import Encoders
-from liploc_ros.evaluation.scene import Scene
+from liploc_ros.evaluation.scene.scene import Scene
 from liploc_ros.geometry import angle_difference
 from liploc_ros.localization import EncodedView
 from liploc_ros.localization.acceptance import has_content

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from liploc_ros.evaluation.conditions.lidar_beams import AZIMUTHS, azimuth_columns, first_of_rays, nearest_beams
+from liploc_ros.evaluation.scene.lidar_beams import AZIMUTHS, azimuth_columns, first_of_rays, nearest_beams
 
 MIN_RANGE, MAX_RANGE = 1.5, 80.0  # [m]
 HALF_BEAM = np.deg2rad(0.17)  # largest difference in elevation between a beam and its return; half a step of 64 beams
