@@ -20,20 +20,12 @@ from liploc_ros.mapping.place_index import StoredFeatures, quantize_features
 
 @dataclass(frozen=True)
 class DrawnPlaces:
-    """What a map stores of places.
-
-    Attributes:
-        features: (P, h, columns, D) of their panoramas.
-        index: over them.
-    """
+    """What a map stores of places: the features (P, h, columns, D) of their panoramas."""
 
     features: StoredFeatures
-    index: PlaceIndex
 
     @classmethod
-    def of(
-        cls, scene: Scene, database: Database, encoders: Encoders, options: EvaluationOptions, title: str | None = None
-    ) -> "DrawnPlaces":
+    def of(cls, scene: Scene, database: Database, encoders: Encoders, title: str | None = None) -> "DrawnPlaces":
         """Draw and encode the places of a protocol; a progress bar with a title is shown.
 
         Raises:
@@ -44,9 +36,20 @@ class DrawnPlaces:
         drawn = draw_places(scans, database.T_map_base, scene.T_base_lidar[:3, 3], spec.grid)
         panoramas = tqdm(drawn, desc=title, total=total, disable=title is None)
         features = np.stack([quantize_features(encoders.encode_panorama(panorama)) for panorama in panoramas])
-        return cls(features, PlaceIndex.build(features, spec, options.index_size))
+        return cls(features)
 
-    def as_map(self, scene: Scene, database: Database, encoders: Encoders, options: EvaluationOptions) -> LidarMap:
+    def index(self, encoders: Encoders, options: EvaluationOptions, heading_step: int | None = None) -> PlaceIndex:
+        """Return an index as :meth:`PlaceIndex.build` does."""
+        return PlaceIndex.build(self.features, encoders.bundle.spec, options.index_size, heading_step)
+
+    def as_map(
+        self,
+        scene: Scene,
+        database: Database,
+        encoders: Encoders,
+        options: EvaluationOptions,
+        index: PlaceIndex | None = None,
+    ) -> LidarMap:
         """Return a map of the places. It is not saved, and has no scans.
 
         Args:
@@ -54,7 +57,9 @@ class DrawnPlaces:
             database: the places.
             encoders: with which they were drawn.
             options: spacing, and scans per place.
+            index: over the places; as a map has it if left out.
         """
+        index = index or self.index(encoders, options)
         drive = scene.drive
         x, y, z = map(float, scene.T_base_lidar[:3, 3])
         manifest = describe_map(
@@ -68,4 +73,4 @@ class DrawnPlaces:
             path_length=float(scene.mapped.distance[-1]),
         )
         keyframes, points = np.zeros(0, KEYFRAME), np.zeros(0, POINT)
-        return LidarMap(manifest, database.T_map_base, self.features, keyframes, points, self.index)
+        return LidarMap(manifest, database.T_map_base, self.features, keyframes, points, index)

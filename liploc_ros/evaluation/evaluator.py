@@ -183,9 +183,11 @@ class Evaluator:
         truth = self._truth(rules, scene, queries, database)
         heading_known = self.options.headings == "known" and not rules.searches_all_headings
         drawn = self._draw(rules, scene, database)
-        descriptors = StoredDescriptors(drawn.index, self.bundle.spec.pool)
+        # An index of every heading: the camera's own may lie between those that a map indexes.
+        index = drawn.index(self.encoders, self.options, heading_step=1)
+        descriptors = StoredDescriptors(index, self.bundle.spec.pool)
         search = self._search(descriptors, queries, database, heading_known)
-        return Retrieved(scene, queries, database, truth, drawn, heading_known, search)
+        return Retrieved(scene, queries, database, truth, drawn, index, heading_known, search)
 
     def _draw(self, rules: Protocol, scene: Scene, database: Database) -> DrawnPlaces:
         """Return the drawn places; those of an earlier protocol if they are the same."""
@@ -193,13 +195,29 @@ class Evaluator:
         key = (rules.value, rules.mapped, scene.camera) if is_gap else ()
         if key not in self._drawn:
             title = f"places of {rules.name}" if self._progress else None
-            self._drawn[key] = DrawnPlaces.of(scene, database, self.encoders, self.options, title)
+            self._drawn[key] = DrawnPlaces.of(scene, database, self.encoders, title)
         return self._drawn[key]
 
     def _localize(self, retrieved: Retrieved) -> tuple[Localization | None, ...]:
-        """Refine the best places of every query with the localizer; an image that shows nothing has no result."""
-        database = retrieved.database
-        lidar_map = retrieved.drawn.as_map(retrieved.scene, database, self.encoders, self.options)
+        """Return the result of the localizer for each query by itself."""
+        if retrieved.heading_known or retrieved.database.allowed is not None:
+            return self._match_retrieved(retrieved)
+        scene = retrieved.scene
+        lidar_map = retrieved.drawn.as_map(scene, retrieved.database, self.encoders, self.options)
+        localizer = Localizer(lidar_map, self.bundle, encoders=self.encoders)
+        results: list[Localization | None] = []
+        for query in tqdm(range(len(scene.query_rows)), desc="localize", disable=not self._progress):
+            localizer.forget_tilts()
+            results.append(localizer.localize(scene.image(query), scene.mounted, 0))
+        return tuple(results)
+
+    def _match_retrieved(self, retrieved: Retrieved) -> tuple[Localization | None, ...]:
+        """Return the result of matching the retrieved places, whose heading or number is limited.
+
+        An image that shows nothing has no result.
+        """
+        database, index = retrieved.database, retrieved.index
+        lidar_map = retrieved.drawn.as_map(retrieved.scene, database, self.encoders, self.options, index)
         localizer = Localizer(lidar_map, self.bundle, encoders=self.encoders)
         results: list[Localization | None] = []
         views = tqdm(retrieved.queries.views, desc="localize", disable=not self._progress)

@@ -37,5 +37,5 @@ class EvaluationOptions(FrozenModel):
     )
     index_size: int = Field(256, gt=0, description="bytes per descriptor in the search index")
     refine: bool = Field(True, description="also run the localizer on the best places")
-    candidates: int = Field(48, gt=0, le=1024, description="places that the localizer matches")
+    candidates: int = Field(48, gt=0, le=1024, description="places that the localizer matches if the heading is given")
     camera: str | None = Field(None, description="optical frame of the camera; null: the first one")

@@ -19,6 +19,7 @@ from liploc_ros.evaluation.scene.queries import Queries
 from liploc_ros.geometry import angle_difference
 from liploc_ros.geometry.se2 import se2_of
 from liploc_ros.localization import EncodedView
+from liploc_ros.mapping import PlaceIndex
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Retrieved:
         database: the places.
         truth: the correct places of each query.
         drawn: the places as a map stores them.
+        index: over every heading of them.
         heading_known: whether the heading was given to the search.
         search: its result.
     """
@@ -59,6 +61,7 @@ class Retrieved:
     database: Database
     truth: GroundTruth
     drawn: DrawnPlaces
+    index: PlaceIndex
     heading_known: bool
     search: SearchResult
 
