@@ -3,9 +3,8 @@
 
 """Drives on which localization is measured; their places are drawn from scans at least 8 m from each image."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from liploc_ros.datasets.drive import Drive
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.evaluation.evaluator import Evaluator
 from liploc_ros.evaluation.options import EvaluationOptions
-from liploc_ros.geometry import MountedCamera, Pose, inverse, pose_from_yaw, transform_points
+from liploc_ros.geometry import MountedCamera, Pose, inverse, pose_from_yaw
 from liploc_ros.geometry.se2 import PoseSE2, compose, se2_of
 from liploc_ros.localization import EncodedView, Localizer
 from liploc_ros.mapping import LidarMap, PlaceIndex
@@ -96,8 +95,7 @@ def scene_of(kitti: Path, name: str, bundle: ModelBundle, *, reverse: bool = Fal
         Query(frame.images[camera](), frame.stamp_ns, pose + offset, T_odom_base, float(driven))
         for frame, pose, T_odom_base, driven in zip(frames, truth, drifting_odometry(truth), distance, strict=True)
     ]
-    mapped = reversed_drive(drive) if reverse else drive
-    lidar_map = Evaluator(mapped, bundle, EvaluationOptions()).map_of(PROTOCOL)
+    lidar_map = Evaluator(drive, bundle, EvaluationOptions()).map_of(f"{PROTOCOL}+reverse" if reverse else PROTOCOL)
     moved = lidar_map.T_map_base.copy()
     moved[:, :3, 3] += offset
     return DriveScene(name, tuple(queries), drive.cameras[camera], replace(lidar_map, T_map_base=moved))
@@ -124,30 +122,6 @@ def drifting_odometry(poses: PoseSE2) -> list[Pose]:
         here = compose(here, np.array([*(SCALE_ERROR * step[:2]), step[2] + HEADING_DRIFT * distance]))
         measured.append(here)
     return [pose_from_yaw(float(x), float(y), 0.0, float(yaw)) for x, y, yaw in measured]
-
-
-def reversed_drive(drive: Drive) -> Drive:
-    """Return the scans of a vehicle that drove in the opposite direction; its LiDAR passed the same points."""
-    T_base_lidar = np.eye(4) if drive.T_base_lidar is None else drive.T_base_lidar
-    T_base_reversed = pose_from_yaw(0.0, 0.0, 0.0, np.pi)
-    T_base_reversed[:3, 3] = T_base_lidar[:3, 3] - T_base_reversed[:3, :3] @ T_base_lidar[:3, 3]
-    T_reversed_lidar = inverse(T_base_reversed @ T_base_lidar) @ T_base_lidar
-    frames = tuple(
-        replace(
-            frame,
-            T_map_base=frame.T_map_base @ T_base_reversed,
-            read_points=frame.read_points and partial(_read_reversed, frame.read_points, T_reversed_lidar),
-        )
-        for frame in drive.frames
-        if frame.T_map_base is not None
-    )
-    return replace(drive, frames=frames)
-
-
-def _read_reversed(read: Callable[[], NDArray[np.float32]], T: Pose) -> NDArray[np.float32]:
-    points: NDArray[np.float32] = read().copy()
-    points[:, :3] = transform_points(T, points)
-    return points
 
 
 def errors(found: PoseSE2, truth: PoseSE2) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

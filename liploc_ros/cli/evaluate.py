@@ -6,6 +6,7 @@
 import shlex
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from liploc_ros.cli.options import (
 from liploc_ros.cli.recording import RecordingOptions, with_recording_options
 from liploc_ros.cli.terminal import start_work
 
+PROTOCOL = "gap-8"
 GAPS = "0 3 5 8 12"
 HEADINGS, PLACES = "known", "path"
 
@@ -30,11 +32,13 @@ HEADINGS, PLACES = "known", "path"
 def evaluate(
     drive: Annotated[Path, typer.Argument(help="Recording: folder of a KITTI drive, or bag.")],
     protocol: Annotated[
-        str,
+        list[str] | None,
         typer.Option(
-            help="same-frame, gap-METRES, exclude-SECONDS, revisit, or zero-shot, also as a prefix: zero-shot-gap-8."
+            help="same-frame, gap-METRES, exclude-SECONDS, revisit, or zero-shot, also as a prefix: zero-shot-gap-8. "
+            "Conditions of the map: lane-METRES (to the left), reverse, beams-64|32|16; of the images: camera-NAME, "
+            "crop-DEGREES, tilt-DEGREES, roll-DEGREES; joined by +: gap-8+crop-45. Repeat for more. Default: gap-8."
         ),
-    ] = "gap-8",
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the report. An existing report is replaced.")] = Path(
         "out/evaluation"
     ),
@@ -43,10 +47,17 @@ def evaluate(
         str, typer.Option(help="Gaps of the curve that is drawn for gap-D [m], in quotation marks. '' draws none.")
     ] = GAPS,
     headings: Annotated[
-        str, typer.Option(help="known: the true heading is given. all: every heading is searched.")
+        str,
+        typer.Option(
+            help="known: the true heading is given. all: every heading is searched, as always with conditions."
+        ),
     ] = HEADINGS,
     places: Annotated[
-        str, typer.Option(help="For gap-D. path: places evenly along the path. frames: one at every frame.")
+        str,
+        typer.Option(
+            help="For gap-D. path: places evenly along the path of the map. frames: one at every frame. "
+            "recorded: along the recorded path, even if the map is of another lane."
+        ),
     ] = PLACES,
     place_spacing: PlaceSpacingOption = PLACE_SPACING,
     scans_per_place: ScansPerPlaceOption = SCANS_PER_PLACE,
@@ -57,19 +68,22 @@ def evaluate(
     """Measure how well a model finds the images of a drive.
 
     `same-frame` is the protocol of the LIP-Loc paper. It is easy: the scan of each image's own instant is in the map.
-    `gap-8` is closer to real use: every place is drawn from scans at least 8 m away.
+    `gap-8` is closer to real use: every place is drawn from scans at least 8 m away. `lane-3.5` simulates a map of the
+    lane to the left. With several protocols, the report compares them and has a folder for each.
     """
     start = time.monotonic()
     start_work()
     from rich.console import Console
 
     from liploc_ros.cli.inputs.evaluation import evaluation_options, parse_gaps
-    from liploc_ros.cli.tables.evaluation import evaluation_table
+    from liploc_ros.cli.tables.evaluation import comparison_tables, describe_acceptance, evaluation_table
     from liploc_ros.datasets import open_drive
     from liploc_ros.encoders import ModelBundle
     from liploc_ros.evaluation.evaluator import Evaluator
     from liploc_ros.evaluation.protocol import Protocol
+    from liploc_ros.evaluation.reporting.comparison import write_comparison
     from liploc_ros.evaluation.reporting.report import METRICS, note_on, write_evaluation
+    from liploc_ros.evaluation.result import EvaluationResult
     from liploc_ros.files import check_replaceable
 
     options = evaluation_options(
@@ -81,17 +95,29 @@ def evaluate(
         camera=camera,
     )
     check_replaceable(out, METRICS)
-    parsed, curve = Protocol.parse(protocol), parse_gaps(gaps)
+    protocols, curve = [Protocol.parse(name) for name in protocol or [PROTOCOL]], parse_gaps(gaps)
     bundle = ModelBundle.load(model)
     opened = open_drive(drive, recording.topics(), options=recording.options())
     evaluator = Evaluator(opened, bundle, options, progress=True)
-    result = evaluator.run(protocol)
-    metrics = result.metrics.model_copy(update={"command": shlex.join(["liploc", *sys.argv[1:]])})
-    if curve and parsed.kind == "gap":
-        recall = evaluator.recall_over_gap(sorted({*curve, parsed.value}), [metrics])
-        metrics = metrics.model_copy(update={"recall_at_1_over_gap": recall})
-    page = write_evaluation(out, result, metrics, bundle, evaluator.camera_heading)
-    console = Console()
-    console.print(evaluation_table(metrics))
-    console.print(note_on(metrics), soft_wrap=True, highlight=False)
+    for rules in protocols:
+        evaluator.check(rules)
+    console, command = Console(), shlex.join(["liploc", *sys.argv[1:]])
+
+    def run(rules: Protocol) -> EvaluationResult:
+        result = evaluator.run(rules.name)
+        metrics = result.metrics.model_copy(update={"command": command})
+        if curve and rules.kind == "gap" and not rules.conditions:
+            recall = evaluator.recall_over_gap(sorted({*curve, rules.value}), [metrics])
+            metrics = metrics.model_copy(update={"recall_at_1_over_gap": recall})
+        console.print(evaluation_table(metrics))
+        if metrics.localized is not None:
+            console.print(describe_acceptance(metrics.localized), soft_wrap=True, highlight=False)
+        console.print(note_on(metrics), soft_wrap=True, highlight=False)
+        return replace(result, metrics=metrics)
+
+    if len(protocols) == 1:
+        page = write_evaluation(out, run(protocols[0]), bundle)
+    else:
+        page, compared = write_comparison(out, map(run, protocols), bundle)
+        console.print(*comparison_tables(compared))
     console.print(f"Report: {page}   ({time.monotonic() - start:.0f} s)", soft_wrap=True)

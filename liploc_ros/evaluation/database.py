@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
 from liploc_ros.evaluation.protocol import Protocol
 from liploc_ros.evaluation.scene import Scene
+from liploc_ros.evaluation.scene.mapped_pass import MappedPass
 from liploc_ros.geometry import interpolate
 from liploc_ros.mapping.places import Places
 from liploc_ros.views import Scan
@@ -22,9 +23,11 @@ TOLERANCE = 1e-6  # metres; a place at the pose of a scan has that scan on both 
 class Database:
     """Places of a protocol.
 
-    Attributes: places: base poses (P, 4, 4), and (P, k) rows of ``Scene.scans``. allowed: (Q, P) places in which a
-        query is searched; None for all. far: (P, S) scans that are far enough away to draw a place from, and to find
-        moving objects in; None if scans are used as they are.
+    Attributes:
+        places: base poses (P, 4, 4), and (P, k) rows of the scans of ``Scene.mapped``.
+        allowed: (Q, P) places in which a query is searched; None for all.
+        far: (P, S) scans that are far enough away to draw a place from, and to find moving objects in; None if scans
+            are used as they are.
     """
 
     places: Places
@@ -40,8 +43,8 @@ class Database:
         """Return the scans that a place is drawn from, without points on moving objects."""
         drawn_from = self.places.drawn_from(place)
         if self.far is None:
-            return [scene.scans[k] for k in drawn_from]
-        return [scene.static_scans.static_scan(k, self.far[place]) for k in drawn_from]
+            return [scene.mapped.scans[k] for k in drawn_from]
+        return [scene.mapped.static_scan(k, self.far[place]) for k in drawn_from]
 
 
 def database_of(scene: Scene, protocol: Protocol, options: EvaluationOptions) -> Database:
@@ -60,21 +63,23 @@ def database_of(scene: Scene, protocol: Protocol, options: EvaluationOptions) ->
 
 
 def _virtual_places(scene: Scene, gap: float, options: EvaluationOptions) -> Database:
-    """Return places, each drawn from the nearest scans before and after it along the path.
+    """Return places, each drawn from the nearest scans before and after it along the mapped path.
 
-    The scans are at least ``gap`` metres from the place and from the query nearest to it. At the ends of the drive
-    there are scans on one side only. A place without any scan is left out.
+    The scans are at least ``gap`` metres from the place and from the query nearest to it, measured on the recorded
+    path. At the ends of the drive there are scans on one side only. A place without any scan is left out.
 
     Raises:
         EvaluationError: all places are left out.
     """
-    poses, distances = _place_poses(scene, options)
-    queries, scans = scene.path[scene.query_rows, :3, 3], scene.path[scene.scan_rows, :3, 3]
-    scan_distance = scene.distance[scene.scan_rows]
+    mapped = scene.mapped
+    poses, distances = _place_poses(mapped, options)
+    queries, positions = scene.path[scene.query_rows, :3, 3], mapped.recorded_positions(poses)
+    scans = mapped.recorded_positions(mapped.path[mapped.scan_rows])
+    scan_distance = mapped.distance[mapped.scan_rows]
     kept, chosen, far = [], [], []
-    for i, (T, at) in enumerate(zip(poses, distances, strict=True)):
-        query = queries[np.argmin(np.linalg.norm(queries - T[:3, 3], axis=1))]
-        away = np.minimum(np.linalg.norm(scans - T[:3, 3], axis=1), np.linalg.norm(scans - query, axis=1))
+    for i, (position, at) in enumerate(zip(positions, distances, strict=True)):
+        query = queries[np.argmin(np.linalg.norm(queries - position, axis=1))]
+        away = np.minimum(np.linalg.norm(scans - position, axis=1), np.linalg.norm(scans - query, axis=1))
         is_far = away >= gap
         around = _on_both_sides(scan_distance, is_far, at, options.scans_per_place)
         if len(around):
@@ -90,11 +95,11 @@ def _virtual_places(scene: Scene, gap: float, options: EvaluationOptions) -> Dat
     return Database(places, far=np.stack(far) if options.remove_dynamic else None)
 
 
-def _place_poses(scene: Scene, options: EvaluationOptions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _place_poses(mapped: MappedPass, options: EvaluationOptions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return poses (P, 4, 4) of the places, and the distance driven (P,) [m]."""
     if options.places == "frames":
-        return scene.path, scene.distance
-    distance, path = scene.distance, scene.path
+        return mapped.path, mapped.distance
+    distance, path = mapped.distance, mapped.path
     wanted = np.linspace(0, distance[-1], max(1, round(distance[-1] / options.place_spacing)) + 1)
     after = np.clip(np.searchsorted(distance, wanted, side="right"), 1, max(1, len(distance) - 1))
     if len(path) == 1 or distance[-1] == 0:

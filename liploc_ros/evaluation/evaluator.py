@@ -6,39 +6,30 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from liploc_ros.datasets.drive import Drive
 from liploc_ros.encoders import Encoders, ModelBundle
 from liploc_ros.evaluation.database import Database, database_of
 from liploc_ros.evaluation.descriptors import Descriptors, FullDescriptors, StoredDescriptors
+from liploc_ros.evaluation.drawn_places import DrawnPlaces
 from liploc_ros.evaluation.liploc_released_metric import released_positions
-from liploc_ros.evaluation.metrics import (
-    GroundTruth,
-    RateByThreshold,
-    RetrievalMetrics,
-    depth_of_one_percent,
-    pose_metrics,
-    recalls,
-)
+from liploc_ros.evaluation.localizer_metrics import localizer_metrics, pose_errors
+from liploc_ros.evaluation.metrics import GroundTruth, RateByThreshold, depth_of_one_percent, recalls
 from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
 from liploc_ros.evaluation.protocol import Protocol
-from liploc_ros.evaluation.protocol_map import map_of_places
 from liploc_ros.evaluation.provenance import dataset_of, is_in_training
 from liploc_ros.evaluation.result import EvaluationResult, ProtocolMetrics
 from liploc_ros.evaluation.scene import Scene
+from liploc_ros.evaluation.scene.camera_conditions import CameraConditions
+from liploc_ros.evaluation.scene.queries import Queries
 from liploc_ros.evaluation.search_result import Retrieved, SearchResult, search_places
-from liploc_ros.geometry import Pose, angle_difference
+from liploc_ros.geometry import angle_difference
 from liploc_ros.geometry.se2 import se2_of
-from liploc_ros.localization import EncodedView, Localizer
-from liploc_ros.localization.encoded_view import optical_axis_yaw
-from liploc_ros.mapping import LidarMap, PlaceIndex
-from liploc_ros.mapping.build import draw_places
-from liploc_ros.mapping.place_index import StoredFeatures, quantize_features
+from liploc_ros.localization import Localization, Localizer
+from liploc_ros.mapping import LidarMap
 
 
 def evaluate(
@@ -62,10 +53,13 @@ def evaluate(
 
 
 class Evaluator:
-    """A model on a drive, evaluated by any number of protocols; each image is encoded once.
+    """A model on a drive, evaluated by any number of protocols.
+
+    What protocols have in common is computed once: images are encoded once per condition of the camera, and places are
+    drawn once per pass and gap.
 
     Attributes:
-        scene: images, scans and path of the drive.
+        scene: images, scans and path of the drive as recorded.
         bundle: the model.
         options: how places are drawn and searched.
         encoders: of the model.
@@ -89,50 +83,71 @@ class Evaluator:
         self.options = options
         self.encoders: Encoders = bundle.encoders()
         self._progress = progress
-        self._features_of_scans: StoredFeatures | None = None
+        self._queries: dict[CameraConditions, Queries] = {}
+        self._drawn: dict[tuple[object, ...], DrawnPlaces] = {}
 
     def run(self, protocol: str) -> EvaluationResult:
         """Evaluate by one protocol; see :func:`evaluate`."""
         rules = Protocol.parse(protocol)
-        self._check_zero_shot(rules)
-        retrieved = self._retrieve(rules)
-        database, truth, search = retrieved.database, retrieved.truth, retrieved.search
-        full = self._search(FullDescriptors(retrieved.features, self.bundle.spec), database, retrieved.heading_known)
-        localized, poses = self._localize(retrieved) if self.options.refine else (None, ())
-        spec = self.bundle.spec
+        scene = self.check(rules)
+        retrieved = self._retrieve(rules, scene)
+        queries, database, truth, search = retrieved.queries, retrieved.database, retrieved.truth, retrieved.search
+        spec, known = self.bundle.spec, retrieved.heading_known
+        full = self._search(FullDescriptors(retrieved.drawn.features, spec), queries, database, known)
+        localized = self._localize(retrieved) if self.options.refine else ()
+        true = queries.T_map_base
         metrics = ProtocolMetrics(
             **dict(search.metrics("compressed", truth)),
             protocol=rules.name,
             zero_shot=rules.zero_shot,
-            drive=self.scene.drive.name,
-            camera=self.scene.camera,
+            gap_m=rules.value if rules.kind == "gap" else None,
+            drive=scene.drive.name,
+            camera=scene.camera,
             model=spec.name,
             model_id=self.bundle.id,
             trained_on=tuple(name for name in spec.training.drives if not name.startswith("object_")),
-            in_training=is_in_training(self.scene.drive.name, spec.training.drives),
-            headings="known" if retrieved.heading_known else "all",
+            in_training=is_in_training(scene.drive.name, spec.training.drives),
+            headings="known" if known else "all",
             thresholds_m=self.options.thresholds,
             queries=len(truth.queries),
             places=len(truth.places),
-            scans=len(self.scene.scan_rows),
+            scans=len(scene.scan_rows),
             one_percent=depth_of_one_percent(len(truth.places)),
             options=self.options,
             full=full.metrics("uncompressed", truth),
-            localized=localized,
-            **self._metrics_of_protocol(rules, database, truth, search),
+            localized=localizer_metrics(localized, true, truth, heading_known=known) if localized else None,
+            **self._metrics_of_protocol(rules, retrieved),
         )
         place = search.ranking.places[:, 0]
         return EvaluationResult(
             metrics,
-            self.scene,
+            scene,
             database,
             place,
             heading=spec.heading_yaws[search.ranking.headings[:, 0]],
+            camera_heading=queries.camera_heading,
             nearest=truth.nearest(),
             scores=search.ranking.scores[:, 0],
             position_error=truth.distance(place[:, None])[:, 0],
-            T_map_base_localized=poses,
+            localized=localized,
+            localized_error=pose_errors(localized, se2_of(true)) if localized else np.zeros((0, 3)),
         )
+
+    def check(self, protocol: Protocol) -> Scene:
+        """Return the scene under the conditions of a protocol, if the protocol can be evaluated on it.
+
+        Raises:
+            EvaluationError: a condition does not fit the cameras of the drive, or the model was trained on the dataset
+                of a zero-shot protocol.
+        """
+        dataset = dataset_of(self.scene.drive.name)
+        trained = sorted({name for name in self.bundle.spec.training.drives if dataset_of(name) == dataset})
+        if protocol.zero_shot and trained:
+            raise EvaluationError(
+                f"{protocol.name}: the model was trained on {dataset}, for instance {trained[0]}; "
+                f"{self.scene.drive.name} is of the same dataset: give a model of another dataset, or another protocol"
+            )
+        return self.scene.under(protocol.mapped, protocol.camera, self.options)
 
     def recall_over_gap(
         self, gaps: Sequence[float], done: Sequence[ProtocolMetrics] = ()
@@ -145,7 +160,7 @@ class Evaluator:
         for gap in gaps:
             if f"{gap:g}" not in curve:
                 with suppress(EvaluationError):
-                    retrieved = self._retrieve(Protocol(kind="gap", value=gap))
+                    retrieved = self._retrieve(Protocol(kind="gap", value=gap), self.scene)
                     curve[f"{gap:g}"] = recalls(retrieved.truth, retrieved.search.ranking)[0]
         return {f"{gap:g}": curve[f"{gap:g}"] for gap in sorted(gaps) if f"{gap:g}" in curve}
 
@@ -157,86 +172,66 @@ class Evaluator:
             LiplocError: a scan cannot be read.
         """
         rules = Protocol.parse(protocol)
-        database = database_of(self.scene, rules, self.options)
-        features = self._features(database, rules)
-        index = PlaceIndex.build(features, self.bundle.spec, self.options.index_size)
-        return map_of_places(self.scene, database, features, index, self.bundle, self.options)
+        scene = self.scene.under(rules.mapped, rules.camera, self.options)
+        database = database_of(scene, rules, self.options)
+        return self._draw(rules, scene, database).as_map(scene, database, self.encoders, self.options)
 
-    @cached_property
-    def heading(self) -> int:
-        """The heading of the search index that is nearest to the camera's optical axis."""
-        difference = angle_difference(self.bundle.spec.heading_yaws, optical_axis_yaw(self.scene.mounted))
-        return int(np.argmin(np.abs(difference)))
-
-    @cached_property
-    def camera_heading(self) -> float:
-        """Yaw [rad] in the base frame of the middle of the queries' views."""
-        if self.bundle.spec.embeds_whole_image:
-            return optical_axis_yaw(self.scene.mounted)
-        return float(self.bundle.spec.heading_yaws[self.heading])
-
-    @cached_property
-    def views(self) -> list[EncodedView]:
-        """The encoded image of every query."""
-        camera, heading = self.scene.mounted, self.camera_heading
-        viewer = self.encoders.viewer(camera, heading)
-        queries = tqdm(range(len(self.scene.query_rows)), desc="images", disable=not self._progress)
-        images = (viewer.draw(self.scene.image(query)) for query in queries)
-        return [EncodedView(self.encoders.encode_camera(view), camera, heading) for view in images]
-
-    @property
-    def _true_poses(self) -> NDArray[np.float64]:
-        """(Q, 4, 4) where the queries were taken."""
-        return np.asarray(self.scene.path[self.scene.query_rows])
-
-    def _retrieve(self, rules: Protocol) -> Retrieved:
+    def _retrieve(self, rules: Protocol, scene: Scene) -> Retrieved:
         """Draw and encode the places of a protocol, and search them by compressed descriptors."""
-        database = database_of(self.scene, rules, self.options)
-        truth = self._truth(database, rules)
-        heading_known = self.options.headings == "known" and rules.kind != "revisit"
-        features = self._features(database, rules)
-        index = self._index(features)
-        search = self._search(StoredDescriptors(index, self.bundle.spec.pool), database, heading_known)
-        return Retrieved(database, truth, features, index, heading_known, search)
+        database = database_of(scene, rules, self.options)
+        queries = self._queries.setdefault(rules.camera, Queries(scene, self.encoders, self._progress))
+        truth = self._truth(rules, scene, queries, database)
+        heading_known = self.options.headings == "known" and not rules.searches_all_headings
+        drawn = self._draw(rules, scene, database)
+        # An index of every heading: the camera's own may lie between those that a map indexes.
+        index = drawn.index(self.encoders, self.options, heading_step=1)
+        descriptors = StoredDescriptors(index, self.bundle.spec.pool)
+        search = self._search(descriptors, queries, database, heading_known)
+        return Retrieved(scene, queries, database, truth, drawn, index, heading_known, search)
 
-    def _localize(self, retrieved: Retrieved) -> tuple[RetrievalMetrics, tuple[Pose | None, ...]]:
-        """Refine the best places of every query with the localizer; return metrics and poses."""
-        database, index = retrieved.database, retrieved.index
-        lidar_map = map_of_places(self.scene, database, retrieved.features, index, self.bundle, self.options)
+    def _draw(self, rules: Protocol, scene: Scene, database: Database) -> DrawnPlaces:
+        """Return the drawn places; those of an earlier protocol if they are the same."""
+        is_gap = rules.kind == "gap"
+        key = (rules.value, rules.mapped, scene.camera) if is_gap else ()
+        if key not in self._drawn:
+            title = f"places of {rules.name}" if self._progress else None
+            self._drawn[key] = DrawnPlaces.of(scene, database, self.encoders, title)
+        return self._drawn[key]
+
+    def _localize(self, retrieved: Retrieved) -> tuple[Localization | None, ...]:
+        """Return the result of the localizer for each query by itself."""
+        if retrieved.heading_known or retrieved.database.allowed is not None:
+            return self._match_retrieved(retrieved)
+        scene = retrieved.scene
+        lidar_map = retrieved.drawn.as_map(scene, retrieved.database, self.encoders, self.options)
         localizer = Localizer(lidar_map, self.bundle, encoders=self.encoders)
-        found = []
-        for query, view in enumerate(tqdm(self.views, desc="localize", disable=not self._progress)):
+        results: list[Localization | None] = []
+        for query in tqdm(range(len(scene.query_rows)), desc="localize", disable=not self._progress):
+            localizer.forget_tilts()
+            results.append(localizer.localize(scene.image(query), scene.mounted, 0))
+        return tuple(results)
+
+    def _match_retrieved(self, retrieved: Retrieved) -> tuple[Localization | None, ...]:
+        """Return the result of matching the retrieved places, whose heading or number is limited.
+
+        An image that shows nothing has no result.
+        """
+        database, index = retrieved.database, retrieved.index
+        lidar_map = retrieved.drawn.as_map(retrieved.scene, database, self.encoders, self.options, index)
+        localizer = Localizer(lidar_map, self.bundle, encoders=self.encoders)
+        results: list[Localization | None] = []
+        views = tqdm(retrieved.queries.views, desc="localize", disable=not self._progress)
+        for query, (view, has_content) in enumerate(zip(views, retrieved.queries.have_content, strict=True)):
             matches = localizer.match(view, retrieved.search.ranking.candidates(query, self.options.candidates))
             if database.allowed is not None:  # matching also looks at the neighbours of candidates
                 matches = matches.select(database.allowed[query, matches.place])
-            found.append(localizer.estimate(matches).best)
-        poses = tuple(None if best is None else best.T_map_base for best in found)
-        scores = np.array([-np.inf if best is None else best.score for best in found])
-        known = retrieved.heading_known
-        return pose_metrics(poses, scores, self._true_poses, retrieved.truth, heading_known=known), poses
+            results.append(localizer.estimate(matches) if has_content else None)
+        return tuple(results)
 
-    def _index(self, features: StoredFeatures) -> PlaceIndex:
-        """Return an index of every heading: the camera's own may lie between those that a map indexes."""
-        return PlaceIndex.build(features, self.bundle.spec, self.options.index_size, heading_step=1)
-
-    def _features(self, database: Database, rules: Protocol) -> StoredFeatures:
-        """Return (P, h, columns, D) features as a map would store them; those of the scans' own places are kept."""
-        if rules.kind != "gap" and self._features_of_scans is not None:
-            return self._features_of_scans
-        total = len(database.T_map_base)
-        scans = (database.scans_of(self.scene, place) for place in range(total))
-        origin = self.scene.T_base_lidar[:3, 3]
-        drawn = draw_places(scans, database.T_map_base, origin, self.bundle.spec.grid)
-        panoramas = tqdm(drawn, desc=f"places of {rules.name}", total=total, disable=not self._progress)
-        features = np.stack([quantize_features(self.encoders.encode_panorama(panorama)) for panorama in panoramas])
-        if rules.kind != "gap":
-            self._features_of_scans = features
-        return features
-
-    def _truth(self, database: Database, rules: Protocol) -> GroundTruth:
+    def _truth(self, rules: Protocol, scene: Scene, queries: Queries, database: Database) -> GroundTruth:
         truth = GroundTruth(
-            self._true_poses[:, :2, 3],
-            database.T_map_base[:, :2, 3],
+            queries.T_map_base[:, :2, 3],
+            scene.mapped.forward_positions(database.T_map_base)[:, :2],
             database.allowed,
             self.options.thresholds,
             only_answerable=rules.may_have_no_answer,
@@ -248,42 +243,35 @@ class Evaluator:
             )
         return truth
 
-    def _search(self, descriptors: Descriptors, database: Database, heading_known: bool) -> SearchResult:
+    def _search(
+        self, descriptors: Descriptors, queries: Queries, database: Database, heading_known: bool
+    ) -> SearchResult:
         return search_places(
-            self.views,
+            queries.views,
             descriptors,
             database,
             self.bundle.spec,
-            heading=self.heading if heading_known else None,
+            heading=queries.heading if heading_known else None,
             candidates=self.options.candidates,
-            T_map_base_true=self._true_poses,
+            T_map_base_true=queries.T_map_base,
         )
 
-    def _metrics_of_protocol(
-        self, rules: Protocol, database: Database, truth: GroundTruth, search: SearchResult
-    ) -> dict[str, object]:
+    def _metrics_of_protocol(self, rules: Protocol, retrieved: Retrieved) -> dict[str, object]:
         """Return the metrics that only some protocols have."""
+        truth, search, true = retrieved.truth, retrieved.search, retrieved.queries.T_map_base
+        T_map_base = retrieved.database.T_map_base
         if rules.kind == "same-frame":
             released = replace(
                 truth,
-                queries=released_positions(self.scene, self._true_poses),
-                places=released_positions(self.scene, database.T_map_base),
+                queries=released_positions(retrieved.scene, true),
+                places=released_positions(retrieved.scene, T_map_base),
             )
             return {"released_recall_at_1": recalls(released, search.ranking)[0]}
         if rules.kind != "revisit":
             return {}
-        nearest_yaw = se2_of(database.T_map_base[truth.nearest()])[:, 2]
-        is_opposite = np.abs(angle_difference(nearest_yaw, se2_of(self._true_poses)[:, 2])) > np.pi / 2
+        nearest_yaw = se2_of(T_map_base[truth.nearest()])[:, 2]
+        is_opposite = np.abs(angle_difference(nearest_yaw, se2_of(true)[:, 2])) > np.pi / 2
         return {
             "same_heading": search.metrics("compressed, same heading", truth, ~is_opposite),
             "opposite_heading": search.metrics("compressed, opposite heading", truth, is_opposite),
         }
-
-    def _check_zero_shot(self, rules: Protocol) -> None:
-        dataset = dataset_of(self.scene.drive.name)
-        trained = sorted({name for name in self.bundle.spec.training.drives if dataset_of(name) == dataset})
-        if rules.zero_shot and trained:
-            raise EvaluationError(
-                f"{rules.name}: the model was trained on {dataset}, for instance {trained[0]}; "
-                f"{self.scene.drive.name} is of the same dataset: give a model of another dataset, or another protocol"
-            )

@@ -3,7 +3,7 @@
 
 """Metrics of retrieval: recall, errors and acceptance, from ranked places and ground truth."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,6 @@ from pydantic import Field
 
 from liploc_ros.evaluation.rates import AcceptancePoint, Rate, acceptance_curve, chance_of, rate
 from liploc_ros.evaluation.retrieval import Ranking
-from liploc_ros.geometry import Pose, angle_difference
-from liploc_ros.geometry.se2 import se2_of
 from liploc_ros.schema import FrozenModel
 
 ACCEPTANCE_THRESHOLD = 5.0  # metres within which an accepted result counts as correct
@@ -151,54 +149,13 @@ def retrieval_metrics(
         recall_at_1=at_1,
         recall_at_5=at_5,
         recall_at_1_percent=at_1_percent,
-        median_position_error_m=_median(error),
-        median_heading_error_deg=None if heading_error is None else _median(np.rad2deg(heading_error[counted])),
+        median_position_error_m=median(error),
+        median_heading_error_deg=None if heading_error is None else median(np.rad2deg(heading_error[counted])),
         acceptance=acceptance_curve(ranking.scores[counted, 0], error < ACCEPTANCE_THRESHOLD),
     )
 
 
-def pose_metrics(
-    poses: Sequence[Pose | None],
-    scores: NDArray[np.float64],
-    T_map_base_true: NDArray[np.float64],
-    truth: GroundTruth,
-    *,
-    heading_known: bool,
-) -> RetrievalMetrics:
-    """Return the metrics of the localizer's first hypotheses.
-
-    Recall@1 is that of the first hypothesis; chance is that of a place drawn at random.
-
-    Args:
-        poses: of the base for each query; None if there was no hypothesis.
-        scores: (Q,) of the hypotheses.
-        T_map_base_true: (Q, 4, 4) where the queries were taken.
-        truth: the correct places.
-        heading_known: the heading was given to the search, so its error is not reported.
-    """
-    missing = np.array([pose is None for pose in poses])
-    found = se2_of(np.stack([np.eye(4) if pose is None else pose for pose in poses]))
-    true = se2_of(T_map_base_true)
-    position_error = np.where(missing, np.inf, np.hypot(*(found - true)[:, :2].T))
-    heading_error = np.where(missing, np.pi, np.abs(angle_difference(found[:, 2], true[:, 2])))
-    correct, total = truth.counts()
-    at_1 = {}
-    for column, threshold in enumerate(truth.thresholds):
-        counted = correct[:, column] > 0 if truth.only_answerable else np.ones(len(true), bool)
-        if counted.any():
-            chance = chance_of(correct[counted, column], total[counted], 1)
-            at_1[f"{threshold:g}"] = rate(position_error[counted] < threshold, chance)
-    counted = truth.counted_queries()
-    return RetrievalMetrics(
-        search="localizer",
-        recall_at_1=at_1,
-        median_position_error_m=_median(position_error[counted]),
-        median_heading_error_deg=None if heading_known else _median(np.rad2deg(heading_error[counted])),
-        acceptance=acceptance_curve(scores[counted], position_error[counted] < ACCEPTANCE_THRESHOLD),
-    )
-
-
-def _median(errors: NDArray[np.float64]) -> float | None:
+def median(errors: NDArray[np.float64]) -> float | None:
     """Return the median; None if there are no errors, or if most are infinite."""
     value = float(np.median(errors)) if len(errors) else np.inf
     return value if np.isfinite(value) else None

@@ -18,8 +18,10 @@ class EvaluationError(LiplocError):
 class EvaluationOptions(FrozenModel):
     """How places are drawn and searched. Lengths in metres."""
 
-    places: Literal["path", "frames"] = Field(
-        "path", description="gap-D: places evenly along the path, or at every frame"
+    places: Literal["path", "frames", "recorded"] = Field(
+        "path",
+        description="gap-D: places evenly along the path of the map, at every frame, or evenly along the recorded path "
+        "even if the map is of another lane or direction",
     )
     place_spacing: float = Field(1.0, gt=0, description="gap-D: distance along the path between places [m]")
     max_gap: float = Field(40.0, gt=0, description="no places between poses that are farther apart [m]")
@@ -35,5 +37,5 @@ class EvaluationOptions(FrozenModel):
     )
     index_size: int = Field(256, gt=0, description="bytes per descriptor in the search index")
     refine: bool = Field(True, description="also run the localizer on the best places")
-    candidates: int = Field(48, gt=0, le=1024, description="places that the localizer matches")
+    candidates: int = Field(48, gt=0, le=1024, description="places that the localizer matches if the heading is given")
     camera: str | None = Field(None, description="optical frame of the camera; null: the first one")

@@ -29,6 +29,16 @@ class Rate(FrozenModel):
     queries: int = Field(description="number of queries with a correct place")
 
 
+class Share(FrozenModel):
+    """A number of images out of all images, with an interval as that of :class:`Rate`."""
+
+    count: int
+    images: int
+    share: float
+    low: float = Field(description="lower end of the 95 % Wilson interval")
+    high: float
+
+
 class AcceptancePoint(FrozenModel):
     """The effect of a threshold on the score."""
 
@@ -39,13 +49,19 @@ class AcceptancePoint(FrozenModel):
 
 def rate(hits: NDArray[np.bool_], chance: NDArray[np.float64]) -> Rate:
     """Return the rate of hits (N,), N > 0, with the chance (N,) of each."""
+    found = share(hits)
+    return Rate(recall=found.share, low=found.low, high=found.high, chance=float(chance.mean()), queries=len(hits))
+
+
+def share(hits: NDArray[np.bool_]) -> Share:
+    """Return the share of hits (N,), N > 0."""
     interval = binomtest(int(hits.sum()), len(hits)).proportion_ci(CONFIDENCE, method="wilson")
-    return Rate(
-        recall=float(hits.mean()),
+    return Share(
+        count=int(hits.sum()),
+        images=len(hits),
+        share=float(hits.mean()),
         low=float(interval.low),
         high=float(interval.high),
-        chance=float(chance.mean()),
-        queries=len(hits),
     )
 
 

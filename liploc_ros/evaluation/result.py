@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from liploc_ros.evaluation.database import Database
+from liploc_ros.evaluation.localizer_metrics import LocalizerMetrics
 from liploc_ros.evaluation.metrics import RateByThreshold, RetrievalMetrics
 from liploc_ros.evaluation.options import EvaluationOptions
 from liploc_ros.evaluation.scene import Scene
-from liploc_ros.geometry import Pose
+from liploc_ros.localization import Localization
 
 
 class ProtocolMetrics(RetrievalMetrics):
@@ -21,6 +22,7 @@ class ProtocolMetrics(RetrievalMetrics):
 
     protocol: str
     zero_shot: bool
+    gap_m: float | None = Field(None, description="gap-D: map scans are at least this far from the image")
     drive: str
     camera: str
     model: str
@@ -35,7 +37,7 @@ class ProtocolMetrics(RetrievalMetrics):
     one_percent: int = Field(description="number of places counted by recall@1 %")
     options: EvaluationOptions
     full: RetrievalMetrics = Field(description="retrieval by uncompressed descriptors")
-    localized: RetrievalMetrics | None = Field(None, description="the localizer on the best places")
+    localized: LocalizerMetrics | None = Field(None, description="the localizer on the best places")
     released_recall_at_1: RateByThreshold | None = Field(
         None, description="same-frame: distances without the camera's x axis, as in LIP-Loc's published code"
     )
@@ -59,10 +61,12 @@ class EvaluationResult:
         database: the places.
         found: (Q,) the place retrieved by compressed descriptors, or -1.
         heading: (Q,) yaw [rad] of the view there in the place's frame.
+        camera_heading: yaw [rad] in the base frame of the middle of the camera views.
         nearest: (Q,) the nearest allowed place, or -1.
         scores: (Q,) similarities.
         position_error: (Q,) horizontal [m]; infinite if nothing was found.
-        T_map_base_localized: first hypothesis of the localizer for each query; empty if it was not run.
+        localized: (Q) of the localizer, None for an image that shows nothing; empty if it was not run.
+        localized_error: (Q, 3) of its first hypotheses: along and across the true heading [m], of the heading [rad].
     """
 
     metrics: ProtocolMetrics
@@ -70,7 +74,9 @@ class EvaluationResult:
     database: Database
     found: NDArray[np.intp]
     heading: NDArray[np.float64]
+    camera_heading: float
     nearest: NDArray[np.intp]
     scores: NDArray[np.float32]
     position_error: NDArray[np.float64]
-    T_map_base_localized: tuple[Pose | None, ...] = ()
+    localized: tuple[Localization | None, ...]
+    localized_error: NDArray[np.float64]

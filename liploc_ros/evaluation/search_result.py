@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from liploc_ros.encoders import ModelSpec
 from liploc_ros.evaluation.database import Database
 from liploc_ros.evaluation.descriptors import Descriptors
+from liploc_ros.evaluation.drawn_places import DrawnPlaces
 from liploc_ros.evaluation.metrics import GroundTruth, RetrievalMetrics, depth_of_one_percent, retrieval_metrics
 from liploc_ros.evaluation.retrieval import Ranking, rank
+from liploc_ros.evaluation.scene import Scene
+from liploc_ros.evaluation.scene.queries import Queries
 from liploc_ros.geometry import angle_difference
 from liploc_ros.geometry.se2 import se2_of
 from liploc_ros.localization import EncodedView
 from liploc_ros.mapping import PlaceIndex
-from liploc_ros.mapping.place_index import StoredFeatures
 
 
 @dataclass(frozen=True)
@@ -44,17 +46,21 @@ class Retrieved:
     """The places of a protocol, and what compressed descriptors find among them.
 
     Attributes:
+        scene: the drive under the conditions of the protocol.
+        queries: its images.
         database: the places.
         truth: the correct places of each query.
-        features: (P, h, columns, D) of the places, as a map stores them.
-        index: over them.
+        drawn: the places as a map stores them.
+        index: over every heading of them.
         heading_known: whether the heading was given to the search.
         search: its result.
     """
 
+    scene: Scene
+    queries: Queries
     database: Database
     truth: GroundTruth
-    features: StoredFeatures
+    drawn: DrawnPlaces
     index: PlaceIndex
     heading_known: bool
     search: SearchResult

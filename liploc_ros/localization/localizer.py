@@ -220,6 +220,10 @@ class Localizer:
             known = self._tilts[camera.frame_id] = camera.T_base_camera, TiltEstimate()
         return known[1]
 
+    def forget_tilts(self) -> None:
+        """Forget what earlier images told about the tilts of cameras."""
+        self._tilts.clear()
+
     def _search_and_compare(
         self, view: EncodedView, image: NDArray[np.uint8], stamp_ns: int, prior: PosePrior | None
     ) -> "_Found":

@@ -50,12 +50,32 @@ def test_the_figures_of_the_page_are_in_its_folder_and_small(report):
 
 
 def test_the_table_shows_whether_the_drive_was_trained_on(report):
-    assert "SAW this drive" in report[1] and "@1 chance" in report[1] and "gap-8" in report[1]
+    assert (
+        "SAW this drive" in report[1]
+        and "wrong by more than 5 m" in report[1]
+        and "@1 chance" in report[1]
+        and "gap-8" in report[1]
+    )
+
+
+def test_several_protocols_are_compared_on_one_page(demo_bag, tmp_path):
+    names = ["gap-8", "crop-45"]
+    protocols = [word for name in names for word in ("--protocol", name)]
+    run = evaluate(
+        demo_bag, *protocols, "--headings", "all", "--gaps", "", "--place-spacing", 8, "--out", tmp_path / "r"
+    )
+    page, metrics = (tmp_path / "r/index.html").read_text(), json.loads((tmp_path / "r/metrics.json").read_text())
+    assert [m["protocol"] for m in metrics] == names and "2 protocols on" in run.output
+    shown = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert shown == ["gap-8/index.html", "crop-45/index.html", "metrics.json", "comparison.png"]
+    assert all((tmp_path / "r" / name).stat().st_size > 1000 for name in shown)
+    assert {"errors.png", "metrics.json"} <= {file.name for file in (tmp_path / "r/crop-45").iterdir()}
 
 
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
+        (["--protocol", "gap-8", "--protocol", "camera-rear"], "no camera of this name"),
         (["--protocol", "gap"], "no protocol 'gap'"),
         (["--gaps", "a few"], "--gaps 'a few'"),
         (["--headings", "some"], "--headings"),

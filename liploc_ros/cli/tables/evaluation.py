@@ -3,11 +3,14 @@
 
 """The metrics of ``liploc evaluate`` as a table."""
 
+from collections.abc import Sequence
+
 from rich.box import SIMPLE
 from rich.table import Table
 
+from liploc_ros.evaluation.localizer_metrics import ErrorStatistics, LocalizerMetrics
 from liploc_ros.evaluation.metrics import RateByThreshold, RetrievalMetrics
-from liploc_ros.evaluation.reporting.plots import all_searches
+from liploc_ros.evaluation.reporting.plots import all_searches, comparison_threshold
 from liploc_ros.evaluation.result import ProtocolMetrics
 
 
@@ -28,6 +31,56 @@ def evaluation_table(metrics: ProtocolMetrics) -> Table:
     _add_row(table, "@1, LIP-Loc's released metric", metrics.released_recall_at_1)
     table.add_row("@1 chance", *(f"{100 * rate.chance:.1f}" for rate in metrics.recall_at_1.values()))
     return table
+
+
+def describe_acceptance(localized: LocalizerMetrics) -> str:
+    """Return in words how many images are accepted, and the errors of the poses that are nearly right."""
+    accepted, wrong = localized.accepted, localized.accepted_wrong
+    text = (
+        f"accepted {accepted.count} of {accepted.images} ({100 * accepted.share:.1f} %), "
+        f"{localized.accepted_correct.count} within 2 m and 5 degrees, {wrong.count} wrong by more than 5 m "
+        f"(95 %: {100 * wrong.low:.1f} to {100 * wrong.high:.1f} % of images)"
+    )
+    if localized.along_m is None:
+        return text
+    return (
+        f"{text}\nerrors of {localized.near} poses within 5 m and 5 degrees, mean and standard deviation: along "
+        f"{_error(localized.along_m)} m, to the left {_error(localized.lateral_m)} m, heading "
+        f"{_error(localized.heading_deg)} degrees"
+    )
+
+
+def comparison_tables(compared: Sequence[ProtocolMetrics]) -> tuple[Table, Table]:
+    """Return a line for each protocol: recall of the localizer, or else of retrieval, and acceptance; and errors."""
+    threshold = comparison_threshold(compared[0])
+    recall = Table(title=f"{len(compared)} protocols on {compared[0].drive}", box=SIMPLE, padding=(0, 1, 0, 0))
+    errors = Table(title="mean and standard deviation of poses within 5 m and 5 degrees", box=SIMPLE)
+    for table in (recall, errors):
+        table.add_column("protocol", no_wrap=True)
+    for name in ("images", f"in {threshold} m [%]", "95 %", "chance", "accepted", "correct", "> 5 m"):
+        recall.add_column(name, justify="right", no_wrap=True)
+    for name in ("poses", "along [m]", "to the left [m]", "heading [deg]"):
+        errors.add_column(name, justify="right", no_wrap=True)
+    for metrics in compared:
+        found = metrics.localized
+        rate = (found or metrics).recall_at_1.get(threshold)
+        cells = ["", "", ""]
+        if rate is not None:
+            cells = [
+                f"{100 * rate.recall:.1f}",
+                f"{100 * rate.low:.0f}-{100 * rate.high:.0f}",
+                f"{100 * rate.chance:.1f}",
+            ]
+        if found is not None:
+            cells += [str(share.count) for share in (found.accepted, found.accepted_correct, found.accepted_wrong)]
+            means = [_error(error) for error in (found.along_m, found.lateral_m, found.heading_deg)]
+            errors.add_row(metrics.protocol, str(found.near), *means)
+        recall.add_row(metrics.protocol, str(metrics.queries), *cells)
+    return recall, errors
+
+
+def _error(error: ErrorStatistics | None) -> str:
+    return "" if error is None else f"{error.mean:+.2f} ± {error.std:.2f}"
 
 
 def _add_row(table: Table, name: str, rates: RateByThreshold | None, metrics: RetrievalMetrics | None = None) -> None:

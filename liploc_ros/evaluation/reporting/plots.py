@@ -6,16 +6,20 @@
 Figures are created without pyplot: drawing neither needs nor changes matplotlib's backend.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 from numpy.typing import NDArray
 
+from liploc_ros.evaluation.localizer_metrics import CORRECT, MAX_HEADING_ERROR
 from liploc_ros.evaluation.metrics import ACCEPTANCE_THRESHOLD, RateByThreshold, RetrievalMetrics
 from liploc_ros.evaluation.result import EvaluationResult, ProtocolMetrics
+from liploc_ros.localization import Status
 from liploc_ros.views import Panorama
 
 SIZE = (7.5, 4.6)
@@ -71,6 +75,69 @@ def draw_acceptance(path: Path, metrics: ProtocolMetrics) -> None:
         accepted = [100 * point.accepted for point in search.acceptance]
         axes.plot(accepted, [100 * point.precision for point in search.acceptance], ".-", label=search.search)
     _save(figure, axes, "accepted [% of images]", f"of these within {ACCEPTANCE_THRESHOLD:g} m [%]", path)
+
+
+def draw_errors(path: Path, result: EvaluationResult) -> None:
+    """Draw the errors of the localizer's first hypotheses along and across the true heading, by acceptance."""
+    figure = Figure(figsize=(7.5, 6.5))
+    axes: Axes = figure.subplots()
+    accepted = np.array([r is not None and r.status is Status.SUCCESS for r in result.localized])
+    along, lateral, heading = result.localized_error.T
+    shown = (np.hypot(along, lateral) < MAX_SHOWN_ERROR) & (np.abs(heading) < MAX_HEADING_ERROR)
+    for chosen, colour, name in ((~accepted, "0.6", "not accepted"), (accepted, "C0", "accepted")):
+        axes.plot(-lateral[shown & chosen], along[shown & chosen], ".", color=colour, label=name)
+    for radius in (CORRECT, ACCEPTANCE_THRESHOLD):
+        axes.add_patch(Circle((0, 0), radius, fill=False, ls=":", color="0.5"))
+    axes.set_aspect("equal")
+    axes.set_xlim(-MAX_SHOWN_ERROR, MAX_SHOWN_ERROR)
+    axes.set_ylim(-MAX_SHOWN_ERROR, MAX_SHOWN_ERROR)
+    axes.set_xlabel("to the right of the true pose [m]")
+    axes.set_ylabel("ahead of it [m]")
+    degrees = np.rad2deg(MAX_HEADING_ERROR)
+    axes.set_title(
+        f"{int(shown.sum())} of {len(shown)} images; the others are farther away or turned by {degrees:g} deg"
+    )
+    axes.grid(color="0.9")
+    axes.legend(fontsize=8, loc="best")
+    figure.savefig(path, dpi=DPI, bbox_inches="tight")
+
+
+def draw_comparison(path: Path, compared: Sequence[ProtocolMetrics]) -> None:
+    """Draw for every protocol recall@1 with its interval and chance, and the shares accepted and accepted wrongly."""
+    figure = Figure(figsize=(8.5, 1.2 + 0.34 * len(compared)))
+    axes: Axes = figure.subplots()
+    rows = range(len(compared))
+    searches = [metrics.localized or metrics for metrics in compared]
+    threshold = comparison_threshold(compared[0])
+    rates = [search.recall_at_1.get(threshold) for search in searches]
+    for row, rate in zip(rows, rates, strict=True):
+        if rate is not None:
+            axes.plot([100 * rate.low, 100 * rate.high], [row, row], "-", color="C0", lw=5, alpha=0.3)
+            axes.plot(100 * rate.recall, row, "o", color="C0")
+            axes.plot(100 * rate.chance, row, "|", color="k", ms=9)
+        localized = compared[row].localized
+        if localized is not None:
+            axes.plot(100 * localized.accepted.share, row, "d", color="C2", ms=5)
+            axes.plot(100 * localized.accepted_wrong.share, row, "x", color="r")
+    for style, name in (
+        ("oC0", f"within {threshold} m, with its 95 % interval"),
+        ("|k", "chance"),
+        ("dC2", "accepted"),
+    ):
+        axes.plot([], [], style, label=name)
+    axes.plot([], [], "xr", label=f"accepted and wrong by more than {ACCEPTANCE_THRESHOLD:g} m")
+    axes.set_yticks(rows, [metrics.protocol for metrics in compared])
+    axes.invert_yaxis()
+    axes.set_xlim(-2, 102)
+    axes.set_xlabel("images [%]")
+    axes.grid(color="0.9")
+    axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -1.0 / (1.2 + 0.34 * len(compared))), ncols=4)
+    figure.savefig(path, dpi=DPI, bbox_inches="tight")
+
+
+def comparison_threshold(metrics: ProtocolMetrics) -> str:
+    """Return the threshold by which protocols are compared: that of accepted poses, or else the smallest."""
+    return f"{CORRECT:g}" if CORRECT in metrics.thresholds_m else f"{min(metrics.thresholds_m):g}"
 
 
 def draw_trajectory(path: Path, result: EvaluationResult) -> None:

@@ -3,8 +3,7 @@
 
 """The parts of a drive that are evaluated: images to localize, scans to draw places from, and the path."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,11 +12,11 @@ from numpy.typing import NDArray
 from liploc_ros.datasets.drive import Drive, Frame
 from liploc_ros.datasets.left_out import warn_once
 from liploc_ros.errors import LiplocError
-from liploc_ros.evaluation.options import EvaluationError
+from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
+from liploc_ros.evaluation.scene.camera_conditions import CameraConditions
+from liploc_ros.evaluation.scene.mapped_pass import MappedPass
+from liploc_ros.evaluation.scene.simulated_pass import PassConditions
 from liploc_ros.geometry import MountedCamera, Pose
-from liploc_ros.mapping.drive_scans import DriveScans
-from liploc_ros.mapping.places import path_distance
-from liploc_ros.views import Scan, StaticScans
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,8 @@ class Scene:
         posed: all frames with a pose, in order of time.
         query_rows: rows of ``posed`` with an image of the camera.
         scan_rows: rows of ``posed`` with a scan.
+        recorded: the pass of the drive.
+        mapped: the pass that places are drawn from: the recorded one, or one that is simulated from it.
     """
 
     drive: Drive
@@ -37,6 +38,8 @@ class Scene:
     posed: tuple[Frame, ...]
     query_rows: NDArray[np.intp]
     scan_rows: NDArray[np.intp]
+    recorded: MappedPass
+    mapped: MappedPass
 
     @classmethod
     def of(cls, drive: Drive, camera: str | None = None) -> "Scene":
@@ -63,7 +66,30 @@ class Scene:
             raise EvaluationError(
                 f"{drive.source}: no scan with a pose: {drive.pose_problem or 'there is nothing to localize in'}"
             )
-        return cls(drive, name, posed, np.array(queries, np.intp), np.array(scans, np.intp))
+        recorded = MappedPass.recorded(posed, drive.T_base_lidar)
+        return cls(drive, name, posed, np.array(queries, np.intp), np.array(scans, np.intp), recorded, recorded)
+
+    def under(self, mapped_pass: PassConditions, camera: CameraConditions, options: EvaluationOptions) -> "Scene":
+        """Return the recorded scene under other conditions.
+
+        Args:
+            mapped_pass: of the pass that the map is drawn from.
+            camera: of the images.
+            options: whether moving objects are removed, and where places are.
+
+        Raises:
+            EvaluationError: the drive has no such camera, it sees less, or none of its images can be read.
+        """
+        name = camera.camera_of(self.drive, self.camera)
+        recorded = mapped = self.recorded
+        if not mapped_pass.is_recorded:
+            mapped = mapped_pass.apply(recorded, remove_dynamic=options.remove_dynamic)
+            mapped = mapped.seen_from(recorded) if options.places == "recorded" else mapped
+        scene = self if name == self.camera else Scene.of(self.drive, name)
+        scene = replace(scene, recorded=recorded, mapped=mapped)
+        drive = camera.apply(self.drive, scene.camera)
+        posed = tuple(frame for frame in drive.frames if frame.T_map_base is not None)
+        return replace(scene, drive=drive, posed=posed)
 
     @property
     def mounted(self) -> MountedCamera:
@@ -81,24 +107,9 @@ class Scene:
         return np.stack([np.eye(4) if f.T_map_base is None else f.T_map_base for f in self.posed])
 
     @cached_property
-    def distance(self) -> NDArray[np.float64]:
-        """(N,) distance driven at each of them [m]."""
-        return path_distance(self.path)
-
-    @cached_property
     def stamps(self) -> NDArray[np.float64]:
         """(N,) seconds since the first of them."""
         return np.array([(frame.stamp_ns - self.posed[0].stamp_ns) / 1e9 for frame in self.posed])
-
-    @cached_property
-    def scans(self) -> Sequence[Scan]:
-        """The scans; each is read when it is used."""
-        return DriveScans([self.posed[row] for row in self.scan_rows], self.T_base_lidar)
-
-    @cached_property
-    def static_scans(self) -> StaticScans:
-        """The scans without points on moving objects."""
-        return StaticScans(self.scans, (self.path[self.scan_rows] @ self.T_base_lidar)[:, :3, 3])
 
     def image(self, query: int) -> NDArray[np.uint8]:
         """Return the image (h, w, 3) of a query.

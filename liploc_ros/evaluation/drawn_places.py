@@ -1,0 +1,76 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The places of a protocol, drawn and encoded; also as a map that a localizer can search."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from tqdm import tqdm
+
+from liploc_ros.encoders import Encoders
+from liploc_ros.evaluation.database import Database
+from liploc_ros.evaluation.options import EvaluationOptions
+from liploc_ros.evaluation.scene import Scene
+from liploc_ros.mapping import LidarMap, MapConfig, PlaceIndex
+from liploc_ros.mapping.build import describe_map, draw_places
+from liploc_ros.mapping.lidar_map import KEYFRAME, POINT
+from liploc_ros.mapping.place_index import StoredFeatures, quantize_features
+
+
+@dataclass(frozen=True)
+class DrawnPlaces:
+    """What a map stores of places: the features (P, h, columns, D) of their panoramas."""
+
+    features: StoredFeatures
+
+    @classmethod
+    def of(cls, scene: Scene, database: Database, encoders: Encoders, title: str | None = None) -> "DrawnPlaces":
+        """Draw and encode the places of a protocol; a progress bar with a title is shown.
+
+        Raises:
+            LiplocError: a scan cannot be read.
+        """
+        total, spec = len(database.T_map_base), encoders.bundle.spec
+        scans = (database.scans_of(scene, place) for place in range(total))
+        drawn = draw_places(scans, database.T_map_base, scene.T_base_lidar[:3, 3], spec.grid)
+        panoramas = tqdm(drawn, desc=title, total=total, disable=title is None)
+        features = np.stack([quantize_features(encoders.encode_panorama(panorama)) for panorama in panoramas])
+        return cls(features)
+
+    def index(self, encoders: Encoders, options: EvaluationOptions, heading_step: int | None = None) -> PlaceIndex:
+        """Return an index as :meth:`PlaceIndex.build` does."""
+        return PlaceIndex.build(self.features, encoders.bundle.spec, options.index_size, heading_step)
+
+    def as_map(
+        self,
+        scene: Scene,
+        database: Database,
+        encoders: Encoders,
+        options: EvaluationOptions,
+        index: PlaceIndex | None = None,
+    ) -> LidarMap:
+        """Return a map of the places. It is not saved, and has no scans.
+
+        Args:
+            scene: the drive.
+            database: the places.
+            encoders: with which they were drawn.
+            options: spacing, and scans per place.
+            index: over the places; as a map has it if left out.
+        """
+        index = index or self.index(encoders, options)
+        drive = scene.drive
+        x, y, z = map(float, scene.T_base_lidar[:3, 3])
+        manifest = describe_map(
+            encoders.bundle,
+            MapConfig(place_spacing=options.place_spacing, scans_per_place=options.scans_per_place),
+            map_frame=drive.map_frame,
+            base_frame=drive.base_frame,
+            datum=drive.datum,
+            view_origin=(x, y, z),
+            places=len(self.features),
+            path_length=float(scene.mapped.distance[-1]),
+        )
+        keyframes, points = np.zeros(0, KEYFRAME), np.zeros(0, POINT)
+        return LidarMap(manifest, database.T_map_base, self.features, keyframes, points, index)
