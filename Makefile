@@ -19,7 +19,7 @@ SHARED_SOURCES := $(wildcard config/* demo/* launch/* rviz/*)
 MODULES := $(shell find liploc_ros -type f -not -path 'liploc_ros/msg/*' -not -path 'liploc_ros/srv/*' -not -name '*.pyc' -not -name '*.so')
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast test-jazzy test-learning test-rtx gpu-check nvidia-driver encoders bench lint format train default-model held-out calibrate clean
+.PHONY: help venv demo test test-fast test-jazzy test-learning test-rtx gpu-check nvidia-driver encoders bench lint format train default-model held-out off-the-line calibrate clean
 
 help:  ## Show this list.
 	@sed -nE 's/^([a-z-]+):.*  ## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
@@ -108,6 +108,18 @@ held-out: $(VENV)/.train $(SHARED)  ## Train and evaluate with each drive held o
 	  done; \
 	done
 	$(BIN)/python -m benchmarks.held_out
+
+CONDITIONS = gap-8 lane-1.75 lane-3.5 lane--3.5 lane-3.5+reverse reverse beams-32 beams-16 lane-3.5+beams-16 camera-right \
+  crop-60 crop-45 crop-30 tilt-1 tilt--1 tilt-2 tilt--2 roll-2 roll--2
+LANES = lane-1.75 lane-3.5 lane--3.5
+off-the-line: $(SHARED)  ## Evaluate the held-out models in other lanes, with fewer beams and other cameras: KITTI=FOLDER.
+	@test -d '$(KITTI)/2011_09_26' || { echo 'KITTI=$(KITTI): contains no folder 2011_09_26: give the folder of KITTI raw data'; exit 1; }
+	set -e; for drive in $(DRIVES); do \
+	  $(BIN)/liploc evaluate $(KITTI_DAY)_$${drive}_sync $(addprefix --protocol ,$(CONDITIONS)) --headings all --gaps '' \
+	    --model out/held_out/aligned_$$drive --out out/evaluation/off_the_line_$$drive; \
+	  $(BIN)/liploc evaluate $(KITTI_DAY)_$${drive}_sync $(addprefix --protocol ,$(LANES)) --places recorded --gaps '' \
+	    --model out/held_out/aligned_$$drive --out out/evaluation/lateral_known_$$drive; \
+	done
 
 # Each held-out model is fitted to the samples of the two other drives, the default model to the samples of all three.
 ELSEWHERE = $(subst --singles,--elsewhere,$(SINGLES))

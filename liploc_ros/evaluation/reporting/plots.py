@@ -131,7 +131,7 @@ def draw_comparison(path: Path, compared: Sequence[ProtocolMetrics]) -> None:
     axes.set_xlim(-2, 102)
     axes.set_xlabel("images [%]")
     axes.grid(color="0.9")
-    axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -1.0 / (1.2 + 0.34 * len(compared))), ncols=4)
+    axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.65 / (1.2 + 0.34 * len(compared))), ncols=4)
     figure.savefig(path, dpi=DPI, bbox_inches="tight")
 
 

@@ -33,13 +33,13 @@ class CameraConditions(FrozenModel):
         None,
         ge=-MAX_TILT,
         le=MAX_TILT,
-        description="pitch error [degrees]: positive if the assumed mount looks lower than the true one",
+        description="by which the camera looks lower than its assumed mount says [degrees]",
     )
     roll: float | None = Field(
         None,
         ge=-MAX_TILT,
         le=MAX_TILT,
-        description="roll error [degrees]: positive if the assumed mount is turned clockwise, as seen from behind",
+        description="by which the camera is turned clockwise, seen from behind, against its assumed mount [degrees]",
     )
 
     @property
@@ -84,7 +84,7 @@ class CameraConditions(FrozenModel):
     def _assumed_mount(self) -> NDArray[np.float64]:
         """Return the assumed pose in the true optical frame, whose axes point right, down and forward."""
         T = np.eye(4)
-        T[:3, :3] = Rotation.from_euler("zx", [self.roll or 0.0, -(self.tilt or 0.0)], degrees=True).as_matrix()
+        T[:3, :3] = Rotation.from_euler("zx", [-(self.roll or 0.0), self.tilt or 0.0], degrees=True).as_matrix()
         return T
 
 
