@@ -20,44 +20,44 @@ def calibrate_mount(
     model: ModelOption = None,
     recording: RecordingOptions = RecordingOptions(),  # noqa: B008  frozen
 ) -> None:
-    """Print how much lower or higher each camera looks than its mount says, and the corrected mount.
+    """Measure how much lower a camera looks than its mount says.
 
     Each image is localized with views at several tilts. The tilt of a camera is the median over its accepted images.
-    Only the elevation of the optical axis is measured: not its heading, roll or position. The corrected mount is an
-    entry of the ROS parameter sensor_mounts and of --sensor-mount.
+    Only the elevation of the optical axis is measured: not its heading, roll or position. The corrected mount is
+    printed as an entry of the ROS parameter sensor_mounts and of --sensor-mount.
     """
     start_work()
     import numpy as np
     from tqdm import tqdm
 
-    from liploc_ros.cli.inputs.images import open_images
-    from liploc_ros.datasets import DatasetError
+    from liploc_ros.cli.inputs.images import IMAGES
+    from liploc_ros.datasets import DatasetError, open_drive
     from liploc_ros.datasets.mounts import format_mount
     from liploc_ros.encoders import ModelBundle
-    from liploc_ros.geometry import MountedCamera
-    from liploc_ros.localization import Localizer
+    from liploc_ros.localization import Localizer, LocalizerConfig
+    from liploc_ros.localization.config import MatchingConfig
     from liploc_ros.localization.tilt import MIN_IMAGES, tilted
     from liploc_ros.mapping import LidarMap
 
+    opened = open_drive(drive, recording.topics(), needs=IMAGES, options=recording.options())
+    frames = list(opened.images())
     bundle = ModelBundle.load(model)
-    localizer = Localizer(LidarMap.load(map_path, bundle), bundle)
-    cameras: dict[str, MountedCamera] = {}
-    counts: dict[str, int] = {}
-    for image in tqdm(open_images([drive], None, recording), desc="localize"):
-        camera = image.camera()
-        cameras[camera.frame_id] = camera
-        counts[camera.frame_id] = counts.get(camera.frame_id, 0) + 1
-        localizer.localize(image.read(), camera, image.stamp_ns)
+    # The tilt never counts as known, so that every image is searched at all tilts.
+    config = LocalizerConfig(matching=MatchingConfig(tilt_images=max(MIN_IMAGES, len(frames) + 1)))
+    localizer = Localizer(LidarMap.load(map_path, bundle), bundle, config)
+    for frame in tqdm(frames, desc="localize"):
+        for frame_id, read in frame.images.items():
+            localizer.localize(read(), opened.cameras[frame_id], frame.stamp_ns)
     unknown = []
-    for frame_id, camera in cameras.items():
-        tilt = localizer.tilt_of(camera)
-        if not tilt.is_known:
-            unknown.append(f"{frame_id} ({tilt.images} of {counts[frame_id]} images were accepted)")
+    for frame_id, camera in opened.cameras.items():
+        tilt, images = localizer.tilt_of(camera), sum(frame_id in frame.images for frame in frames)
+        if not tilt.agrees(MIN_IMAGES):
+            unknown.append(f"{frame_id} ({tilt.images} of {images} images were accepted)")
             continue
-        side = "lower" if tilt.tilt > 0 else "higher"
-        typer.echo(f"{frame_id}: looks {abs(np.rad2deg(tilt.tilt)):.2f} degrees {side}, from {tilt.images} images")
+        measured = f"tilt {np.rad2deg(tilt.tilt):+.2f} degrees from {tilt.images} images"
+        typer.echo(f"{frame_id}: {measured}; positive: it looks lower than its mount says")
         typer.echo(f'  sensor_mounts: ["{format_mount(frame_id, tilted(camera, tilt.tilt).T_base_camera)}"]')
-    if unknown or not cameras:
+    if unknown or not opened.cameras:
         raise DatasetError(
             f"{drive}: the tilt of {', '.join(unknown) or 'no camera'} is not known: it takes {MIN_IMAGES} accepted "
             "images that agree; give a longer drive on the map, or a mount that is right to two degrees"

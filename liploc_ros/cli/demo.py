@@ -18,7 +18,7 @@ DRIVE = "2011_09_26_drive_0013"  # the drive that the excerpt is from
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the map and the report.")] = Path("out/demo"),
 ) -> None:
-    """Map a KITTI street and localize its images with the ROS 2 nodes.
+    """Map a KITTI street and localize its images with the nodes.
 
     The nodes map_builder and localizer run in their own processes and receive a recorded drive over DDS.
     """

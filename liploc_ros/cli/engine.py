@@ -15,7 +15,7 @@ from liploc_ros.cli.options import Flavour, ModelOption, Precision
 from liploc_ros.cli.terminal import start_work
 
 app = typer.Typer(
-    help="Build the encoders' TensorRT engines and manage their cache.", no_args_is_help=True, rich_markup_mode=None
+    help="Build TensorRT engines of the encoders; manage their cache.", no_args_is_help=True, rich_markup_mode=None
 )
 
 CacheOption = Annotated[

@@ -35,7 +35,7 @@ def localize(
     ] = False,
     recording: RecordingOptions = RecordingOptions(),  # noqa: B008  frozen
 ) -> None:
-    """Print the pose at which each image was taken, and its status.
+    """Print the pose at which each image was taken, and status.
 
     The pose is that of the vehicle's base in the map. The probability compares it with all other places of the map.
     The confidence is the estimated rate at which results that look like this one are correct. SUCCESS needs both to be

@@ -21,7 +21,7 @@ def play(
         float, typer.Option(min=0, help="Maximum time to wait until the topics have subscribers [s].")
     ] = 0.0,
 ) -> None:
-    """Publish the messages of a bag as ROS 2 topics, with /clock.
+    """Publish the messages of a bag as ROS 2 topics and /clock.
 
     Nodes that follow the bag's time need the parameter use_sim_time. Topics whose message type is not installed are
     skipped with a warning.

@@ -66,7 +66,7 @@ def train(
     ] = None,
     changes: ChangesOption = None,
 ) -> None:
-    """Train both encoders and write a model bundle for `--model`."""
+    """Train both encoders, and write a bundle for `--model`."""
     start_work()
     with training_imports("training"):
         from liploc_ros.learning.data.workers import default_workers

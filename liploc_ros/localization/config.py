@@ -28,6 +28,7 @@ class MatchingConfig(FrozenModel):
         description="tilt of a camera that is searched to both sides of its mount until it is known; "
         "0: the mount is exact [rad]",
     )
+    tilt_images: int = Field(10, ge=1, description="accepted images of a camera from which its tilt is known")
     merge_distance: float = Field(2.5, gt=0, description="matches closer than this belong to one hypothesis [m]")
     merge_angle: float = Field(0.2, gt=0, description="and whose headings differ by less than this [rad]")
     max_hypotheses: int = Field(5, gt=0, le=255, description="hypotheses reported per image, and by tracking")

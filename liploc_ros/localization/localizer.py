@@ -21,15 +21,14 @@ from liploc_ros.localization.hypotheses import contradict, estimate_hypotheses
 from liploc_ros.localization.matching import Matches, match_candidates
 from liploc_ros.localization.prior import PosePrior
 from liploc_ros.localization.result import Localization, Status
-from liploc_ros.localization.tilt import TILT_TRIES, TiltEstimate, best_of_views, peak_tilt, tilts_within
+from liploc_ros.localization.tilt import TILT_TRIES, TiltEstimate
+from liploc_ros.localization.tilt_search import find_tilt
 from liploc_ros.localization.timer import Timer
 from liploc_ros.localization.tracking.result import TrackingResult
 from liploc_ros.localization.tracking.tracker import Tracker
 from liploc_ros.localization.view_encoder import ViewEncoder
 from liploc_ros.mapping import Candidate, LidarMap
 from liploc_ros.mapping.lidar_map import check_model
-
-TILT_CANDIDATES = 3  # with which all tilts are compared
 
 
 class _Found(NamedTuple):
@@ -217,7 +216,7 @@ class Localizer:
         """Return the tilt of a camera, as far as it is known from accepted images."""
         known = self._tilts.get(camera.frame_id)
         if known is None or not np.array_equal(known[0], camera.T_base_camera):  # the mount was corrected
-            known = self._tilts[camera.frame_id] = camera.T_base_camera, TiltEstimate()
+            known = self._tilts[camera.frame_id] = camera.T_base_camera, TiltEstimate(self.config.matching.tilt_images)
         return known[1]
 
     def forget_tilts(self) -> None:
@@ -227,11 +226,7 @@ class Localizer:
     def _search_and_compare(
         self, view: EncodedView, image: NDArray[np.uint8], stamp_ns: int, prior: PosePrior | None
     ) -> "_Found":
-        """Search the map for a view, and compare it with what is found.
-
-        Until the tilt of the camera is known, the image is also searched at other tilts; the more confident result
-        counts.
-        """
+        """Search the map for a view; until the tilt of its camera is known, also for views at other tilts."""
         tilt = self.tilt_of(view.camera)
         found = self._compare(view, self.search(view, prior), stamp_ns, whole_map=prior is None)
         if not self.config.matching.tilt_reach or self.bundle.spec.embeds_whole_image:
@@ -239,25 +234,18 @@ class Localizer:
         if tilt.is_known:
             tilt.confirm(is_accepted=found.localization.status is Status.SUCCESS)
             return found
-        at_peak, candidates = self._search_tilts(image, view, prior)
+        peak, candidates = find_tilt(
+            view,
+            lambda tilts: self._views.at_tilts(image, view, tilts),
+            lambda other: self.search(other, prior),
+            self.match,
+            self.config.matching,
+        )
+        at_peak = self.encode(image, view.camera, peak) or view
         tilted = self._compare(at_peak, candidates, stamp_ns, whole_map=prior is None, tries=TILT_TRIES)
         if Status.SUCCESS in (found.localization.status, tilted.localization.status) and tilted.agrees_with(found):
             tilt.add(at_peak.tilt)
         return max(found, tilted, key=lambda one: one.localization.confidence)
-
-    def _search_tilts(
-        self, image: NDArray[np.uint8], view: EncodedView, prior: PosePrior | None
-    ) -> tuple[EncodedView, list[Candidate]]:
-        """Return the view of an image at the tilt that matches the map best, and the candidates of all tilts."""
-        tilts = tilts_within(self.config.matching.tilt_reach)
-        tilts[np.argmin(np.abs(tilts - view.tilt))] = view.tilt
-        views = self._views.at_tilts(image, view, tilts.tolist())
-        candidates = best_of_views([self.search(other, prior) for other in views], self.config.matching.candidates)
-        compared = candidates[:TILT_CANDIDATES]
-        scores = [self.match(other, compared).match_score.max(initial=-np.inf) for other in views]
-        peak = peak_tilt([other.tilt for other in views], scores)
-        at_peak = self.encode(image, view.camera, peak)
-        return at_peak or view, candidates
 
     def _compare(
         self,

@@ -18,8 +18,8 @@ from liploc_ros.mapping import Candidate
 TILT_STEP = np.deg2rad(1.0)  # half a step off, a view is found about as often as at its own tilt
 KNOWN_STEP = float(np.deg2rad(0.1))
 TILT_TRIES = 2.0  # by which the views at several tilts raise the rate of chance resemblances
-MIN_IMAGES = 10  # accepted images from which the tilt is known
-MAX_IMAGES = 100  # recent images that count
+MIN_IMAGES = 10
+MAX_IMAGES = 1000  # recent images that count
 MAX_REJECTED = 50  # images in a row after which the tilt is forgotten
 MAX_SPREAD = np.deg2rad(1.0)  # of the recent tilts: interquartile range up to which the tilt is known
 
@@ -27,8 +27,9 @@ MAX_SPREAD = np.deg2rad(1.0)  # of the recent tilts: interquartile range up to w
 class TiltEstimate:
     """Estimates the tilt of one camera from the tilts at which its accepted images match the map best."""
 
-    def __init__(self) -> None:
-        """Start without images."""
+    def __init__(self, min_images: int = MIN_IMAGES) -> None:
+        """Start without images; the tilt is known from ``min_images`` accepted images on."""
+        self._min_images = min_images
         self._tilts: deque[float] = deque(maxlen=MAX_IMAGES)
         self._rejected = 0
 
@@ -61,7 +62,11 @@ class TiltEstimate:
     @property
     def is_known(self) -> bool:
         """Whether enough images agree."""
-        if len(self._tilts) < MIN_IMAGES:
+        return self.agrees(self._min_images)
+
+    def agrees(self, min_images: int) -> bool:
+        """Return whether there are so many images, and they agree."""
+        if len(self._tilts) < min_images:
             return False
         low, high = np.percentile(list(self._tilts), [25, 75])
         return bool(high - low <= MAX_SPREAD)

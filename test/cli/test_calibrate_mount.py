@@ -22,10 +22,16 @@ def calibrate(*arguments):
 def test_the_mount_of_a_tilted_camera_is_corrected(saved_map, demo_bag, demo_camera):
     wrong = format_mount(demo_camera.frame_id, tilted(demo_camera, np.deg2rad(-1.5)).T_base_camera)
     output = calibrate(saved_map, demo_bag, "--sensor-mount", wrong)
-    degrees = re.search(r"looks ([0-9.]+) degrees lower", output)
-    assert float(degrees[1]) == pytest.approx(1.5, abs=0.5)
+    degrees, images = re.search(r"tilt ([+-][0-9.]+) degrees from (\d+) images", output).groups()
+    assert float(degrees) == pytest.approx(1.5, abs=0.5) and int(images) > 20
     _, corrected = parse_mount(re.search(r'sensor_mounts: \["(.*)"\]', output)[1])
     assert corrected[:3, 2] @ demo_camera.T_base_camera[:3, 2] > np.cos(np.deg2rad(0.5))
+
+
+def test_a_file_that_is_no_recording_is_refused(saved_map, tmp_path):
+    (tmp_path / "notes.md").write_text("no recording")
+    with pytest.raises(LiplocError, match=r"notes\.md"):
+        calibrate(saved_map, tmp_path / "notes.md")
 
 
 def test_too_few_accepted_images_are_an_error(saved_map, demo_bag, demo_camera):

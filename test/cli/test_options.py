@@ -14,7 +14,20 @@ from liploc_ros.encoders.tensorrt.flavour import FlavourName
 from liploc_ros.evaluation import EvaluationOptions
 from liploc_ros.mapping import MapConfig
 
-VERBS = ["benchmark", "calibrate", "demo", "engine", "evaluate", "export", "kitti", "localize", "map", "play", "train"]
+VERBS = [
+    "benchmark",
+    "calibrate",
+    "calibrate-mount",
+    "demo",
+    "engine",
+    "evaluate",
+    "export",
+    "kitti",
+    "localize",
+    "map",
+    "play",
+    "train",
+]
 
 
 def test_choices_are_those_of_the_library():
