@@ -5,11 +5,13 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -79,6 +81,17 @@ def test_a_frame_that_cannot_be_read_is_left_out(tmp_path, workers, damaged):
     samples, used = draw_samples(method_of(read_recipe("aligned")), [open_drive(folder), open_drive(whole)], workers)
     assert [len(drive.drive.frames) for drive in used] == [7, 4] and len(samples) == 11
     assert "0000000003" in used[0].skipped[0] and not used[1].skipped
+
+
+@pytest.mark.parametrize(("free_mb", "used"), [(0, 0), (0.05, 1), (100, 3)])
+def test_fewer_workers_draw_if_shared_memory_is_small(monkeypatch, caplog, free_mb, used):
+    recipe = read_recipe("aligned", {"steps": 4, "batch": 4})
+    expected = bytes_of(batches(ToyMethod(), toy_samples(), recipe))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=int(free_mb * 1e6)))
+    drawn = batches(ToyMethod(), toy_samples(), recipe, workers=3)
+    assert bytes_of([next(drawn)]) == expected[:1] and len(multiprocessing.active_children()) == used
+    assert bytes_of(drawn) == expected[1:]
+    assert used == 3 or f"{used} instead of 3 processes draw batches: /dev/shm has 0 MB free" in caplog.text
 
 
 class Squares(Dataset):
