@@ -6,6 +6,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -61,7 +62,7 @@ def train(
         typer.Option(
             min=0,
             help="Number of processes that draw views and batches; 0: only the training process. The model does not "
-            "depend on it. Default: one per core, at most 16.",
+            "depend on it. Default: one per core, at most 16; on a CPU the batches are drawn by the training process.",
         ),
     ] = None,
     changes: ChangesOption = None,
@@ -69,11 +70,16 @@ def train(
     """Train both encoders, and write a bundle for `--model`."""
     start_work()
     with training_imports("training"):
+        import torch
+
         from liploc_ros.learning.data.workers import default_workers
         from liploc_ros.learning.recipe import changes_of
         from liploc_ros.learning.run import TrainingRun
-    workers = default_workers() if workers is None else workers
-    run = TrainingRun.prepare(recipe, drives or [], singles or [], steps, changes_of(changes or []), workers)
+    preparing = default_workers() if workers is None else workers
+    run = TrainingRun.prepare(recipe, drives or [], singles or [], steps, changes_of(changes or []), preparing)
+    if workers is None and not torch.cuda.is_available():
+        # On a CPU the steps use all cores, and drawing a batch takes less than a twentieth of their time.
+        run = replace(run, workers=0)
     folder = run_folder or Path("out/runs") / out.absolute().name
     bundle, summary = run.execute(out, trunk, held_out, confidence_model, folder, resume)
     if os.environ.get("RANK", "0") != "0":  # only the first of torchrun's processes reports
