@@ -47,4 +47,5 @@ def test_warnings_of_the_library_are_lines_of_the_node_while_it_runs(capfd):
             pass
 
     assert run_node(Node, "test", []) == 1
-    assert "[WARN]" in (line := capfd.readouterr().err.splitlines()[0]) and "[camera_node]: K is all zero" in line
+    lines = capfd.readouterr().err.splitlines()  # also of a handler that the command line has set in another test
+    assert any("[WARN]" in line and "[camera_node]: K is all zero" in line for line in lines)
