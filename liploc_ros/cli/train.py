@@ -70,16 +70,13 @@ def train(
     """Train both encoders, and write a bundle for `--model`."""
     start_work()
     with training_imports("training"):
-        import torch
-
-        from liploc_ros.learning.data.workers import default_workers
+        from liploc_ros.learning.data.workers import default_batch_workers, default_workers
         from liploc_ros.learning.recipe import changes_of
         from liploc_ros.learning.run import TrainingRun
     preparing = default_workers() if workers is None else workers
     run = TrainingRun.prepare(recipe, drives or [], singles or [], steps, changes_of(changes or []), preparing)
-    if workers is None and not torch.cuda.is_available():
-        # On a CPU the steps use all cores, and drawing a batch takes less than a twentieth of their time.
-        run = replace(run, workers=0)
+    if workers is None:
+        run = replace(run, workers=default_batch_workers())
     folder = run_folder or Path("out/runs") / out.absolute().name
     bundle, summary = run.execute(out, trunk, held_out, confidence_model, folder, resume)
     if os.environ.get("RANK", "0") != "0":  # only the first of torchrun's processes reports
