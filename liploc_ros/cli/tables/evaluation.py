@@ -51,13 +51,16 @@ def describe_acceptance(localized: LocalizerMetrics) -> str:
 
 
 def comparison_tables(compared: Sequence[ProtocolMetrics]) -> tuple[Table, Table]:
-    """Return a line for each protocol: recall of the localizer, or else of retrieval, and acceptance; and errors."""
+    """Return a line for each protocol: recall of the localizer, or else of retrieval, and acceptance; and errors.
+
+    Wrong means accepted and wrong by more than 5 m.
+    """
     threshold = comparison_threshold(compared[0])
     recall = Table(title=f"{len(compared)} protocols on {compared[0].drive}", box=SIMPLE, padding=(0, 1, 0, 0))
     errors = Table(title="mean and standard deviation of poses within 5 m and 5 degrees", box=SIMPLE)
     for table in (recall, errors):
         table.add_column("protocol", no_wrap=True)
-    for name in ("images", f"in {threshold} m [%]", "95 %", "chance", "accepted", "correct", "> 5 m"):
+    for name in ("images", f"in {threshold} m [%]", "95 %", "chance", "accepted", "correct", "wrong"):
         recall.add_column(name, justify="right", no_wrap=True)
     for name in ("poses", "along [m]", "to the left [m]", "heading [deg]"):
         errors.add_column(name, justify="right", no_wrap=True)
