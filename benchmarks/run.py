@@ -22,7 +22,7 @@ from liploc_ros.files import write_file
 from liploc_ros.geometry import inverse
 from liploc_ros.localization import Localizer
 from liploc_ros.mapping import MapConfig, build_map
-from liploc_ros.mapping.place_index import describe, describe_headings
+from liploc_ros.mapping.features import describe, describe_headings
 from liploc_ros.package_share import share_folder
 from liploc_ros.threads import limit_threads
 from liploc_ros.views import CameraViewer, draw_panorama

@@ -19,7 +19,10 @@ from liploc_ros.evaluation.options import EvaluationOptions
 from liploc_ros.geometry import MountedCamera, Pose, inverse, pose_from_yaw
 from liploc_ros.geometry.se2 import PoseSE2, compose, se2_of
 from liploc_ros.localization import EncodedView, Localizer
-from liploc_ros.mapping import LidarMap, PlaceIndex
+from liploc_ros.localization.tilt import NO_TILT, Tilt
+from liploc_ros.mapping import LidarMap
+from liploc_ros.mapping.lattice import PlaceLattice
+from liploc_ros.mapping.lidar_map import index_of
 
 DRIVES = ("0001", "0005", "0013")
 PROTOCOL = "gap-8"
@@ -64,9 +67,9 @@ class CachingLocalizer(Localizer):
 
     def __init__(self, lidar_map: LidarMap, bundle: ModelBundle) -> None:
         super().__init__(lidar_map, bundle)
-        self._encoded: dict[tuple[int, float], tuple[NDArray[np.uint8], EncodedView | None]] = {}
+        self._encoded: dict[tuple[int, Tilt], tuple[NDArray[np.uint8], EncodedView | None]] = {}
 
-    def encode(self, image: NDArray[np.uint8], camera: MountedCamera, tilt: float = 0.0) -> EncodedView | None:
+    def encode(self, image: NDArray[np.uint8], camera: MountedCamera, tilt: Tilt = NO_TILT) -> EncodedView | None:
         """Return the view of an earlier call, or encode the image."""
         key = id(image), tilt
         if key not in self._encoded:
@@ -105,11 +108,11 @@ def joined_map(scenes: Sequence[DriveScene], bundle: ModelBundle) -> LidarMap:
     """Return one map with the places of all drives."""
     maps, spec = [scene.lidar_map for scene in scenes], bundle.spec
     features = np.concatenate([np.asarray(m.features) for m in maps])
-    index = PlaceIndex.build(features, spec, EvaluationOptions().index_size)
     length = sum(m.manifest.path_length for m in maps)
     manifest = maps[0].manifest.model_copy(update={"places": len(features), "path_length": length})
-    poses = np.concatenate([m.T_map_base for m in maps])
-    return replace(maps[0], manifest=manifest, T_map_base=poses, features=features, index=index)
+    poses, lattice = np.concatenate([m.T_map_base for m in maps]), PlaceLattice.joined([m.lattice for m in maps])
+    index = index_of(features, lattice, spec, EvaluationOptions().index_size)
+    return replace(maps[0], manifest=manifest, T_map_base=poses, lattice=lattice, features=features, index=index)
 
 
 def drifting_odometry(poses: PoseSE2) -> list[Pose]:

@@ -9,9 +9,13 @@ from typing import Annotated
 import typer
 
 from liploc_ros.cli.options import (
+    LATERAL_REACH,
+    LATERAL_SPACING,
     PLACE_SPACING,
     SCANS_PER_PLACE,
     CameraOption,
+    LateralReachOption,
+    LateralSpacingOption,
     ModelOption,
     PlaceSpacingOption,
     ScansPerPlaceOption,
@@ -36,8 +40,14 @@ def calibrate(
         list[Path] | None, typer.Option(help="samples.npz of an earlier run, fitted as well. Can be repeated.")
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder in which the samples of DRIVE are kept.")] = Path("out/calibration"),
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(help="Protocol by which DRIVE is localized, see `liploc evaluate`. Default: a set of conditions."),
+    ] = None,
     model: ModelOption = None,
     place_spacing: PlaceSpacingOption = PLACE_SPACING,
+    lateral_reach: LateralReachOption = LATERAL_REACH,
+    lateral_spacing: LateralSpacingOption = LATERAL_SPACING,
     scans_per_place: ScansPerPlaceOption = SCANS_PER_PLACE,
     camera: CameraOption = None,
     recording: RecordingOptions = RecordingOptions(),  # noqa: B008  frozen
@@ -46,15 +56,16 @@ def calibrate(
 
     The confidence model holds the score weights, confidence, thresholds and covariance.
 
-    Each image of the drive is compared with a map of that drive, by the protocol gap-8. The comparisons are kept as
-    samples.npz, so that several drives can be fitted together: give the files with --samples.
+    Each image of the drive is compared with a map of that drive, from scans at least 8 m away: as it is, with a
+    narrower or covered view, blurred, dark, grey, with a wrong mount, and from other lanes. The comparisons are kept
+    as samples.npz, so that several drives can be fitted together: give the files with --samples.
     """
     start_work()
     from liploc_ros.cli.inputs.evaluation import evaluation_options
     from liploc_ros.cli.inputs.samples import SampleSet, record_samples
     from liploc_ros.datasets import open_drive, open_sources
     from liploc_ros.encoders import ModelBundle
-    from liploc_ros.evaluation.confidence_samples import describe_samples
+    from liploc_ros.evaluation.confidence_samples import PROTOCOLS, describe_samples
     from liploc_ros.evaluation.provenance import is_in_training
     from liploc_ros.files import check_writable
     from liploc_ros.learning.export.model_card import update_model_card
@@ -63,7 +74,13 @@ def calibrate(
     from liploc_ros.localization.calibration.samples import SAMPLES_FILE, SampleError
     from liploc_ros.localization.calibration.storage import check_target, kind_of, row_scores_of, write_confidence_model
 
-    options = evaluation_options(place_spacing=place_spacing, scans_per_place=scans_per_place, camera=camera)
+    options = evaluation_options(
+        place_spacing=place_spacing,
+        lateral_reach=lateral_reach,
+        lateral_spacing=lateral_spacing,
+        scans_per_place=scans_per_place,
+        camera=camera,
+    )
     bundle = ModelBundle.load(model)
     check_target(target, bundle)
     if drive is None and not samples:
@@ -78,11 +95,11 @@ def calibrate(
     if drive is not None:
         opened = open_drive(drive, recording.topics(), options=recording.options())
         others = [other for path in elsewhere or [] for other in open_sources(path)]
-        file, count = record_samples(gathered, opened, others, bundle, options, out)
+        file, count = record_samples(gathered, opened, others, bundle, options, out, protocol or PROTOCOLS)
         typer.echo(f"{file}: {count} samples")
         if is_in_training(opened.name, bundle.spec.training.drives):
             typer.echo(f"{opened.name}: the model was TRAINED on this drive: its confidence will be too high elsewhere")
-    spacing = gathered.spacing or options.place_spacing
+    spacing = gathered.spacing or options.spacing
     source = describe_samples(", ".join(gathered.names), gathered.samples)
     confidence_model = fit_confidence_model(gathered.samples, spacing, source)
     write_confidence_model(target, confidence_model)

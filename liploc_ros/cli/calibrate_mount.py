@@ -20,14 +20,13 @@ def calibrate_mount(
     model: ModelOption = None,
     recording: RecordingOptions = RecordingOptions(),  # noqa: B008  frozen
 ) -> None:
-    """Measure how much lower a camera looks than its mount says.
+    """Measure the error of a camera's mount in pitch and roll.
 
     Each image is localized with views at several tilts. The tilt of a camera is the median over its accepted images.
-    Only the elevation of the optical axis is measured: not its heading, roll or position. The corrected mount is
+    Heading and position of the mount are not measured. The corrected mount is
     printed as an entry of the ROS parameter sensor_mounts and of --sensor-mount.
     """
     start_work()
-    import numpy as np
     from tqdm import tqdm
 
     from liploc_ros.cli.inputs.images import IMAGES
@@ -54,8 +53,11 @@ def calibrate_mount(
         if not tilt.agrees(MIN_IMAGES):
             unknown.append(f"{frame_id} ({tilt.images} of {images} images were accepted)")
             continue
-        measured = f"tilt {np.rad2deg(tilt.tilt):+.2f} degrees from {tilt.images} images"
-        typer.echo(f"{frame_id}: {measured}; positive: it looks lower than its mount says")
+        pitch, roll = tilt.tilt.degrees
+        typer.echo(
+            f"{frame_id}: pitch {pitch:+.2f}, roll {roll:+.2f} degrees from {tilt.images} images; positive: it looks "
+            "lower than its mount says, and is turned clockwise"
+        )
         typer.echo(f'  sensor_mounts: ["{format_mount(frame_id, tilted(camera, tilt.tilt).T_base_camera)}"]')
     if unknown or not opened.cameras:
         raise DatasetError(

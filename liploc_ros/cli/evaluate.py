@@ -13,9 +13,13 @@ from typing import Annotated
 import typer
 
 from liploc_ros.cli.options import (
+    LATERAL_REACH,
+    LATERAL_SPACING,
     PLACE_SPACING,
     SCANS_PER_PLACE,
     CameraOption,
+    LateralReachOption,
+    LateralSpacingOption,
     ModelOption,
     PlaceSpacingOption,
     ScansPerPlaceOption,
@@ -36,7 +40,8 @@ def evaluate(
         typer.Option(
             help="same-frame, gap-METRES, exclude-SECONDS, revisit, or zero-shot, also as a prefix: zero-shot-gap-8. "
             "Conditions of the map: lane-METRES (to the left), reverse, beams-64|32|16; of the images: camera-NAME, "
-            "crop-DEGREES, tilt-DEGREES, roll-DEGREES; joined by +: gap-8+crop-45. Repeat for more. Default: gap-8."
+            "crop-DEGREES, tilt-DEGREES, roll-DEGREES, covered-PERCENT, blur-PIXELS, dark-FACTOR, grey; joined by +: "
+            "gap-8+crop-45. Repeat for more. Default: gap-8."
         ),
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the report. An existing report is replaced.")] = Path(
@@ -60,6 +65,8 @@ def evaluate(
         ),
     ] = PLACES,
     place_spacing: PlaceSpacingOption = PLACE_SPACING,
+    lateral_reach: LateralReachOption = LATERAL_REACH,
+    lateral_spacing: LateralSpacingOption = LATERAL_SPACING,
     scans_per_place: ScansPerPlaceOption = SCANS_PER_PLACE,
     refine: Annotated[bool, typer.Option(help="Also measure the localizer's refinement of the best places.")] = True,
     camera: CameraOption = None,
@@ -90,6 +97,8 @@ def evaluate(
         headings=headings,
         places=places,
         place_spacing=place_spacing,
+        lateral_reach=lateral_reach,
+        lateral_spacing=lateral_spacing,
         scans_per_place=scans_per_place,
         refine=refine,
         camera=camera,

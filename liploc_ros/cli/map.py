@@ -4,13 +4,17 @@
 """``liploc map``: build and inspect maps."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from liploc_ros.cli.options import (
+    LATERAL_REACH,
+    LATERAL_SPACING,
     PLACE_SPACING,
     Backend,
+    LateralReachOption,
+    LateralSpacingOption,
     ModelOption,
     PlaceSpacingOption,
 )
@@ -37,6 +41,8 @@ def build(
         float, typer.Option(help="Minimum distance between the scans that are kept [m].")
     ] = KEYFRAME_SPACING,
     place_spacing: PlaceSpacingOption = PLACE_SPACING,
+    lateral_reach: LateralReachOption = LATERAL_REACH,
+    lateral_spacing: LateralSpacingOption = LATERAL_SPACING,
     view_origin: Annotated[
         tuple[float, float, float] | None,
         typer.Option(help="Origin of the views in the base frame, x y z [m]. Default: the position of the LiDAR."),
@@ -46,15 +52,23 @@ def build(
     ] = "onnx",
     recording: RecordingOptions = RecordingOptions(),  # noqa: B008  frozen
 ) -> None:
-    """Build a map from a recording with LiDAR scans and poses: virtual places along the path, at all headings."""
+    """Build a map from a recording with LiDAR scans and poses.
+
+    Its places lie along the path and beside it, in all lanes that the scans show free.
+    """
     start_work()
     from liploc_ros.errors import LiplocError
     from liploc_ros.mapping import MapError
 
     try:
-        lidar_map, counts = _build(
-            source, out, model, (keyframe_spacing, place_spacing, view_origin), backend, recording
-        )
+        settings = {
+            "keyframe_spacing": keyframe_spacing,
+            "place_spacing": place_spacing,
+            "lateral_reach": lateral_reach,
+            "lateral_spacing": lateral_spacing,
+            "view_origin": view_origin,
+        }
+        lidar_map, counts = _build(source, out, model, settings, backend, recording)
     except LiplocError as error:
         raise MapError(f"no map written: {error}") from error
     manifest = lidar_map.manifest
@@ -70,7 +84,7 @@ def _build(
     source: Path,
     out: Path,
     model: Path | None,
-    spacing: tuple[float, float, tuple[float, float, float] | None],
+    settings: dict[str, Any],
     backend: Backend,
     recording: RecordingOptions,
 ) -> "tuple[LidarMap, ScanCounts]":
@@ -84,7 +98,7 @@ def _build(
     from liploc_ros.schema import first_fault
 
     try:
-        config = MapConfig(keyframe_spacing=spacing[0], place_spacing=spacing[1], view_origin=spacing[2])
+        config = MapConfig(**settings)
     except ValidationError as error:
         raise MapError(first_fault(error, show_input=True)) from error
     check_replaceable(out, MANIFEST)

@@ -17,6 +17,7 @@ Precision = Literal["fp32", "fp16"]
 Flavour = Literal["tensorrt", "tensorrt_rtx"]
 
 PLACE_SPACING = 1.0
+LATERAL_REACH, LATERAL_SPACING = 4.0, 1.0
 SCANS_PER_PLACE = 6
 
 ModelOption = Annotated[Path | None, typer.Option("--model", help="Model bundle. Default: the bundle of the package.")]
@@ -25,6 +26,17 @@ CameraOption = Annotated[
 ]
 PlaceSpacingOption = Annotated[
     float, typer.Option("--place-spacing", help="Distance between places along the path [m].")
+]
+LateralReachOption = Annotated[
+    float,
+    typer.Option(
+        "--lateral-reach",
+        help="Places are also drawn up to this distance to both sides of the path, where the scans show free road; "
+        "0: only on the path [m].",
+    ),
+]
+LateralSpacingOption = Annotated[
+    float, typer.Option("--lateral-spacing", help="Distance between places across the path [m].")
 ]
 ScansPerPlaceOption = Annotated[
     int, typer.Option("--scans-per-place", help="Number of scans that each place is drawn from.")

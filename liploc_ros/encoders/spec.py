@@ -62,11 +62,13 @@ class ConfidenceModel(FrozenModel):
         validation_alias=AliasChoices("score_weights", "evidence"),
         description="log-odds per unit of similarity, then of distinctiveness, for each row of cells from the top",
     )
-    confidence_weights: tuple[float, float, float, float] | None = Field(
+    confidence_weights: tuple[float, ...] | None = Field(
         None,
+        min_length=4,
+        max_length=5,
         validation_alias=AliasChoices("confidence_weights", "confidence"),
-        description="log-odds that the first hypothesis is correct, per unit of match score, similarity, prominence, "
-        "and a constant",
+        description="log-odds that the first hypothesis is correct, per unit of match score, similarity, prominence "
+        "and log of the share of the view that both sides see, and a constant; four numbers: without that share",
     )
     reference_length: float = Field(
         0.0,
@@ -76,10 +78,11 @@ class ConfidenceModel(FrozenModel):
     )
     min_confidence: float = Field(0.5, ge=0, le=1, description="confidence below which the place is unknown")
     spread_position: float = Field(
-        1.0, gt=0, description="factor on the variance of matched positions along the path, and of the place spacing"
+        1.0, gt=0, description="factor on the variance of matched positions, and of the spacing of places"
     )
     spread_heading: float = Field(1.0, gt=0, description="factor on the variance of matched headings")
     sigma_position: float = Field(0.7, gt=0, description="standard deviation added along the path [m]")
+    sigma_lateral: float = Field(0.5, gt=0, description="standard deviation added across the path [m]")
     sigma_heading: float = Field(0.02, gt=0, description="standard deviation added to the heading [rad]")
     source: str = Field(description="what it was fitted to")
 

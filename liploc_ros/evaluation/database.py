@@ -13,6 +13,7 @@ from liploc_ros.evaluation.protocol import Protocol
 from liploc_ros.evaluation.scene import Scene
 from liploc_ros.evaluation.scene.mapped_pass import MappedPass
 from liploc_ros.geometry import interpolate
+from liploc_ros.mapping.build import add_lateral_places
 from liploc_ros.mapping.places import Places
 from liploc_ros.views import Scan
 
@@ -91,8 +92,10 @@ def _virtual_places(scene: Scene, gap: float, options: EvaluationOptions) -> Dat
             f"{scene.drive.source}: no place of the {distances[-1]:.0f} m has a scan at least {gap:g} m away: "
             "choose a smaller gap"
         )
-    places = Places(poses[kept], np.stack(chosen))
-    return Database(places, far=np.stack(far) if options.remove_dynamic else None)
+    on_path = Database(Places(poses[kept], np.stack(chosen)), far=np.stack(far) if options.remove_dynamic else None)
+    origin, config = mapped.T_base_lidar[:3, 3], options.map_config()
+    places = add_lateral_places(on_path.places, lambda place: on_path.scans_of(scene, place), origin, config)
+    return Database(places, far=None if on_path.far is None else on_path.far[places.station])
 
 
 def _place_poses(mapped: MappedPass, options: EvaluationOptions) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from liploc_ros.encoders import ModelSpec
 from liploc_ros.mapping import PlaceIndex
-from liploc_ros.mapping.place_index import StoredFeatures, describe, describe_headings
+from liploc_ros.mapping.features import StoredFeatures, describe, describe_headings
 
 Vectors = NDArray[np.float32]
 

@@ -12,10 +12,11 @@ from liploc_ros.encoders import Encoders
 from liploc_ros.evaluation.database import Database
 from liploc_ros.evaluation.options import EvaluationOptions
 from liploc_ros.evaluation.scene import Scene
-from liploc_ros.mapping import LidarMap, MapConfig, PlaceIndex
+from liploc_ros.mapping import LidarMap, PlaceIndex
 from liploc_ros.mapping.build import describe_map, draw_places
-from liploc_ros.mapping.lidar_map import KEYFRAME, POINT
-from liploc_ros.mapping.place_index import StoredFeatures, quantize_features
+from liploc_ros.mapping.features import StoredFeatures, quantize_features
+from liploc_ros.mapping.lattice import PlaceLattice
+from liploc_ros.mapping.lidar_map import KEYFRAME, POINT, index_of
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ class DrawnPlaces:
         features = np.stack([quantize_features(encoders.encode_panorama(panorama)) for panorama in panoramas])
         return cls(features)
 
-    def index(self, encoders: Encoders, options: EvaluationOptions, heading_step: int | None = None) -> PlaceIndex:
-        """Return an index as :meth:`PlaceIndex.build` does."""
-        return PlaceIndex.build(self.features, encoders.bundle.spec, options.index_size, heading_step)
+    def index(self, encoders: Encoders, options: EvaluationOptions) -> PlaceIndex:
+        """Return an index of all places and headings: those of the image may lie between those of a map's index."""
+        return PlaceIndex.build(self.features, encoders.bundle.spec, options.index_size, heading_step=1)
 
     def as_map(
         self,
@@ -59,12 +60,11 @@ class DrawnPlaces:
             options: spacing, and scans per place.
             index: over the places; as a map has it if left out.
         """
-        index = index or self.index(encoders, options)
         drive = scene.drive
         x, y, z = map(float, scene.T_base_lidar[:3, 3])
         manifest = describe_map(
             encoders.bundle,
-            MapConfig(place_spacing=options.place_spacing, scans_per_place=options.scans_per_place),
+            options.map_config(),
             map_frame=drive.map_frame,
             base_frame=drive.base_frame,
             datum=drive.datum,
@@ -73,4 +73,6 @@ class DrawnPlaces:
             path_length=float(scene.mapped.distance[-1]),
         )
         keyframes, points = np.zeros(0, KEYFRAME), np.zeros(0, POINT)
-        return LidarMap(manifest, database.T_map_base, self.features, keyframes, points, index)
+        lattice = PlaceLattice(database.places.station, database.places.lateral)
+        index = index or index_of(self.features, lattice, encoders.bundle.spec, options.index_size)
+        return LidarMap(manifest, database.T_map_base, lattice, self.features, keyframes, points, index)

@@ -183,8 +183,7 @@ class Evaluator:
         truth = self._truth(rules, scene, queries, database)
         heading_known = self.options.headings == "known" and not rules.searches_all_headings
         drawn = self._draw(rules, scene, database)
-        # An index of every heading: the camera's own may lie between those that a map indexes.
-        index = drawn.index(self.encoders, self.options, heading_step=1)
+        index = drawn.index(self.encoders, self.options)
         descriptors = StoredDescriptors(index, self.bundle.spec.pool)
         search = self._search(descriptors, queries, database, heading_known)
         return Retrieved(scene, queries, database, truth, drawn, index, heading_known, search)

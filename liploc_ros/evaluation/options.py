@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from liploc_ros.errors import LiplocError
+from liploc_ros.mapping import MapConfig
 from liploc_ros.schema import FrozenModel
 
 
@@ -20,10 +21,14 @@ class EvaluationOptions(FrozenModel):
 
     places: Literal["path", "frames", "recorded"] = Field(
         "path",
-        description="gap-D: places evenly along the path of the map, at every frame, or evenly along the recorded path "
-        "even if the map is of another lane or direction",
+        description="gap-D: places evenly along the path of the map, and beside it; at every frame only; or evenly "
+        "along the recorded path only, even if the map is of another lane or direction",
     )
     place_spacing: float = Field(1.0, gt=0, description="gap-D: distance along the path between places [m]")
+    lateral_reach: float = Field(
+        4.0, ge=0, le=20, description="gap-D: places are also drawn up to this distance to both sides of the path [m]"
+    )
+    lateral_spacing: float = Field(1.0, gt=0, description="gap-D: distance between places across the path [m]")
     max_gap: float = Field(40.0, gt=0, description="no places between poses that are farther apart [m]")
     scans_per_place: int = Field(6, ge=1, le=20, description="gap-D: nearest scans that a place is drawn from")
     remove_dynamic: bool = Field(
@@ -39,3 +44,14 @@ class EvaluationOptions(FrozenModel):
     refine: bool = Field(True, description="also run the localizer on the best places")
     candidates: int = Field(48, gt=0, le=1024, description="places that the localizer matches if the heading is given")
     camera: str | None = Field(None, description="optical frame of the camera; null: the first one")
+
+    @property
+    def spacing(self) -> tuple[float, float]:
+        """Distance between places along the path and across it [m]; across it 0 if there are none beside the path."""
+        config = self.map_config()
+        return self.place_spacing, config.lateral_spacing if len(config.lateral_offsets) > 1 else 0.0
+
+    def map_config(self) -> MapConfig:
+        """Return the settings of a map with such places."""
+        settings = self.model_dump(include=set(MapConfig.model_fields))
+        return MapConfig(**settings if self.places == "path" else {**settings, "lateral_reach": 0.0})

@@ -17,8 +17,8 @@ from liploc_ros.schema import FrozenModel, first_fault
 ZERO_SHOT = "zero-shot"
 KNOWN = (
     "same-frame, gap-METRES, exclude-SECONDS or revisit; lane-METRES, reverse, beams-64|32|16, camera-NAME, "
-    "crop-DEGREES, tilt-DEGREES, roll-DEGREES; several with + between them, such as gap-8+crop-45; zero-shot, also "
-    "before another: zero-shot-gap-8"
+    "crop-DEGREES, tilt-DEGREES, roll-DEGREES, covered-PERCENT, blur-PIXELS, dark-FACTOR, grey; several with + between "
+    "them, such as gap-8+crop-45; zero-shot, also before another: zero-shot-gap-8"
 )
 REVISIT_AFTER = 30.0  # seconds; the usual time after which a place counts as revisited
 GAP = 8.0  # [m] of conditions without a base protocol
@@ -50,6 +50,8 @@ class Protocol(FrozenModel):
     - ``camera-NAME``: images of another camera, with its true mount.
     - ``crop-DEG``: only this part of the horizontal field of view.
     - ``tilt-DEG``, ``roll-DEG``: the mount that the localizer is given is wrong by this angle.
+    - ``covered-PERCENT``: the middle part of the width is covered, as by a lorry ahead.
+    - ``blur-PIXELS``, ``dark-FACTOR``, ``grey``: blurred by this standard deviation, darker, without color.
 
     Parts are joined by ``+``. Conditions without a base protocol are those of ``gap-8``. With any condition all
     headings are searched.
@@ -103,6 +105,11 @@ class Protocol(FrozenModel):
         return "+".join(parts) if not self.zero_shot else f"{ZERO_SHOT}-{'+'.join(parts)}"
 
     @property
+    def map_name(self) -> str:
+        """The protocol of the same map, with images as recorded."""
+        return self.model_copy(update={"camera": CameraConditions()}).name
+
+    @property
     def conditions(self) -> list[str]:
         """The conditions, as :meth:`parse` takes them."""
         mapped, camera = self.mapped, self.camera
@@ -114,6 +121,10 @@ class Protocol(FrozenModel):
             (camera.crop is not None, f"crop-{camera.crop or 0.0:g}"),
             (camera.tilt is not None, f"tilt-{camera.tilt or 0.0:g}"),
             (camera.roll is not None, f"roll-{camera.roll or 0.0:g}"),
+            (camera.covered is not None, f"covered-{camera.covered or 0.0:g}"),
+            (camera.blur is not None, f"blur-{camera.blur or 0.0:g}"),
+            (camera.dark is not None, f"dark-{camera.dark or 0.0:g}"),
+            (camera.grey, "grey"),
         ]
         return [name for is_set, name in named if is_set]
 
@@ -134,13 +145,13 @@ def _field_of(part: str) -> tuple[str, Any] | None:
         return "base", ("same-frame", 0.0)
     if part == "revisit":
         return "base", ("revisit", REVISIT_AFTER)
-    if part == "reverse":
-        return "reverse", True
+    if part in ("reverse", "grey"):
+        return part, True
     if found := re.fullmatch(r"(gap|exclude)-(\d+(?:\.\d+)?)", part):
         return "base", (found[1], float(found[2]))
     if found := re.fullmatch(r"beams-(\d+)", part):
         return ("beams", int(found[1])) if int(found[1]) in BEAM_COUNTS else None
-    if found := re.fullmatch(rf"(lane|crop|tilt|roll)-{NUMBER}", part):
+    if found := re.fullmatch(rf"(lane|crop|tilt|roll|covered|blur|dark)-{NUMBER}", part):
         return found[1], float(found[2])
     found = re.fullmatch(r"camera-(.+)", part)
     return ("camera", found[1]) if found else None

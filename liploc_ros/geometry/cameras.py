@@ -188,6 +188,12 @@ class MountedCamera:
     camera: Camera
     T_base_camera: Pose
 
+    @property
+    def optical_axis_yaw(self) -> float:
+        """Yaw [rad] of the optical axis in the base frame."""
+        axis = self.T_base_camera[:3, 2]
+        return float(np.arctan2(axis[1], axis[0]))
+
 
 def camera_from_model(
     distortion_model: str, width: int, height: int, K: FloatArray, distortion: FloatArray

@@ -51,14 +51,12 @@ def fit_on_held_out(held_out: Drive, other_places: Sequence[Drive], bundle: Mode
     options = EvaluationOptions()
     try:
         samples = gather_samples(held_out, other_places, bundle, options, progress=True)
-        save_samples(folder / SAMPLES_FILE, samples, options.place_spacing)
-        confidence_model = fit_confidence_model(
-            samples, options.place_spacing, describe_samples(held_out.name, samples)
-        )
+        save_samples(folder / SAMPLES_FILE, samples, options.spacing)
+        confidence_model = fit_confidence_model(samples, options.spacing, describe_samples(held_out.name, samples))
     except (EvaluationError, CalibrationError) as error:
         reason = f"not fitted on {held_out.name}: {str(error).removeprefix(f'{held_out.source}: ')}"
         return HeldOutResult(bundle.spec.confidence_model.model_copy(update={"source": reason}), reason)
-    result = summarize(samples, confidence_model, options.place_spacing)
+    result = summarize(samples, confidence_model, options.spacing)
     return HeldOutResult(
         confidence_model, f"held out: {result} (fitted to the same images, so not an independent measurement)"
     )

@@ -13,6 +13,8 @@ from liploc_ros.encoders.spec import ConfidenceModel
 from liploc_ros.localization.clustering import Cluster
 from liploc_ros.localization.matching import Matches
 
+MIN_SEEN = 1e-3  # share of the view
+
 
 def confidence_of(
     matches: Matches,
@@ -30,37 +32,44 @@ def confidence_of(
         map_length: length of path along which the map has places [m].
         tries: number of independent views that were compared; as with a longer map, more may resemble by chance.
     """
-    features = [confidence_features(matches.match_score, matches.similarity, cluster) for cluster in clusters]
+    compared = matches.match_score, matches.similarity, matches.seen
+    features = [confidence_features(*compared, cluster) for cluster in clusters]
     log_odds = confidence_log_odds(np.array(features), confidence_model, map_length) - np.log(tries)
     return np.asarray(expit(log_odds))
 
 
 def confidence_features(
-    match_score: NDArray[np.float64], similarity: NDArray[np.float64], cluster: Cluster
+    match_score: NDArray[np.float64],
+    similarity: NDArray[np.float64],
+    seen: NDArray[np.float64],
+    cluster: Cluster,
 ) -> NDArray[np.float64]:
-    """Return match score, similarity and prominence (3,) of a cluster's best match among all matches (M,).
+    """Return the confidence features (4,) of a cluster's best match among all matches (M,).
 
-    The prominence is the difference to the median match score outside the cluster, 0 if there are no other matches.
+    They are its match score, its similarity, its prominence, and the log of the share of the view that both sides see:
+    of few cells, more places resemble by chance. The prominence is the difference to the median match score outside the
+    cluster, 0 if there are no other matches.
     """
     is_other = np.ones(len(match_score), np.bool_)
     is_other[cluster.members] = False
     others = match_score[is_other]
     best = match_score[cluster.best]
-    return np.array([best, similarity[cluster.best], best - np.median(others) if len(others) else 0.0])
+    prominence = best - np.median(others) if len(others) else 0.0
+    return np.array([best, similarity[cluster.best], prominence, np.log(max(seen[cluster.best], MIN_SEEN))])
 
 
 def confidence_log_odds(
     features: NDArray[np.float64], confidence_model: ConfidenceModel, map_length: ArrayLike
 ) -> NDArray[np.float64]:
-    """Return the log-odds (...) that hypotheses with confidence features (..., 3) are correct.
+    """Return the log-odds (...) that hypotheses with confidence features (..., 4) are correct.
 
     A longer map has more places that resemble an image by chance, which lowers the log-odds. A model that was never
-    fitted uses the similarity alone.
+    fitted uses the similarity alone. One of an older version does not use the last feature.
     """
     if confidence_model.confidence_weights is None:
         return np.asarray((features[..., 1] - confidence_model.min_score) / confidence_model.temperature)
     weights = np.array(confidence_model.confidence_weights)
-    log_odds = features @ weights[:3] + weights[3]
+    log_odds = features[..., : len(weights) - 1] @ weights[:-1] + weights[-1]
     return np.asarray(log_odds - length_log_ratio(map_length, confidence_model.reference_length))
 
 

@@ -17,7 +17,12 @@ Group = TypeVar("Group", bound=FrozenModel)
 class MatchingConfig(FrozenModel):
     """How an image is compared with the map, and how matches become hypotheses."""
 
-    candidates: int = Field(24, gt=0, le=1024, description="places x headings taken from the search index per image")
+    candidates: int = Field(
+        16,
+        gt=0,
+        le=1024,
+        description="places x headings taken from the search index per image; neighbours of one are not counted",
+    )
     heading_reach: int = Field(
         3, ge=1, le=16, description="feature columns to both sides over which the heading of a candidate is refined"
     )
@@ -29,6 +34,11 @@ class MatchingConfig(FrozenModel):
         "0: the mount is exact [rad]",
     )
     tilt_images: int = Field(10, ge=1, description="accepted images of a camera from which its tilt is known")
+    path_log_odds: float = Field(
+        1.0,
+        ge=0,
+        description="log-odds of a place on the mapped path against one beside it, before the image is seen",
+    )
     merge_distance: float = Field(2.5, gt=0, description="matches closer than this belong to one hypothesis [m]")
     merge_angle: float = Field(0.2, gt=0, description="and whose headings differ by less than this [rad]")
     max_hypotheses: int = Field(5, gt=0, le=255, description="hypotheses reported per image, and by tracking")
@@ -62,7 +72,13 @@ class CovarianceConfig(FrozenModel):
         -1.0, description="standard deviation of the heading [rad]; negative: from the confidence model"
     )
     sigma_lateral: float = Field(
-        0.5, gt=0, description="standard deviation across the path: how far vehicles drive from the mapped line [m]"
+        -1.0, description="standard deviation across the path [m]; negative: from the confidence model"
+    )
+    sigma_off_path: float = Field(
+        0.5,
+        gt=0,
+        description="standard deviation across the path on a map without places beside it: how far vehicles drive from "
+        "the mapped line [m]",
     )
     sigma_height: float = Field(0.3, gt=0, description="standard deviation in z; the height is that of the map [m]")
     sigma_tilt: float = Field(
@@ -132,7 +148,10 @@ class TrackingConfig(FrozenModel):
         0.95, gt=0, lt=1, description="probability of the first hypothesis, from which the state may be LOCALIZED"
     )
     localized_sigma: float = Field(
-        2.0, gt=0, description="maximum standard deviation of its position for LOCALIZED [m]"
+        2.0, gt=0, description="maximum standard deviation of its position along the heading for LOCALIZED [m]"
+    )
+    localized_sigma_lateral: float = Field(
+        0.9, gt=0, description="maximum standard deviation across the heading for LOCALIZED: the lane is known [m]"
     )
     search_radius: float = Field(
         10.0,

@@ -22,10 +22,12 @@ class Comparison:
     Attributes:
         row_scores: (M, S, 2 h) similarity of each row of cells, then its distinctiveness; see :func:`compare_features`.
         similarity: (M, S) mean cosine of the cells that both sides see, -1 to 1.
+        seen: (M, S) share of the cells of a view that both sides see, 0 to 1.
     """
 
     row_scores: NDArray[np.float32]
     similarity: NDArray[np.float32]
+    seen: NDArray[np.float32]
 
 
 def compare_features(
@@ -52,13 +54,14 @@ def compare_features(
     returned_by_row = np.ascontiguousarray(returned.transpose(2, 0, 1), np.float32)  # (h, M, W)
     cells = _window_sums_where(returned_by_row, np.any(features != 0, axis=-1))  # that both sides see
     sums = _sum_over_cells(_counterparts(products)) / SHARPNESS  # the product is 0 for a cell that only one side sees
-    similarity = sums.sum(axis=0) / np.maximum(cells.sum(axis=0), 1)
+    seen = cells.sum(axis=0)
+    similarity = sums.sum(axis=0) / np.maximum(seen, 1)
     if features[..., 0].size == 1:  # one embedding per image: there are no other cells to choose from
         distinctiveness = np.zeros_like(sums)
     else:
         distinctiveness = _sum_over_cells(_distinctiveness(products, returned_by_row))
     row_scores = np.concatenate([sums, distinctiveness]) / np.tile(np.maximum(cells, 1), (2, 1, 1))
-    return Comparison(row_scores.transpose(1, 2, 0), similarity)
+    return Comparison(row_scores.transpose(1, 2, 0), similarity, seen / np.float32(features[..., 0].size))
 
 
 def score_weights(confidence_model: ConfidenceModel, rows: int) -> NDArray[np.float32]:

@@ -44,6 +44,13 @@ class Hypothesis:
     confidence: float = 0.0
 
 
+def position_sigmas(hypothesis: Hypothesis) -> tuple[float, float]:
+    """Return the standard deviations of the position along the heading and across it [m]."""
+    R = hypothesis.T_map_base[:2, :2]
+    along, across = np.sqrt(np.diag(R.T @ hypothesis.covariance[:2, :2] @ R))
+    return float(along), float(across)
+
+
 def contradict(one: Hypothesis, other: Hypothesis) -> bool:
     """Return whether two hypotheses exclude each other: their Mahalanobis distance in the plane is above 3.5."""
     offset = difference(se2_of(one.T_map_base), se2_of(other.T_map_base))
@@ -72,8 +79,8 @@ def estimate_hypotheses(
         return ()
     means = [mean_pose(matches.T_map_base[c.members], c.weights, matches.T_map_base[c.best]) for c in clusters]
     T_map_base, spread = (np.array(values) for values in zip(*means, strict=True))
-    spacing = lidar_map.manifest.config.place_spacing
-    covariance = covariance_of(spread, se2_of(T_map_base)[:, 2], spacing, confidence_model, config.covariance)
+    yaw, spacing = se2_of(T_map_base)[:, 2], lidar_map.place_spacing
+    covariance = covariance_of(spread, yaw, spacing, confidence_model, config.covariance)
     places = lidar_map.nearest_places(T_map_base[:, :3, 3])
     confidence = confidence_of(matches, clusters, confidence_model, lidar_map.drawn_length, tries)
     return tuple(
@@ -90,24 +97,38 @@ def estimate_hypotheses(
     )
 
 
+def across_sigma(place_spacing: tuple[float, float], config: CovarianceConfig) -> float:
+    """Return the standard deviation across the path [m], which only a map with places beside the path measures."""
+    return config.sigma_lateral if place_spacing[1] else config.sigma_off_path
+
+
 def covariance_of(
     spread: NDArray[np.float64],
     yaw: NDArray[np.float64],
-    place_spacing: float,
+    place_spacing: tuple[float, float],
     confidence_model: ConfidenceModel,
     config: CovarianceConfig,
 ) -> NDArray[np.float64]:
     """Return the covariances (K, 6, 6) of hypotheses whose matches have the covariances ``spread`` (K, 6, 6).
 
-    Along the heading (K,) it is the sum of the spread and the variance of a uniform distribution between two places,
-    both scaled by fitted factors, and ``sigma_position`` squared. Across the path it also includes ``sigma_lateral``,
-    which no match measures.
+    Along the heading (K,) and across it, it is the sum of the spread and the variance of a uniform distribution between
+    two places, both scaled by a fitted factor, and the square of a fitted standard deviation. On a map without places
+    beside the path, no match measures the position across it, and ``sigma_off_path`` stands for it.
+
+    Args:
+        spread: covariances of the matches of each hypothesis.
+        yaw: heading of each hypothesis [rad].
+        place_spacing: distance between places along the path and across it [m]; across it 0 if there are none.
+        confidence_model: has the fitted factors.
+        config: resolved standard deviations.
     """
     factors = np.sqrt([confidence_model.spread_position] * 3 + [1, 1, confidence_model.spread_heading])
-    along = config.sigma_position**2 + confidence_model.spread_position * place_spacing**2 / 12
+    between = confidence_model.spread_position * np.square(place_spacing) / 12
+    along = config.sigma_position**2 + between[0]
+    across = across_sigma(place_spacing, config) ** 2 + between[1]
     R = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]]).transpose(2, 0, 1)  # (K, 2, 2)
     covariance = spread * np.outer(factors, factors)
-    covariance[:, :2, :2] += (R * [along, config.sigma_lateral**2]) @ R.transpose(0, 2, 1)
+    covariance[:, :2, :2] += (R * [along, across]) @ R.transpose(0, 2, 1)
     tilt, heading = config.sigma_tilt**2, config.sigma_heading**2
     covariance[:, range(2, 6), range(2, 6)] += [config.sigma_height**2, tilt, tilt, heading]
     return np.asarray(covariance)

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from liploc_ros.encoders import Encoders, ModelBundle
 from liploc_ros.geometry import MountedCamera, PinholeCamera, Pose
 from liploc_ros.localization.acceptance import NO_CONTENT, accept
-from liploc_ros.localization.config import LocalizerConfig
+from liploc_ros.localization.config import LocalizerConfig, MatchingConfig
 from liploc_ros.localization.encoded_view import EncodedView
 from liploc_ros.localization.feature_comparison import score_weights
 from liploc_ros.localization.hypotheses import contradict, estimate_hypotheses
-from liploc_ros.localization.matching import Matches, match_candidates
+from liploc_ros.localization.matching import Matches, distinct_candidates, match_candidates
 from liploc_ros.localization.prior import PosePrior
 from liploc_ros.localization.result import Localization, Status
-from liploc_ros.localization.tilt import TILT_TRIES, TiltEstimate
+from liploc_ros.localization.tilt import NO_TILT, TILT_TRIES, Tilt, TiltEstimate
 from liploc_ros.localization.tilt_search import find_tilt
 from liploc_ros.localization.timer import Timer
 from liploc_ros.localization.tracking.result import TrackingResult
@@ -29,6 +29,8 @@ from liploc_ros.localization.tracking.tracker import Tracker
 from liploc_ros.localization.view_encoder import ViewEncoder
 from liploc_ros.mapping import Candidate, LidarMap
 from liploc_ros.mapping.lidar_map import check_model
+
+SEARCHED = 12  # times as many places and headings as distinct candidates: neighbours are similar, too
 
 
 class _Found(NamedTuple):
@@ -170,13 +172,13 @@ class Localizer:
             tracker.update(found.view, found.matches, more, found.localization)
         return self._tracking_result(camera, found.localization)
 
-    def encode(self, image: NDArray[np.uint8], camera: MountedCamera, tilt: float = 0.0) -> EncodedView | None:
+    def encode(self, image: NDArray[np.uint8], camera: MountedCamera, tilt: Tilt = NO_TILT) -> EncodedView | None:
         """Return the features of an image, or None if it shows nothing that could be localized.
 
         Args:
             image: (h, w, 3) RGB or (h, w) grey.
             camera: its camera.
-            tilt: [rad] by which the camera looks lower than its mount says.
+            tilt: error of the camera's mount.
 
         Raises:
             ViewError: the image has another size than its camera's calibration, or is not 8 bit.
@@ -184,10 +186,15 @@ class Localizer:
         return self._views.encode(image, camera, tilt)
 
     def search(self, view: EncodedView, prior: PosePrior | None = None) -> list[Candidate]:
-        """Return the places and headings that are most similar to a view, best first; only those near a prior."""
+        """Return the places and headings that are most similar to a view, best first; only those near a prior.
+
+        Neighbours of a better candidate are left out, because they are compared with it.
+        """
         with self.timer.step("search"):
             allowed = None if prior is None else prior.allows(self.lidar_map, view)
-            return self.lidar_map.index.search(view.features, self.config.matching.candidates, allowed)
+            config = self.config.matching
+            similar = self.lidar_map.index.search(view.features, SEARCHED * config.candidates, allowed)
+            return distinct_candidates(similar, self.lidar_map, config.heading_reach, config.candidates)
 
     def match(self, view: EncodedView, candidates: Sequence[Candidate] | None = None) -> Matches:
         """Return the poses around candidates, with their match scores; around those of :meth:`search` if left out."""
@@ -283,8 +290,8 @@ class Localizer:
         self.localize(ramp, MountedCamera("", camera, T_base_camera), 0)
 
     @property
-    def _matching(self) -> tuple[LidarMap, int, NDArray[np.float32]]:
-        return self.lidar_map, self.config.matching.heading_reach, self._score_weights
+    def _matching(self) -> tuple[LidarMap, MatchingConfig, NDArray[np.float32]]:
+        return self.lidar_map, self.config.matching, self._score_weights
 
     def _tracking_result(self, camera: MountedCamera, localization: Localization | None) -> TrackingResult:
         with self.timer.step("summarize"):

@@ -11,10 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.geometry.se2 import PoseSE2, se2_of
+from liploc_ros.localization.config import MatchingConfig
 from liploc_ros.localization.encoded_view import EncodedView
 from liploc_ros.localization.feature_comparison import Comparison, compare_features
 from liploc_ros.mapping import Candidate, LidarMap
-from liploc_ros.mapping.place_index import feature_scale
+from liploc_ros.mapping.features import feature_scale
+from liploc_ros.mapping.lattice import NO_PLACE
+
+PATH_SIGMA = 0.6  # metres from the mapped path, of vehicles in the same lane
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Matches:
         place: (M,) rows of the map's places.
         T_map_base: (M, 4, 4) poses of the base.
         similarity: (M,) mean cosine of the features, -1 to 1.
+        lateral: (M,) distance of the place to the left of the mapped path [m].
+        seen: (M,) share of the cells of a view that both sides see, 0 to 1.
         match_score: (M,) log-odds of the match, up to a constant that all matches of a view share.
         row_scores: (M, 2 h) the terms whose weighted sum is the match score.
     """
@@ -33,7 +39,9 @@ class Matches:
     camera: str
     place: NDArray[np.intp]
     T_map_base: NDArray[np.float64]
+    lateral: NDArray[np.float64]
     similarity: NDArray[np.float64]
+    seen: NDArray[np.float64]
     match_score: NDArray[np.float64]
     row_scores: NDArray[np.float32]
 
@@ -56,34 +64,64 @@ class Matches:
         return replace(self, **arrays)
 
 
-ARRAYS = ("place", "T_map_base", "similarity", "match_score", "row_scores")
+ARRAYS = ("place", "T_map_base", "lateral", "similarity", "seen", "match_score", "row_scores")
 
 
 def match_candidates(
     view: EncodedView,
     candidates: Sequence[Candidate],
     lidar_map: LidarMap,
-    heading_reach: int,
+    config: MatchingConfig,
     weights: NDArray[np.float32],
 ) -> Matches:
-    """Compare a view with candidates, with the places before and after each of them, and with the headings around.
+    """Compare a view with candidates, with the places around each of them, and with the headings around.
 
     Args:
         view: the camera view.
         candidates: places and headings, from the search index or predicted by tracking.
         lidar_map: the map.
-        heading_reach: feature columns to both sides over which the heading is refined.
+        config: reach of the refinement of the heading, and log-odds of the path.
         weights: (2 h,) of the row scores, see :func:`~liploc_ros.localization.feature_comparison.score_weights`.
     """
-    layout, features = lidar_map.manifest.layout, lidar_map.features
+    layout, features, heading_reach = lidar_map.manifest.layout, lidar_map.features, config.heading_reach
     covered = _covered_headings(lidar_map, heading_reach)
-    pairs = _with_neighbours(candidates, len(features), layout.headings, covered)
+    pairs = _with_neighbours(candidates, lidar_map, covered)
     places, first = pairs[:, 0], pairs[:, 1] * layout.pool - heading_reach
     columns = (first[:, None] + np.arange(view.features.shape[1] + 2 * heading_reach)) % layout.panorama_columns
     windows = features[places[:, None], :, columns].astype(np.float32)  # (M, W, h, D)
     returned = lidar_map.returned[places[:, None], :, columns]
     comparison = compare_features(view.features / np.float32(feature_scale(features)), windows, returned)
-    return _without_repetitions(view, places, first, comparison, weights, lidar_map)
+    return _without_repetitions(view, places, first, comparison, config, weights, lidar_map)
+
+
+def distinct_candidates(
+    candidates: Sequence[Candidate], lidar_map: LidarMap, heading_reach: int, count: int
+) -> list[Candidate]:
+    """Return the best candidates that are not compared anyway, as neighbours of a better one, at most ``count``.
+
+    Around one pose many places and headings are similar. Without this, they would leave no room for other poses.
+
+    Args:
+        candidates: best first.
+        lidar_map: the map.
+        heading_reach: feature columns to both sides over which the heading of a candidate is refined.
+        count: largest number of candidates.
+    """
+    headings = lidar_map.manifest.layout.headings
+    covered = max(_covered_headings(lidar_map, heading_reach), lidar_map.index.heading_step)
+    neighbours = lidar_map.lattice.with_neighbours(np.array([c.place for c in candidates], np.intp)).tolist()
+    near: dict[int, list[int]] = {}  # headings around which a place is compared
+    chosen: list[Candidate] = []
+    for candidate, around in zip(candidates, neighbours, strict=True):
+        differences = [abs(candidate.heading - heading) for heading in near.get(candidate.place, ())]
+        if any(min(difference, headings - difference) <= covered for difference in differences):
+            continue
+        chosen.append(candidate)
+        if len(chosen) == count:
+            break
+        for place in around:
+            near.setdefault(place, []).append(candidate.heading)
+    return chosen
 
 
 def uncovered_candidates(
@@ -91,14 +129,25 @@ def uncovered_candidates(
 ) -> list[Candidate]:
     """Return the predicted candidates that are not compared anyway when the others are matched."""
     headings, covered = lidar_map.manifest.layout.headings, _covered_headings(lidar_map, heading_reach)
-    known = np.array([(c.place, c.heading) for c in candidates], np.intp).reshape(-1, 2)
+    compared = _with_neighbours(candidates, lidar_map, covered)
     uncovered = []
     for candidate in predicted:
-        difference = np.abs(known[:, 1] - candidate.heading)
-        same_heading = np.minimum(difference, headings - difference) <= covered
-        if not (same_heading & (np.abs(known[:, 0] - candidate.place) <= 1)).any():
+        difference = np.abs(compared[compared[:, 0] == candidate.place, 1] - candidate.heading)
+        if not (np.minimum(difference, headings - difference) <= covered).any():
             uncovered.append(candidate)
     return uncovered
+
+
+def path_log_odds(lateral: NDArray[np.float64], log_odds: float) -> NDArray[np.float64]:
+    """Return the prior log-odds (M,) of places at distances (M,) [m] from the path, up to a constant.
+
+    Vehicles are more often where the mapping vehicle drove than at any one distance beside it.
+
+    Args:
+        lateral: distances to the left of the path.
+        log_odds: of a place on the path against one far from it.
+    """
+    return np.asarray(log_odds * np.exp(-0.5 * np.square(lateral / PATH_SIGMA)))
 
 
 def base_poses(
@@ -134,6 +183,7 @@ def _without_repetitions(
     places: NDArray[np.intp],
     first: NDArray[np.intp],
     comparison: Comparison,
+    config: MatchingConfig,
     weights: NDArray[np.float32],
     lidar_map: LidarMap,
 ) -> Matches:
@@ -147,24 +197,31 @@ def _without_repetitions(
     # The yaw is moved to the peak of a parabola through neighbouring columns, so the mean is finer than a column.
     yaw = layout.column_yaw((column + _peak_offsets(score)).ravel()[once])
     place = place.ravel()[once]
+    lateral = lidar_map.lattice.lateral[place]
     return Matches(
         camera=view.camera.frame_id,
         place=place,
         T_map_base=base_poses(place, yaw, view, lidar_map),
+        lateral=lateral,
         similarity=comparison.similarity.ravel()[once].astype(np.float64),
-        match_score=score.ravel()[once],
+        seen=comparison.seen.ravel()[once].astype(np.float64),
+        match_score=score.ravel()[once] + path_log_odds(lateral, config.path_log_odds),
         row_scores=comparison.row_scores.reshape(-1, comparison.row_scores.shape[2])[once],
     )
 
 
-def _with_neighbours(candidates: Sequence[Candidate], places: int, headings: int, covered: int) -> NDArray[np.intp]:
-    """Return (M, 2) place and heading of the candidates and of the places before and after them.
+def _with_neighbours(candidates: Sequence[Candidate], lidar_map: LidarMap, covered: int) -> NDArray[np.intp]:
+    """Return (M, 2) place and heading of the candidates and of the places next to them, along the path and across it.
 
     A heading within ``covered`` of one that is already listed for a place is left out.
     """
+    headings = lidar_map.manifest.layout.headings
+    neighbours = lidar_map.lattice.with_neighbours(np.array([c.place for c in candidates], np.intp))
     kept: dict[int, list[int]] = {}
-    for c in candidates:
-        for place in range(max(0, c.place - 1), min(places, c.place + 2)):
+    for c, places in zip(candidates, neighbours.tolist(), strict=True):
+        for place in places:
+            if place == NO_PLACE:
+                continue
             differences = [abs(c.heading - other) for other in kept.setdefault(place, [])]
             if all(min(difference, headings - difference) > covered for difference in differences):
                 kept[place].append(c.heading)

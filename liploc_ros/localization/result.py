@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 
 from liploc_ros.localization.hypotheses import Hypothesis
+from liploc_ros.localization.tilt import NO_TILT, Tilt
 
 
 class Status(IntEnum):
@@ -33,7 +34,7 @@ class Localization:
         latency_ms: from image to hypotheses.
         timings: milliseconds by step.
         whole_map: whether the whole map was searched; False near a prior, or near the tracked pose while it is known.
-        tilt: [rad] at which the camera's view matches best: how much lower it looks than its mount says.
+        tilt: error of the camera's mount at which its view matches best.
     """
 
     status: Status
@@ -43,7 +44,7 @@ class Localization:
     latency_ms: float
     timings: dict[str, float] = field(default_factory=dict)
     whole_map: bool = True
-    tilt: float = 0.0
+    tilt: Tilt = NO_TILT
 
     @property
     def best(self) -> Hypothesis | None:

@@ -1,27 +1,54 @@
 # Copyright 2026 liploc_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""The tilt of a camera: the error of its mount in elevation, positive if it looks lower than the mount says."""
+"""The tilt of a camera: the error of its mount in pitch and roll."""
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from liploc_ros.geometry import MountedCamera
-from liploc_ros.localization.encoded_view import optical_axis_yaw
 from liploc_ros.mapping import Candidate
 
-TILT_STEP = np.deg2rad(1.0)  # half a step off, a view is found about as often as at its own tilt
-KNOWN_STEP = float(np.deg2rad(0.1))
+PITCH_STEP = np.deg2rad(1.0)  # half a step off, a view is found about as often as at its own tilt
+KNOWN_STEPS = np.deg2rad([0.1, 0.5])  # to which pitch and roll are rounded
 TILT_TRIES = 2.0  # by which the views at several tilts raise the rate of chance resemblances
 MIN_IMAGES = 10
 MAX_IMAGES = 1000  # recent images that count
 MAX_REJECTED = 50  # images in a row after which the tilt is forgotten
-MAX_SPREAD = np.deg2rad(1.0)  # of the recent tilts: interquartile range up to which the tilt is known
+MAX_SPREAD = np.deg2rad([1.0, 3.0])  # of the recent pitches and rolls: interquartile range up to which they are known
+
+
+class Tilt(NamedTuple):
+    """The error of a mount.
+
+    Attributes:
+        pitch: [rad] by which the camera looks lower than its mount says.
+        roll: [rad] by which it is turned clockwise, seen from behind, against its mount.
+    """
+
+    pitch: float = 0.0
+    roll: float = 0.0
+
+    @property
+    def rounded(self) -> "Tilt":
+        """In tenths of a degree of pitch and halves of roll: each tilt that is used has its own look-up tables."""
+        pitch, roll = np.rint(np.array(self) / KNOWN_STEPS) * KNOWN_STEPS
+        return Tilt(float(pitch), float(roll))
+
+    @property
+    def degrees(self) -> tuple[float, float]:
+        """Pitch and roll in degrees."""
+        pitch, roll = np.rad2deg(self)
+        return float(pitch), float(roll)
+
+
+NO_TILT = Tilt()
 
 
 class TiltEstimate:
@@ -30,11 +57,11 @@ class TiltEstimate:
     def __init__(self, min_images: int = MIN_IMAGES) -> None:
         """Start without images; the tilt is known from ``min_images`` accepted images on."""
         self._min_images = min_images
-        self._tilts: deque[float] = deque(maxlen=MAX_IMAGES)
+        self._tilts: deque[Tilt] = deque(maxlen=MAX_IMAGES)
         self._rejected = 0
 
-    def add(self, tilt: float) -> None:
-        """Add the tilt [rad] of an accepted image."""
+    def add(self, tilt: Tilt) -> None:
+        """Add the tilt of an accepted image."""
         self._tilts.append(tilt)
 
     def confirm(self, *, is_accepted: bool) -> None:
@@ -50,14 +77,14 @@ class TiltEstimate:
         return len(self._tilts)
 
     @property
-    def tilt(self) -> float:
-        """The median tilt [rad]; 0 without images."""
-        return float(np.median(list(self._tilts))) if self._tilts else 0.0
+    def tilt(self) -> Tilt:
+        """The median tilt; none without images."""
+        return Tilt(*np.median(np.array(self._tilts), axis=0).tolist()) if self._tilts else NO_TILT
 
     @property
-    def known(self) -> float:
-        """The tilt [rad] if it is known, in tenths of a degree, otherwise 0."""
-        return rounded(self.tilt) if self.is_known else 0.0
+    def known(self) -> Tilt:
+        """The rounded tilt if it is known, otherwise none."""
+        return self.tilt.rounded if self.is_known else NO_TILT
 
     @property
     def is_known(self) -> bool:
@@ -68,22 +95,23 @@ class TiltEstimate:
         """Return whether there are so many images, and they agree."""
         if len(self._tilts) < min_images:
             return False
-        low, high = np.percentile(list(self._tilts), [25, 75])
-        return bool(high - low <= MAX_SPREAD)
+        low, high = np.percentile(np.array(self._tilts), [25, 75], axis=0)
+        return bool((high - low <= MAX_SPREAD).all())
 
 
-def tilts_within(reach: float) -> NDArray[np.float64]:
-    """Return the tilts [rad] at which views are drawn: multiples of a degree up to ``reach`` [rad] to both sides."""
-    steps = np.ceil(reach / TILT_STEP - 1e-6)
-    return np.asarray(np.clip(np.arange(-steps, steps + 1) * TILT_STEP, -reach, reach))
+def pitches_within(reach: float) -> NDArray[np.float64]:
+    """Return the pitches [rad] at which views are drawn: multiples of a degree up to ``reach`` [rad] to both sides."""
+    steps = np.ceil(reach / PITCH_STEP - 1e-6)
+    return np.asarray(np.clip(np.arange(-steps, steps + 1) * PITCH_STEP, -reach, reach))
 
 
-def tilted(mounted: MountedCamera, tilt: float) -> MountedCamera:
-    """Return the camera turned down by ``tilt`` [rad] about the horizontal axis across its line of sight."""
-    yaw = optical_axis_yaw(mounted)
-    R = Rotation.from_rotvec(tilt * np.array([-np.sin(yaw), np.cos(yaw), 0.0])).as_matrix()
+def tilted(mounted: MountedCamera, tilt: Tilt) -> MountedCamera:
+    """Return the camera turned down, and clockwise about its horizontal line of sight."""
+    yaw = mounted.optical_axis_yaw
+    ahead, left = np.array([np.cos(yaw), np.sin(yaw), 0.0]), np.array([-np.sin(yaw), np.cos(yaw), 0.0])
+    R = Rotation.from_rotvec(tilt.pitch * left) * Rotation.from_rotvec(tilt.roll * ahead)
     T_base_camera = mounted.T_base_camera.copy()
-    T_base_camera[:3, :3] = R @ T_base_camera[:3, :3]
+    T_base_camera[:3, :3] = R.as_matrix() @ T_base_camera[:3, :3]
     return replace(mounted, T_base_camera=T_base_camera)
 
 
@@ -97,20 +125,12 @@ def best_of_views(candidates: Sequence[Sequence[Candidate]], count: int) -> list
     return sorted(best.values(), key=lambda candidate: -candidate.score)[:count]
 
 
-def peak_tilt(tilts: Sequence[float], scores: Sequence[float]) -> float:
-    """Return the tilt [rad] at the peak of a parabola through the best of the scores and its neighbours.
-
-    It is rounded to tenths of a degree.
-    """
+def peak_of(angles: Sequence[float], scores: Sequence[float]) -> float:
+    """Return the angle [rad] at the peak of a parabola through the best of the scores and its neighbours."""
     best = int(np.argmax(scores))
-    peak = tilts[best]
-    if 0 < best < len(tilts) - 1:
+    peak = angles[best]
+    if 0 < best < len(angles) - 1:
         around = slice(best - 1, best + 2)
-        curvature, slope, _ = np.polyfit(np.array(tilts[around]) - peak, scores[around], 2)
+        curvature, slope, _ = np.polyfit(np.array(angles[around]) - peak, scores[around], 2)
         peak -= slope / (2 * curvature) if curvature < 0 else 0.0
-    return rounded(float(peak))
-
-
-def rounded(tilt: float) -> float:
-    """Return a tilt [rad] in tenths of a degree: each tilt that is used has its own look-up tables."""
-    return round(tilt / KNOWN_STEP) * KNOWN_STEP
+    return float(peak)

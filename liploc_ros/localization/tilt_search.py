@@ -10,23 +10,23 @@ import numpy as np
 from liploc_ros.localization.config import MatchingConfig
 from liploc_ros.localization.encoded_view import EncodedView
 from liploc_ros.localization.matching import Matches
-from liploc_ros.localization.tilt import TILT_STEP, best_of_views, peak_tilt, rounded, tilts_within
+from liploc_ros.localization.tilt import PITCH_STEP, Tilt, best_of_views, peak_of, pitches_within
 from liploc_ros.mapping import Candidate
 
 COMPARED_CANDIDATES = 3  # with which all tilts are compared
 
-AtTilts = Callable[[Sequence[float]], list[EncodedView]]
+AtTilts = Callable[[Sequence[Tilt]], list[EncodedView]]
 Search = Callable[[EncodedView], list[Candidate]]
 Match = Callable[[EncodedView, Sequence[Candidate]], Matches]
 
 
 def find_tilt(
     view: EncodedView, at_tilts: AtTilts, search: Search, match: Match, config: MatchingConfig
-) -> tuple[float, list[Candidate]]:
-    """Return the tilt [rad] at which an image matches best, and the best candidates of all tilts.
+) -> tuple[Tilt, list[Candidate]]:
+    """Return the tilt at which an image matches best, and the best candidates of all pitches.
 
-    The map is searched at tilts one degree apart. Around the best of them, tilts half a degree apart are compared with
-    the best candidates.
+    The map is searched at pitches one degree apart: pitch matters most. Around the best of them, pitches half a degree
+    apart, and a roll to both sides, are compared with the best candidates.
 
     Args:
         view: of the image, at the tilt that is assumed.
@@ -35,16 +35,23 @@ def find_tilt(
         match: compares a view with candidates.
         config: reach of the tilts, and number of candidates.
     """
-    tilts = tilts_within(config.tilt_reach)
-    tilts[np.argmin(np.abs(tilts - view.tilt))] = view.tilt
-    views = at_tilts(tilts.tolist())
+    assumed = view.tilt
+    pitches = pitches_within(config.tilt_reach)
+    pitches[np.argmin(np.abs(pitches - assumed.pitch))] = assumed.pitch
+    views = at_tilts([Tilt(float(pitch), assumed.roll) for pitch in pitches])
     candidates = best_of_views([search(other) for other in views], config.candidates)
-    peak = _best_tilt(views, candidates, match)
-    around = at_tilts([rounded(peak + step) for step in (-TILT_STEP / 2, 0, TILT_STEP / 2)])
-    return _best_tilt(around, candidates, match), candidates
-
-
-def _best_tilt(views: Sequence[EncodedView], candidates: Sequence[Candidate], match: Match) -> float:
     compared = candidates[:COMPARED_CANDIDATES]
-    scores = [float(match(view, compared).match_score.max(initial=-np.inf)) for view in views]
-    return peak_tilt([view.tilt for view in views], scores)
+    best = Tilt(peak_of(pitches.tolist(), _scores(views, compared, match)), assumed.roll).rounded
+    around = [
+        *(Tilt(best.pitch + step, best.roll).rounded for step in (-PITCH_STEP / 2, 0.0, PITCH_STEP / 2)),
+        *(Tilt(best.pitch, assumed.roll + step).rounded for step in (-config.tilt_reach, config.tilt_reach)),
+    ]
+    low, middle, high, left, right = _scores(at_tilts(around), compared, match)
+    pitch = peak_of([tilt.pitch for tilt in around[:3]], [low, middle, high])
+    roll = peak_of([around[3].roll, best.roll, around[4].roll], [left, middle, right])
+    return Tilt(pitch, roll).rounded, candidates
+
+
+def _scores(views: Sequence[EncodedView], candidates: Sequence[Candidate], match: Match) -> list[float]:
+    """Return the highest match score of each view."""
+    return [float(match(view, candidates).match_score.max(initial=-np.inf)) for view in views]

@@ -12,10 +12,12 @@ from numpy.typing import NDArray
 from liploc_ros.encoders import Encoders
 from liploc_ros.geometry import MountedCamera
 from liploc_ros.localization.acceptance import has_content
-from liploc_ros.localization.encoded_view import EncodedView, optical_axis_yaw
-from liploc_ros.localization.tilt import tilted
+from liploc_ros.localization.encoded_view import EncodedView
+from liploc_ros.localization.tilt import Tilt, tilted
 from liploc_ros.localization.timer import Timer
 from liploc_ros.views import Viewer
+
+MAX_VIEWERS = 256  # that are kept, of 0.2 MB each; the oldest is dropped
 
 
 class ViewEncoder:
@@ -24,9 +26,9 @@ class ViewEncoder:
     def __init__(self, encoders: Encoders, timer: Timer) -> None:
         """Take the encoders of the model, and a timer for the steps ``draw`` and ``encode``."""
         self._encoders, self._timer = encoders, timer
-        self._viewers: dict[tuple[str, float], tuple[MountedCamera, Viewer]] = {}
+        self._viewers: dict[tuple[str, Tilt], tuple[MountedCamera, Viewer]] = {}
 
-    def encode(self, image: NDArray[np.uint8], camera: MountedCamera, tilt: float) -> EncodedView | None:
+    def encode(self, image: NDArray[np.uint8], camera: MountedCamera, tilt: Tilt) -> EncodedView | None:
         """See :meth:`liploc_ros.localization.Localizer.encode`."""
         with self._timer.step("draw"):
             view = self._viewer(camera, tilt).draw(image)
@@ -34,20 +36,22 @@ class ViewEncoder:
                 return None
         with self._timer.step("encode"):
             features = self._encoders.encode_camera(view)
-        return EncodedView(features, camera, optical_axis_yaw(camera), tilt)
+        return EncodedView(features, camera, camera.optical_axis_yaw, tilt)
 
-    def at_tilts(self, image: NDArray[np.uint8], view: EncodedView, tilts: Sequence[float]) -> list[EncodedView]:
-        """Return the views of an image at other tilts [rad] than that of one of its views, encoded in one batch."""
+    def at_tilts(self, image: NDArray[np.uint8], view: EncodedView, tilts: Sequence[Tilt]) -> list[EncodedView]:
+        """Return the views of an image at other tilts than that of one of its views, encoded in one batch."""
         with self._timer.step("draw"):
             drawn = [self._viewer(view.camera, tilt).draw(image) for tilt in tilts]
         with self._timer.step("encode"):
             features = self._encoders.encode_cameras(drawn)
         return [replace(view, features=f, tilt=tilt) for f, tilt in zip(features, tilts, strict=True)]
 
-    def _viewer(self, camera: MountedCamera, tilt: float) -> Viewer:
+    def _viewer(self, camera: MountedCamera, tilt: Tilt) -> Viewer:
         """Return the viewer of a camera; it looks along the optical axis."""
         known = self._viewers.get((camera.frame_id, tilt))
         if known is None or known[0] is not camera:
-            viewer = self._encoders.viewer(tilted(camera, tilt), optical_axis_yaw(camera))
+            viewer = self._encoders.viewer(tilted(camera, tilt), camera.optical_axis_yaw)
             known = self._viewers[camera.frame_id, tilt] = camera, viewer
+            while len(self._viewers) > MAX_VIEWERS:
+                del self._viewers[next(iter(self._viewers))]
         return known[1]

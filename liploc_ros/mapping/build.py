@@ -16,10 +16,13 @@ from liploc_ros.encoders import Encoders, ModelBundle
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import Pose, ViewGrid
 from liploc_ros.mapping.config import MapConfig
+from liploc_ros.mapping.features import StoredFeatures, quantize_features
+from liploc_ros.mapping.free_space import free_offsets
 from liploc_ros.mapping.keyframes import Keyframe, KeyframeSelector, ScanCounts
-from liploc_ros.mapping.lidar_map import KEYFRAME, POINT, POINT_RESOLUTION, LidarMap
+from liploc_ros.mapping.lattice import PlaceLattice
+from liploc_ros.mapping.lidar_map import KEYFRAME, POINT, POINT_RESOLUTION, LidarMap, index_of
 from liploc_ros.mapping.manifest import Manifest, MapError, Source
-from liploc_ros.mapping.place_index import PlaceIndex, StoredFeatures, heading_step_of, quantize_features
+from liploc_ros.mapping.place_index import heading_step_of
 from liploc_ros.mapping.places import Places, path_distance, places_along
 from liploc_ros.views import Panorama, Scan, StaticScans, draw_virtual_view
 
@@ -128,7 +131,9 @@ def build_map_from_keyframes(
     places = places_along(path_poses, keyframe_poses, config)
     x, y, z = keyframes[0].T_base_lidar[:3, 3] if config.view_origin is None else config.view_origin
     origin = (float(x), float(y), float(z))
-    features = _encode_places(keyframes, places, origin, encoders or bundle.encoders(), config.remove_dynamic, on_place)
+    scans = _static_scans(keyframes) if config.remove_dynamic else [Scan(k.points, k.T_map_lidar) for k in keyframes]
+    places = add_lateral_places(places, lambda place: [scans[k] for k in places.drawn_from(place)], origin, config)
+    features = _encode_places(scans, places, origin, encoders or bundle.encoders(), on_place)
     if not features.any():
         raise MapError(f"none of {len(keyframes)} scans has a point on the view grid: check the LiDAR's mount")
     stored_keyframes, points = _store_points(keyframes, config.point_voxel)
@@ -144,8 +149,9 @@ def build_map_from_keyframes(
         places=len(features),
         path_length=float(path_distance(path_poses)[-1]),
     )
-    index = PlaceIndex.build(features, bundle.spec, config.index_size)
-    return LidarMap(manifest, places.T_map_base, features, stored_keyframes, points, index)
+    lattice = PlaceLattice(places.station, places.lateral)
+    index = index_of(features, lattice, bundle.spec, config.index_size)
+    return LidarMap(manifest, places.T_map_base, lattice, features, stored_keyframes, points, index)
 
 
 def describe_map(
@@ -209,19 +215,43 @@ def draw_places(
         yield draw_virtual_view(place_scans, T @ T_base_view, grid)
 
 
+def add_lateral_places(
+    path_places: Places,
+    scans_of: Callable[[int], Sequence[Scan]],
+    view_origin: Sequence[float] | NDArray[np.float64],
+    config: MapConfig,
+) -> Places:
+    """Return places on the path with those beside it, where the scans show free road.
+
+    Args:
+        path_places: on the path.
+        scans_of: returns the scans of a place, without moving objects.
+        view_origin: of the views in the base frame [m].
+        config: reach and spacing across the path.
+    """
+    offsets, origin = config.lateral_offsets, np.asarray(view_origin, np.float64)
+    if len(offsets) == 1:
+        return path_places
+    return path_places.with_lateral_places(
+        offsets, lambda place: free_offsets(scans_of(place), path_places.T_map_base[place], origin, offsets)
+    )
+
+
+def _static_scans(keyframes: Sequence[Keyframe]) -> list[Scan]:
+    """Return the scans of keyframes without moving objects."""
+    scans = [Scan(k.points, k.T_map_lidar) for k in keyframes]
+    static_scans = StaticScans(scans, np.stack([k.T_map_lidar[:3, 3] for k in keyframes]))
+    return [static_scans.static_scan(k) for k in range(len(scans))]
+
+
 def _encode_places(
-    keyframes: Sequence[Keyframe],
+    scans: Sequence[Scan],
     places: Places,
     view_origin: tuple[float, float, float],
     encoders: Encoders,
-    remove_dynamic: bool,
     on_place: Progress | None,
 ) -> StoredFeatures:
     """Return (P, h, columns, D) features."""
-    scans = [Scan(k.points, k.T_map_lidar) for k in keyframes]
-    if remove_dynamic:
-        static_scans = StaticScans(scans, np.stack([k.T_map_lidar[:3, 3] for k in keyframes]))
-        scans = [static_scans.static_scan(k) for k in range(len(scans))]
     place_scans = ([scans[k] for k in places.drawn_from(p)] for p in range(len(places.T_map_base)))
     features: list[StoredFeatures] = []
     for panorama in draw_places(place_scans, places.T_map_base, view_origin, encoders.bundle.spec.grid):

@@ -3,6 +3,8 @@
 
 """Settings of a map."""
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import AliasChoices, Field
 
 from liploc_ros.schema import FrozenModel
@@ -13,6 +15,14 @@ class MapConfig(FrozenModel):
 
     keyframe_spacing: float = Field(10.0, gt=0, description="minimum distance between the scans that are kept [m]")
     place_spacing: float = Field(1.0, gt=0, description="distance along the path between places [m]")
+    lateral_reach: float = Field(
+        4.0,
+        ge=0,
+        le=20,
+        description="places are also drawn up to this distance to both sides of the path, where the scans show free "
+        "road; 0: only on the path [m]",
+    )
+    lateral_spacing: float = Field(1.0, gt=0, description="distance between places across the path [m]")
     max_gap: float = Field(
         40.0,
         gt=0,
@@ -34,3 +44,9 @@ class MapConfig(FrozenModel):
         0.1, ge=0, description="side of the voxels to which stored points are thinned [m]; 0 keeps all points"
     )
     index_size: int = Field(256, gt=0, description="numbers per descriptor in the search index")
+
+    @property
+    def lateral_offsets(self) -> NDArray[np.float64]:
+        """(L,) distances to the left of the path at which places are drawn [m], from right to left."""
+        count = int(self.lateral_reach / self.lateral_spacing + 1e-6)
+        return np.asarray(np.arange(-count, count + 1) * self.lateral_spacing, np.float64)

@@ -15,14 +15,18 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from liploc_ros.encoders import ModelBundle
+from liploc_ros.encoders.spec import FeatureLayout
 from liploc_ros.files import check_replaceable, expand_path, replace_folder, sha256_of
 from liploc_ros.geometry.se2 import PoseSE2, compose, se2_of
+from liploc_ros.mapping.features import StoredFeatures, feature_dtype
+from liploc_ros.mapping.lattice import PlaceLattice
 from liploc_ros.mapping.manifest import MANIFEST, Manifest, MapError, StoredFile, read_manifest
-from liploc_ros.mapping.place_index import PlaceIndex, StoredFeatures, feature_dtype
+from liploc_ros.mapping.place_index import PlaceIndex
 
 PLACES, FEATURES, KEYFRAMES, POINTS, INDEX = "places.npy", "cells.npy", "keyframes.npy", "points.npy", "index.faiss"
 POINT_RESOLUTION = 0.01  # metres per count
 POINT = np.dtype([("xyz", "<i2", 3), ("reflectance", "u1")])
+PLACE = np.dtype([("T_map_base", "<f8", (4, 4)), ("station", "<i4"), ("lateral", "<f4")])
 KEYFRAME = np.dtype([("stamp_ns", "<i8"), ("T_map_lidar", "<f8", (4, 4)), ("first", "<i8"), ("count", "<i8")])
 
 
@@ -33,6 +37,7 @@ class LidarMap:
     Attributes:
         manifest: description and checksums.
         T_map_base: (P, 4, 4) poses of the places.
+        lattice: station and lateral offset of each place, and its neighbours.
         features: (P, h, columns, D) int8, unit vectors times 127; for whole-image embeddings (P, 1, headings, D) int16,
             times 32767; 0 where nothing returned. Memory-mapped if loaded from a folder.
         keyframes: (K,) of :data:`KEYFRAME`.
@@ -43,6 +48,7 @@ class LidarMap:
 
     manifest: Manifest
     T_map_base: NDArray[np.float64]
+    lattice: PlaceLattice
     features: StoredFeatures
     keyframes: NDArray[np.void]
     points: NDArray[np.void]
@@ -75,8 +81,13 @@ class LidarMap:
         return np.asarray(places, np.intp)
 
     @property
+    def place_spacing(self) -> tuple[float, float]:
+        """Distance between places along the path and across it [m]; across it 0 if there are none beside the path."""
+        return self.manifest.config.place_spacing, self.lattice.spacing
+
+    @property
     def drawn_length(self) -> float:
-        """Length of path along which places are drawn [m]."""
+        """Length of all lines of places together, those on the path and those beside it [m]."""
         return len(self.features) * self.manifest.config.place_spacing
 
     @property
@@ -102,7 +113,7 @@ class LidarMap:
         path = expand_path(path)
         check_replaceable(path, MANIFEST)
         arrays: dict[str, NDArray[Any]] = {
-            PLACES: self.T_map_base,
+            PLACES: _stored_places(self.T_map_base, self.lattice),
             FEATURES: self.features,
             KEYFRAMES: self.keyframes,
             POINTS: self.points,
@@ -142,11 +153,12 @@ class LidarMap:
             features, keyframes, points = (
                 np.load(path / name, mmap_mode="r", allow_pickle=False) for name in (FEATURES, KEYFRAMES, POINTS)
             )
-            T_map_base = np.load(path / PLACES, allow_pickle=False)
+            T_map_base, lattice = _read_places(path / PLACES)
         except (OSError, ValueError, EOFError) as error:
             raise MapError(f"{path}: {error}: copy or build the map again") from error
         _check_shapes(path, manifest, T_map_base, features, keyframes, points)
-        return cls(manifest, T_map_base, features, keyframes, points, _index(path, features, manifest), path)
+        index = _index(path, features, lattice, manifest)
+        return cls(manifest, T_map_base, lattice, features, keyframes, points, index, path)
 
 
 def check_model(manifest: Manifest, bundle: ModelBundle, name: str) -> None:
@@ -182,6 +194,26 @@ def verify_files(path: Path, manifest: Manifest) -> None:
             )
 
 
+def _stored_places(T_map_base: NDArray[np.float64], lattice: PlaceLattice) -> NDArray[np.void]:
+    places = np.zeros(len(T_map_base), PLACE)
+    places["T_map_base"], places["station"], places["lateral"] = T_map_base, lattice.station, lattice.lateral
+    return places
+
+
+def _read_places(path: Path) -> tuple[NDArray[np.float64], PlaceLattice]:
+    """Return the poses (P, 4, 4) of the places, and their lattice. Format 2 has poses only, all on the path.
+
+    Raises:
+        ValueError: the file contains something else.
+    """
+    stored = np.load(path, allow_pickle=False)
+    if stored.dtype != PLACE:
+        return stored, PlaceLattice.along_path(len(stored))
+    if stored["station"].min(initial=0) < 0 or not np.isfinite(stored["lateral"]).all():
+        raise ValueError("a place without station or lateral offset")
+    return np.ascontiguousarray(stored["T_map_base"]), PlaceLattice(stored["station"], stored["lateral"])
+
+
 def _check_shapes(
     path: Path,
     manifest: Manifest,
@@ -214,9 +246,22 @@ def _check_shapes(
             )
 
 
-def _index(path: Path, features: StoredFeatures, manifest: Manifest) -> PlaceIndex:
+def _index(path: Path, features: StoredFeatures, lattice: PlaceLattice, manifest: Manifest) -> PlaceIndex:
     """Read the stored index, or rebuild it if it is missing, or cannot be read by this FAISS version."""
     if INDEX in manifest.files and (path / INDEX).exists():
         with suppress(RuntimeError):
-            return PlaceIndex.load(path / INDEX, manifest.layout, manifest.places)
-    return PlaceIndex.build(features, manifest.layout, manifest.config.index_size)
+            return PlaceIndex.load(path / INDEX, manifest.layout, indexed_places(lattice, manifest.layout))
+    return index_of(features, lattice, manifest.layout, manifest.config.index_size)
+
+
+def index_of(features: StoredFeatures, lattice: PlaceLattice, layout: FeatureLayout, size: int) -> PlaceIndex:
+    """Return the index of a map; see :meth:`PlaceIndex.build` for the arguments."""
+    return PlaceIndex.build(features, layout, size, places=indexed_places(lattice, layout))
+
+
+def indexed_places(lattice: PlaceLattice, layout: FeatureLayout) -> NDArray[np.intp]:
+    """Return the rows of the places that are searched; matching compares those next to them.
+
+    The embedding of a whole image has no features to compare.
+    """
+    return lattice.sparse_rows(1 if layout.embeds_whole_image else 2)

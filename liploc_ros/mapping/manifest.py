@@ -6,9 +6,9 @@
 import json
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AliasChoices, Field, ValidationError, model_validator
 
 from liploc_ros.encoders.spec import ConfidenceModel, FeatureLayout
 from liploc_ros.errors import LiplocError
@@ -17,7 +17,7 @@ from liploc_ros.geometry import ViewGrid
 from liploc_ros.mapping.config import MapConfig
 from liploc_ros.schema import FrozenModel, first_fault
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MANIFEST = "manifest.json"
 
 
@@ -74,6 +74,18 @@ class Manifest(FrozenModel):
     headings: int = Field(description="headings per place in the search index")
     path_length: float
     files: dict[str, StoredFile]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _older_format(cls, values: Any) -> Any:
+        """Formats up to 2 have places on the path only, and no setting for it."""
+        if (
+            isinstance(values, dict)
+            and values.get("format_version") in (1, 2)
+            and isinstance(values.get("config"), dict)
+        ):
+            return {**values, "config": {"lateral_reach": 0.0, **values["config"]}}
+        return values
 
     @cached_property
     def layout(self) -> FeatureLayout:

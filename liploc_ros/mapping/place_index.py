@@ -3,6 +3,7 @@
 
 """Search over places x headings: FAISS inner product of compressed descriptors."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,11 @@ from numpy.typing import NDArray
 
 from liploc_ros.encoders.spec import FeatureLayout
 from liploc_ros.files import FileError
+from liploc_ros.mapping.features import StoredFeatures, describe, describe_headings, pooled_columns
 
 TRAINING_DESCRIPTORS = 3_000  # from which the compression is learned
 MAX_COLUMN_STEP = 4  # feature columns; matching covers 3 to both sides of a candidate
 PLACES_PER_BLOCK = 16  # whose descriptors are in memory at a time
-
-StoredFeatures = NDArray[np.signedinteger[Any]]
-"""Features as a map stores them: unit vectors times the largest number of the type. int8 per cell; int16 for embeddings
-of whole images, where one vector says everything and rounding errors do not average out."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +41,30 @@ class Candidate:
 class PlaceIndex:
     """Finds the places and headings whose descriptors are most similar to that of a camera view."""
 
-    def __init__(self, index: faiss.Index, layout: FeatureLayout, heading_step: int = 1) -> None:
-        """Wrap a FAISS index with a row per place and ``heading_step``-th heading, heading varying fastest."""
+    def __init__(
+        self, index: faiss.Index, layout: FeatureLayout, places: NDArray[np.intp], heading_step: int = 1
+    ) -> None:
+        """Wrap a FAISS index with a row per place and ``heading_step``-th heading, heading varying fastest.
+
+        Args:
+            index: of the descriptors.
+            layout: how features are arranged.
+            places: (N,) rows of the map's places that are indexed.
+            heading_step: distance between indexed headings.
+        """
         self._index = index
         self._layout = layout
+        self._places = places
         self._step = heading_step
 
     @classmethod
     def build(
-        cls, features: StoredFeatures, layout: FeatureLayout, size: int, heading_step: int | None = None
+        cls,
+        features: StoredFeatures,
+        layout: FeatureLayout,
+        size: int,
+        heading_step: int | None = None,
+        places: NDArray[np.intp] | None = None,
     ) -> "PlaceIndex":
         """Index the headings of the panoramas.
 
@@ -62,36 +75,38 @@ class PlaceIndex:
                 shorter, or if there are too few of them to learn a compression.
             heading_step: every heading with a multiple of this number is indexed; that of :func:`heading_step_of` if
                 left out.
+            places: rows of the places that are indexed, in increasing order; all if left out.
         """
         step = heading_step or heading_step_of(layout)
+        places = np.arange(len(features)) if places is None else places
         dimension = describe_headings(features[:1], layout).shape[1]
-        if len(features) * layout.headings // step < 4 * size or size >= dimension:
+        if len(places) * layout.headings // step < 4 * size or size >= dimension:
             index: faiss.Index = faiss.IndexFlatIP(dimension)
-            for block in _blocks(features):
+            for block in _blocks(features, places):
                 index.add(_every(step, describe_headings(block, layout), layout))
-            return cls(index, layout, step)
-        training = _training_descriptors(features, layout)
+            return cls(index, layout, places, step)
+        training = _training_descriptors(features, places, layout)
         components = _principal_components(training, size)
         index = _compressed_index(components, training @ components)
         compressor = _HeadingCompressor(components, layout)
         codes = faiss.downcast_index(index.index)
-        for block in _blocks(features):
+        for block in _blocks(features, places):
             codes.add(_every(step, compressor.compress(block), layout))
         index.ntotal = codes.ntotal
-        return cls(index, layout, step)
+        return cls(index, layout, places, step)
 
     @classmethod
-    def load(cls, path: Path, layout: FeatureLayout, places: int) -> "PlaceIndex":
-        """Read a saved index of a map with so many places. Indices written before 2026-11-26 have all headings.
+    def load(cls, path: Path, layout: FeatureLayout, places: NDArray[np.intp]) -> "PlaceIndex":
+        """Read a saved index of places (N,). Indices written before 2026-11-26 have all headings.
 
         Raises:
             RuntimeError: FAISS cannot read it, or it is not of this map.
         """
         index = faiss.read_index(str(path))
-        step, remainder = divmod(layout.headings * places, max(1, index.ntotal))
+        step, remainder = divmod(layout.headings * len(places), max(1, index.ntotal))
         if remainder or layout.headings % max(1, step):
-            raise RuntimeError(f"{path}: {index.ntotal} descriptors are not those of {places} places")
-        return cls(index, layout, step)
+            raise RuntimeError(f"{path}: {index.ntotal} descriptors are not those of {len(places)} places")
+        return cls(index, layout, places, step)
 
     def save(self, path: Path) -> None:
         """Write the index.
@@ -108,9 +123,9 @@ class PlaceIndex:
             ) from error
 
     @property
-    def places(self) -> int:
-        """Number of places."""
-        return int(self._index.ntotal) // self.headings
+    def places(self) -> NDArray[np.intp]:
+        """(N,) rows of the map's places that are indexed."""
+        return self._places
 
     @property
     def headings(self) -> int:
@@ -135,9 +150,9 @@ class PlaceIndex:
         """
         query, k = describe(features, self._layout.pool)[None], min(k, self._index.ntotal)
         scores, rows = self._index.search(query, k, params=self._restriction(allowed))
-        places, headings = np.divmod(rows[0], self.headings)
-        headings *= self._step
         found = rows[0] >= 0  # FAISS pads with -1
+        indexed, headings = np.divmod(rows[0], self.headings)
+        places, headings = self._places[indexed], headings * self._step
         return [
             Candidate(int(p), int(h), float(s))
             for p, h, s in zip(places[found], headings[found], scores[0][found], strict=True)
@@ -148,7 +163,8 @@ class PlaceIndex:
         if allowed is None:
             return None
         # Each indexed heading stands for those from half a step before it to half a step after it.
-        groups = np.roll(allowed, self._step // 2, axis=1).reshape(len(allowed), self.headings, self._step)
+        indexed = np.roll(allowed[self._places], self._step // 2, axis=1)
+        groups = indexed.reshape(len(indexed), self.headings, self._step)
         rows = np.any(groups, axis=2)
         api: Any = faiss  # its Python layer takes other arguments than the generated types say
         among = api.SearchParameters(sel=api.IDSelectorBitmap(np.packbits(rows.ravel(), bitorder="little")))
@@ -166,51 +182,6 @@ def heading_step_of(layout: FeatureLayout) -> int:
         return 1
     steps = range(1, MAX_COLUMN_STEP // layout.pool + 1)
     return max((step for step in steps if layout.headings % step == 0), default=1)
-
-
-def describe(features: NDArray[np.float32], pool: int) -> NDArray[np.float32]:
-    """Return the unit descriptor of a view's masked features (h, w, D): pooled, concatenated, normalized.
-
-    The embedding of a whole image (1, 1, D) is returned as it is, with its length.
-    """
-    if features.shape[:2] == (1, 1):
-        return np.ascontiguousarray(features.ravel(), dtype=np.float32)
-    height, width, channels = features.shape
-    pooled = features.reshape(height // pool, pool, width // pool, pool, channels).sum(axis=(1, 3))
-    flat = pooled.transpose(1, 0, 2).ravel()
-    return np.asarray(flat / max(float(np.linalg.norm(flat)), 1e-9), dtype=np.float32)
-
-
-def describe_headings(features: StoredFeatures, layout: FeatureLayout) -> NDArray[np.float32]:
-    """Return (P * headings, dimension) unit descriptors of panoramas (P, h, columns, D), heading varying fastest.
-
-    The descriptor of a heading is a window over the pooled columns, so one pass of the encoder serves all headings.
-    Embeddings of whole images have one column per heading and are not normalized.
-    """
-    if layout.embeds_whole_image:
-        return np.asarray(features.reshape(-1, layout.channels) / feature_scale(features), dtype=np.float32)
-    pooled = _pooled_columns(features, layout)
-    columns = np.arange(layout.headings)[:, None] + np.arange(layout.view_columns // layout.pool)
-    windows = pooled[:, columns % layout.headings].reshape(len(features) * layout.headings, -1)
-    windows /= np.maximum(np.linalg.norm(windows, axis=1, keepdims=True), 1e-9)
-    return np.ascontiguousarray(windows)
-
-
-def quantize_features(features: NDArray[np.float32]) -> StoredFeatures:
-    """Return the features (h, columns, D) of a panorama as a map stores them."""
-    kind = feature_dtype(len(features))
-    limit = np.iinfo(kind).max
-    return np.asarray(np.clip(np.rint(features * np.float32(limit)), -limit, limit), dtype=kind)
-
-
-def feature_dtype(rows: int) -> np.dtype[np.signedinteger[Any]]:
-    """Return the type in which a map stores features with so many rows."""
-    return np.dtype(np.int16 if rows == 1 else np.int8)
-
-
-def feature_scale(features: StoredFeatures) -> float:
-    """Return the factor by which stored features were multiplied."""
-    return float(np.iinfo(features.dtype).max)
 
 
 class _HeadingCompressor:
@@ -231,7 +202,7 @@ class _HeadingCompressor:
     def compress(self, features: StoredFeatures) -> NDArray[np.float32]:
         """Return (P * headings, size) compressed unit descriptors of panoramas (P, h, columns, D)."""
         headings = self._layout.headings
-        columns = _pooled_columns(features, self._layout).reshape(len(features), headings, -1)
+        columns = pooled_columns(features, self._layout).reshape(len(features), headings, -1)
         spectrum = scipy.fft.rfft(columns, axis=1).transpose(1, 0, 2)
         products = scipy.fft.irfft(np.matmul(spectrum, self._kernel), n=headings, axis=0).transpose(1, 0, 2)
         energy = np.square(columns).sum(axis=2)
@@ -241,22 +212,15 @@ class _HeadingCompressor:
         return np.ascontiguousarray(compressed.reshape(len(features) * headings, -1), dtype=np.float32)
 
 
-def _blocks(features: StoredFeatures) -> list[StoredFeatures]:
-    return [features[start : start + PLACES_PER_BLOCK] for start in range(0, len(features), PLACES_PER_BLOCK)]
+def _blocks(features: StoredFeatures, places: NDArray[np.intp]) -> Iterator[StoredFeatures]:
+    for start in range(0, len(places), PLACES_PER_BLOCK):
+        yield features[places[start : start + PLACES_PER_BLOCK]]
 
 
 def _every(step: int, descriptors: NDArray[np.float32], layout: FeatureLayout) -> NDArray[np.float32]:
     """Return the descriptors of every ``step``-th heading, of those (P * headings, size) of all headings."""
     by_place = descriptors.reshape(-1, layout.headings, descriptors.shape[1])
     return np.ascontiguousarray(by_place[:, ::step].reshape(-1, descriptors.shape[1]))
-
-
-def _pooled_columns(features: StoredFeatures, layout: FeatureLayout) -> NDArray[np.float32]:
-    """Return (P, headings, h / pool, D) sums of the stored features over pool x pool cells."""
-    places, height, columns, channels = features.shape
-    pool = layout.pool
-    blocks = features.reshape(places, height // pool, pool, columns // pool, pool, channels)
-    return np.asarray(blocks.sum(axis=(2, 4), dtype=np.int32).astype(np.float32).transpose(0, 2, 1, 3))
 
 
 def _compressed_index(components: NDArray[np.float32], compressed: NDArray[np.float32]) -> faiss.IndexPreTransform:
@@ -288,7 +252,9 @@ def _principal_components(descriptors: NDArray[np.float32], size: int) -> NDArra
     return np.asarray(descriptors.T @ (vectors / np.sqrt(np.maximum(variances, 1e-12))), dtype=np.float32)
 
 
-def _training_descriptors(features: StoredFeatures, layout: FeatureLayout) -> NDArray[np.float32]:
+def _training_descriptors(
+    features: StoredFeatures, places: NDArray[np.intp], layout: FeatureLayout
+) -> NDArray[np.float32]:
     """Return descriptors spread over the map, about ``TRAINING_DESCRIPTORS``."""
-    step = max(1, -(-len(features) * layout.headings // TRAINING_DESCRIPTORS))
-    return describe_headings(features[np.arange(0, len(features), step)], layout)
+    step = max(1, -(-len(places) * layout.headings // TRAINING_DESCRIPTORS))
+    return describe_headings(features[places[::step]], layout)

@@ -1,9 +1,10 @@
 # Copyright 2026 liploc_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Places: poses along the path at which the map is drawn."""
+"""Places: poses along the path, and beside it, at which the map is drawn."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -22,14 +23,39 @@ class Places:
     Attributes:
         T_map_base: (P, 4, 4) poses.
         keyframes: (P, k) indices of the scans that each place is drawn from; the last is repeated if there are fewer.
+        station: (P,) number of the place on the path that each place is at or beside, in driving order.
+        lateral: (P,) distance to the left of the path [m].
     """
 
     T_map_base: NDArray[np.float64]
     keyframes: NDArray[np.intp]
+    station: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
+    lateral: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        """Without stations, all places are on the path."""
+        if len(self.station) != len(self.T_map_base):
+            object.__setattr__(self, "station", np.arange(len(self.T_map_base)))
+            object.__setattr__(self, "lateral", np.zeros(len(self.T_map_base)))
 
     def drawn_from(self, place: int) -> list[int]:
         """Return the keyframes that a place is drawn from, without repetitions."""
         return list(dict.fromkeys(self.keyframes[place].tolist()))
+
+    def with_lateral_places(
+        self, offsets: NDArray[np.float64], is_free: Callable[[int], NDArray[np.bool_]]
+    ) -> "Places":
+        """Return these places, which are on the path, and those beside each of them, from right to left.
+
+        Args:
+            offsets: (L,) distances to the left of the path [m]; one of them is 0.
+            is_free: returns for a place on the path at which offsets (L,) there are places.
+        """
+        free = np.array([is_free(place) for place in range(len(self.T_map_base))]) | (offsets == 0)
+        station, lane = np.nonzero(free)
+        T_base_place = np.tile(np.eye(4), (len(station), 1, 1))
+        T_base_place[:, 1, 3] = offsets[lane]
+        return Places(self.T_map_base[station] @ T_base_place, self.keyframes[station], station, offsets[lane])
 
 
 def places_along(path: NDArray[np.float64], keyframes: NDArray[np.float64], config: MapConfig) -> Places:

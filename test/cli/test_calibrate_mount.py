@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from liploc_ros.cli.main import app
 from liploc_ros.datasets.mounts import format_mount, parse_mount
 from liploc_ros.errors import LiplocError
-from liploc_ros.localization.tilt import tilted
+from liploc_ros.localization.tilt import Tilt, tilted
 
 
 def calibrate(*arguments):
@@ -20,9 +20,9 @@ def calibrate(*arguments):
 
 
 def test_the_mount_of_a_tilted_camera_is_corrected(saved_map, demo_bag, demo_camera):
-    wrong = format_mount(demo_camera.frame_id, tilted(demo_camera, np.deg2rad(-1.5)).T_base_camera)
+    wrong = format_mount(demo_camera.frame_id, tilted(demo_camera, Tilt(np.deg2rad(-1.5))).T_base_camera)
     output = calibrate(saved_map, demo_bag, "--sensor-mount", wrong)
-    degrees, images = re.search(r"tilt ([+-][0-9.]+) degrees from (\d+) images", output).groups()
+    degrees, images = re.search(r"pitch ([+-][0-9.]+), roll [+-][0-9.]+ degrees from (\d+) images", output).groups()
     assert float(degrees) == pytest.approx(1.5, abs=0.5) and int(images) > 20
     _, corrected = parse_mount(re.search(r'sensor_mounts: \["(.*)"\]', output)[1])
     assert corrected[:3, 2] @ demo_camera.T_base_camera[:3, 2] > np.cos(np.deg2rad(0.5))

@@ -38,7 +38,10 @@ def test_choices_are_those_of_the_library():
 
 def test_defaults_are_those_of_the_library():
     assert (MapConfig().place_spacing, MapConfig().keyframe_spacing) == (options.PLACE_SPACING, map.KEYFRAME_SPACING)
+    lateral = options.LATERAL_REACH, options.LATERAL_SPACING
+    assert (MapConfig().lateral_reach, MapConfig().lateral_spacing) == lateral
     evaluation = EvaluationOptions()
+    assert (evaluation.lateral_reach, evaluation.lateral_spacing) == lateral
     assert evaluation.place_spacing == options.PLACE_SPACING
     assert evaluation.scans_per_place == options.SCANS_PER_PLACE
     assert (evaluation.headings, evaluation.places) == (evaluate.HEADINGS, evaluate.PLACES)

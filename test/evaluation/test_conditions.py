@@ -179,7 +179,7 @@ def test_every_condition_can_be_evaluated_on_the_demo_excerpt(name, evaluator):
 @pytest.mark.slow
 def test_the_localizer_finds_the_tilt_of_the_protocol(evaluator):
     results = [result for result in evaluator.run("tilt-2").localized if result.status is Status.SUCCESS]
-    assert np.rad2deg(np.median([result.tilt for result in results])) == pytest.approx(2, abs=0.5)
+    assert np.rad2deg(np.median([result.tilt.pitch for result in results])) == pytest.approx(2, abs=0.5)
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ from liploc_ros.localization.calibration.outcomes import outcome_of
 from liploc_ros.localization.config import MatchingConfig
 from liploc_ros.localization.feature_comparison import score_weights
 from liploc_ros.mapping import PlaceIndex
-from liploc_ros.mapping.place_index import describe
+from liploc_ros.mapping.features import describe
 from liploc_ros.views import CameraViewer, Scan, StaticScans, draw_virtual_view
 
 SPARSE = EvaluationOptions(place_spacing=4.0, scans_per_place=2)

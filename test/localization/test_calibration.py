@@ -20,6 +20,7 @@ from liploc_ros.localization.calibration.storage import kind_of, read_confidence
 from liploc_ros.localization.confidence import confidence_log_odds
 
 SIGMA = 0.5  # standard deviation of the simulated errors along the path [m]
+SPACING = 1.0, 0.0  # of places along the path and across it [m]
 
 
 def simulated_samples(rng, count=150, off_map=80):
@@ -33,8 +34,9 @@ def simulated_samples(rng, count=150, off_map=80):
         peak = truth[0] + rng.normal(0, SIGMA)
         if number < count:
             scores[:, 0] += 0.8 * np.exp(-(((x - peak) / 0.7) ** 2)) * (poses[:, 2] == 0)
-        similarity = scores[:, 0].astype(float)
-        samples.append(ConfidenceSample(poses, scores, similarity, truth if number < count else None, 60.0))
+        similarity, on_path = scores[:, 0].astype(float), np.zeros(len(poses))
+        truth_or_none = truth if number < count else None
+        samples.append(ConfidenceSample(poses, scores, on_path, similarity, np.ones(len(poses)), truth_or_none, 60.0))
     return samples
 
 
@@ -45,7 +47,7 @@ def samples():
 
 @pytest.fixture(scope="module")
 def fitted(samples):
-    return fit_confidence_model(samples, 1.0, "simulated")
+    return fit_confidence_model(samples, SPACING, "simulated")
 
 
 def test_the_informative_row_score_gets_the_weight(samples):
@@ -57,19 +59,19 @@ def test_the_covariance_is_as_wide_as_the_errors(samples, fitted):
     between_places = 1 / 12
     at_least, at_most = fitted.sigma_position**2, fitted.sigma_position**2 + fitted.spread_position * between_places
     assert at_least < 1.5 * SIGMA**2 and at_most > 0.5 * SIGMA**2
-    assert "0 of 80 off-map images accepted" in summarize(samples, fitted, 1.0)
-    assert coverage([], fitted, 1.0) == ((0, 0), (0, 0))
+    assert "0 of 80 off-map images accepted" in summarize(samples, fitted, SPACING)
+    assert not coverage([], fitted, SPACING).any()
 
 
 def test_no_model_is_fitted_without_images_on_the_map(samples):
     with pytest.raises(CalibrationError, match="no image was compared with the place"):
-        fit_confidence_model([sample for sample in samples if not sample.is_on_map], 1.0, "simulated")
+        fit_confidence_model([sample for sample in samples if not sample.is_on_map], SPACING, "simulated")
 
 
 def test_samples_are_the_same_after_saving_and_loading(samples, tmp_path):
-    save_samples(tmp_path / "samples.npz", samples[-100:], 0.5)
+    save_samples(tmp_path / "samples.npz", samples[-100:], (0.5, 0.25))
     found, spacing = load_samples(tmp_path / "samples.npz")
-    assert spacing == 0.5 and len(found) == 100
+    assert spacing == (0.5, 0.25) and len(found) == 100
     for saved, loaded in zip(samples[-100:], found, strict=True):
         assert np.array_equal(saved.poses, loaded.poses) and np.array_equal(saved.row_scores, loaded.row_scores)
         assert saved.is_on_map == loaded.is_on_map
@@ -79,7 +81,7 @@ def test_samples_are_the_same_after_saving_and_loading(samples, tmp_path):
 @given(data=st.data())
 def test_a_damaged_file_is_refused_or_has_the_original_samples(tmp_path_factory, samples, data):
     path = tmp_path_factory.getbasetemp() / "damaged.npz"
-    save_samples(path, samples[:2], 1.0)
+    save_samples(path, samples[:2], SPACING)
     content = bytearray(path.read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
@@ -96,12 +98,12 @@ def test_a_damaged_file_is_refused_or_has_the_original_samples(tmp_path_factory,
         ({"counts": np.array([1, 2])}, "do not fit together"),
         ({"counts": np.array([], int)}, "contains no samples"),
         ({"format": np.array(99)}, "format 99"),
-        ({"place_spacing": np.array(-1.0)}, "not finite"),
+        ({"place_spacing": np.array([-1.0, 0.0])}, "not finite"),
         ({"row_scores": np.full((180, 2), np.nan)}, "not finite"),
     ],
 )
 def test_inconsistent_arrays_are_refused(samples, tmp_path, change, why):
-    save_samples(tmp_path / "samples.npz", samples[:1], 1.0)
+    save_samples(tmp_path / "samples.npz", samples[:1], SPACING)
     with np.load(tmp_path / "samples.npz") as stored:
         arrays = dict(stored) | change
     file = io.BytesIO()
@@ -129,7 +131,7 @@ def test_a_confidence_model_is_stored_in_bundle_map_or_file(fitted, bundle, demo
 
 def test_confidence_is_lower_on_a_longer_map(fitted):
     """Ten times the places, a tenth of the odds: each place may resemble the image by chance."""
-    features = np.array([5.0, 0.5, 3.0])
+    features = np.array([5.0, 0.5, 3.0, 0.0])
     short, long, shorter = (
         confidence_log_odds(features, fitted, fitted.reference_length * factor) for factor in (1, 10, 0.1)
     )

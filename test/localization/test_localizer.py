@@ -23,6 +23,7 @@ from liploc_ros.localization.acceptance import accept
 from liploc_ros.localization.config import AcceptanceConfig, CovarianceConfig
 from liploc_ros.localization.hypotheses import Hypothesis
 from liploc_ros.mapping import MapError, PlaceIndex
+from liploc_ros.mapping.lattice import PlaceLattice
 from liploc_ros.views import ViewError
 
 
@@ -120,6 +121,7 @@ def test_two_places_that_look_alike_are_ambiguous_and_both_are_reported(demo_map
     twice = replace(
         demo_map,
         T_map_base=np.concatenate([demo_map.T_map_base, moved]),
+        lattice=PlaceLattice.joined([demo_map.lattice, demo_map.lattice]),
         features=features,
         index=PlaceIndex.build(features, bundle.spec, 256),
     )

@@ -15,7 +15,7 @@ from geometry_msgs.msg import PoseArray
 from nav_msgs.msg import Odometry
 from support.ros_bench import IMAGE, INFO, messages_of
 
-from liploc_ros.localization.tilt import MIN_IMAGES
+from liploc_ros.localization.tilt import MIN_IMAGES, Tilt
 from liploc_ros.nodes.common import ros_libraries
 from liploc_ros.nodes.common.conversions import header_at, stamp_ns_of
 from liploc_ros.nodes.localizer.node import LocalizerNode
@@ -203,6 +203,6 @@ def test_a_camera_that_looks_lower_than_its_mount_says_is_a_warning(bench, setti
     camera = node.cameras[0]
     bench.wait(lambda: camera.mounted_camera, "no mount")
     for _ in range(MIN_IMAGES):
-        node.engine.localizer.tilt_of(camera.mounted_camera).add(0.03)
+        node.engine.localizer.tilt_of(camera.mounted_camera).add(Tilt(0.03))
     status = bench.wait_for_health(WARN, ["looks 1.7 degrees lower than its mount says", "liploc calibrate-mount"])
-    assert {value.key: value.value for value in status.values}["tilt [deg]"].startswith("1.7 (")
+    assert {value.key: value.value for value in status.values}["tilt [deg]"].startswith("pitch 1.7, roll 0.0 (")

@@ -92,7 +92,7 @@ def test_every_parameter_of_a_node_has_a_value_that_can_be_read(bench, demo_bag,
 def test_the_yaml_file_reaches_the_node_in_any_namespace(bench, tmp_path):
     text = (share_folder() / "config" / "localizer.yaml").read_text()
     path = tmp_path / "localizer.yaml"
-    path.write_text(text.replace("candidates: 24", "candidates: 17").replace("autostart: true", "autostart: false"))
+    path.write_text(text.replace("candidates: 16", "candidates: 17").replace("autostart: true", "autostart: false"))
     node = bench.start(lambda **arguments: LocalizerNode(namespace="/car/front", **arguments), yaml=path)
     assert node.settings.matching.candidates == 17
     assert node.settings.config().matching.candidates == 17

@@ -28,15 +28,15 @@ class SampleSet:
 
     Attributes:
         samples: all of them.
-        spacing: distance between the places that were compared [m]; None without samples.
+        spacing: distance between the places that were compared, along the path and across it [m]; None without samples.
         names: of their drives.
     """
 
     samples: list[ConfidenceSample] = field(default_factory=list)
-    spacing: float | None = None
+    spacing: tuple[float, float] | None = None
     names: list[str] = field(default_factory=list)
 
-    def add(self, name: str, path: Path, samples: Sequence[ConfidenceSample], spacing: float) -> None:
+    def add(self, name: str, path: Path, samples: Sequence[ConfidenceSample], spacing: tuple[float, float]) -> None:
         """Add the samples of a drive, which are stored at ``path``.
 
         Raises:
@@ -44,7 +44,8 @@ class SampleSet:
         """
         if self.spacing is not None and spacing != self.spacing:
             raise SampleError(
-                f"{path}: places every {spacing:g} m, others every {self.spacing:g} m: give samples of equal spacing"
+                f"{path}: places every {_in_words(spacing)}, others every {_in_words(self.spacing)}: "
+                "give samples of equal spacing"
             )
         if self.samples:
             _check_rows(path, samples, self.samples[0].row_scores.shape[1], "others")
@@ -76,6 +77,7 @@ def record_samples(
     bundle: ModelBundle,
     options: EvaluationOptions,
     out: Path,
+    protocols: Sequence[str],
 ) -> tuple[Path, int]:
     """Compare a drive's images with its map, store the samples in the folder ``out``, and add them to the set.
 
@@ -85,15 +87,19 @@ def record_samples(
     Raises:
         LiplocError: the drive cannot be used, or the samples cannot be written or differ in kind.
     """
-    samples = gather_samples(drive, elsewhere, bundle, options, progress=True)
+    samples = gather_samples(drive, elsewhere, bundle, options, protocols, progress=True)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(out, error) from error
     file = out / SAMPLES_FILE
-    save_samples(file, samples, options.place_spacing)
-    gathered.add(drive_of(drive.name), file, samples, options.place_spacing)
+    save_samples(file, samples, options.spacing)
+    gathered.add(drive_of(drive.name), file, samples, options.spacing)
     return file, len(samples)
+
+
+def _in_words(spacing: tuple[float, float]) -> str:
+    return f"{spacing[0]:g} m" + (f" and {spacing[1]:g} m across" if spacing[1] else " on the path only")
 
 
 def _check_rows(path: Path, samples: Sequence[ConfidenceSample], length: int, others: str) -> None:

@@ -1,9 +1,9 @@
 # Copyright 2026 liploc_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""How the camera differs from the recorded one: another camera, a narrower view, or a wrong mount."""
+"""How camera and images differ from the recorded ones: another camera, a narrower or worse view, a wrong mount."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.spatial.transform import Rotation
 
-from liploc_ros.datasets.drive import Drive
+from liploc_ros.datasets.drive import Drive, Frame
 from liploc_ros.evaluation.options import EvaluationError
+from liploc_ros.evaluation.scene.image_conditions import ImageConditions
 from liploc_ros.geometry import MountedCamera
-from liploc_ros.schema import FrozenModel
 
 MAX_TILT = 45.0  # degrees
+Change = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 
-class CameraConditions(FrozenModel):
-    """Which camera takes the images, how much of them is used, and by how much its assumed mount is wrong.
+class CameraConditions(ImageConditions):
+    """Which camera takes the images, what is used of them, and by how much its assumed mount is wrong.
 
     A wrong mount is one that the localizer is given; the images are as recorded.
     """
@@ -72,12 +73,9 @@ class CameraConditions(FrozenModel):
         mounted, frames = drive.cameras[name], drive.frames
         if self.crop is not None:
             mounted, columns = crop_camera(mounted, self.crop)
-            frames = tuple(
-                replace(frame, images={**frame.images, name: partial(_read_columns, frame.images[name], columns)})
-                if name in frame.images
-                else frame
-                for frame in frames
-            )
+            frames = _with_changed_images(frames, name, lambda image: np.ascontiguousarray(image[:, columns]))
+        if self.changes_images:
+            frames = _with_changed_images(frames, name, self.change)
         mounted = replace(mounted, T_base_camera=mounted.T_base_camera @ self._assumed_mount())
         return replace(drive, frames=frames, cameras={**drive.cameras, name: mounted})
 
@@ -114,5 +112,15 @@ def crop_camera(mounted: MountedCamera, field_of_view: float) -> tuple[MountedCa
     return replace(mounted, camera=replace(camera, width=last + 1 - first, K=K)), columns
 
 
-def _read_columns(read: Callable[[], NDArray[np.uint8]], columns: slice) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(read()[:, columns])
+def _with_changed_images(frames: Sequence[Frame], name: str, change: Change) -> tuple[Frame, ...]:
+    """Return frames in which the images of a camera are changed when they are read."""
+    return tuple(
+        replace(frame, images={**frame.images, name: partial(_read_changed, frame.images[name], change)})
+        if name in frame.images
+        else frame
+        for frame in frames
+    )
+
+
+def _read_changed(read: Callable[[], NDArray[np.uint8]], change: Change) -> NDArray[np.uint8]:
+    return change(read())

@@ -15,7 +15,6 @@ from liploc_ros.evaluation.scene.scene import Scene
 from liploc_ros.geometry import angle_difference
 from liploc_ros.localization import EncodedView
 from liploc_ros.localization.acceptance import has_content
-from liploc_ros.localization.encoded_view import optical_axis_yaw
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Queries:
     @cached_property
     def heading(self) -> int:
         """The heading of the search index that is nearest to the camera's optical axis."""
-        difference = angle_difference(self.encoders.bundle.spec.heading_yaws, optical_axis_yaw(self.scene.mounted))
+        difference = angle_difference(self.encoders.bundle.spec.heading_yaws, self.scene.mounted.optical_axis_yaw)
         return int(np.argmin(np.abs(difference)))
 
     @cached_property
@@ -48,7 +47,7 @@ class Queries:
         """Yaw [rad] in the base frame of the middle of the views."""
         spec = self.encoders.bundle.spec
         if spec.embeds_whole_image:
-            return optical_axis_yaw(self.scene.mounted)
+            return self.scene.mounted.optical_axis_yaw
         return float(spec.heading_yaws[self.heading])
 
     @property

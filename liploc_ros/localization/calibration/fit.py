@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit, log_expit, logsumexp
 
 from liploc_ros.encoders.spec import ConfidenceModel
@@ -24,6 +24,7 @@ L2_PENALTY = 0.03  # on squared weights of standardized row scores; prevents ove
 FALSE_ACCEPT_RATE = 0.0005  # share of off-map images that may be accepted
 TAIL_SHARE, MIN_IN_TAIL = 0.02, 10  # share and minimum number of off-map images in the upper tail of a score
 MIN_PRECISION = 0.99  # of hypotheses that reach min_confidence and min_margin
+MIN_VARIANCE = 0.01**2  # [m^2] added across the path
 MIN_MARGIN, MAX_MARGIN = 0.5, 0.9  # a first hypothesis less than three times as likely as the second is ambiguous
 
 
@@ -33,7 +34,7 @@ class CalibrationError(LiplocError):
 
 def fit_confidence_model(
     samples: Sequence[ConfidenceSample],
-    place_spacing: float,
+    place_spacing: tuple[float, float],
     source: str,
     config: MatchingConfig = MatchingConfig(),  # noqa: B008  frozen
 ) -> ConfidenceModel:
@@ -41,7 +42,7 @@ def fit_confidence_model(
 
     Args:
         samples: of images that the encoders were not trained on.
-        place_spacing: of the maps [m].
+        place_spacing: of the maps, along the path and across it [m]; across it 0 if they have places on the path only.
         source: what the samples are, in words.
         config: how matches are clustered.
 
@@ -71,9 +72,12 @@ def fit_confidence_model(
     min_confidence = float(expit(_upper_limit(log_odds, outcomes, FALSE_ACCEPT_RATE)))
     confident = [o for o, c in zip(outcomes, expit(log_odds), strict=True) if c >= min_confidence and not o.is_off_map]
     found = [o for o in outcomes if o.is_correct]
-    between_places = place_spacing**2 / 12
-    position = _fit_error([o.forward_error for o in found], [o.spread[0] + between_places for o in found])
-    heading = _fit_error([o.heading_error for o in found], [o.spread[1] for o in found])
+    errors, spread = np.array([o.error for o in found]), np.array([o.spread for o in found])
+    spread += np.array([*np.square(place_spacing) / 12, 0.0])
+    position, heading = _fit_error(errors[:, 0], spread[:, 0]), _fit_error(errors[:, 2], spread[:, 2])
+    if place_spacing[1]:
+        lateral = _fit_sigma(errors[:, 1], position[0] * spread[:, 1])
+        model = model.model_copy(update={"sigma_lateral": round(lateral, 3)})
     return model.model_copy(
         update={
             "min_confidence": round(min_confidence, 4),
@@ -129,28 +133,28 @@ def _labelled(sample: ConfidenceSample, truth: PoseSE2) -> tuple[NDArray[np.floa
 
 def _fit_confidence(
     features: NDArray[np.float64], correct: NDArray[np.bool_], offset: NDArray[np.float64]
-) -> tuple[float, float, float, float]:
+) -> tuple[float, ...]:
     """Return weights and constant of a logistic regression with equal weight of both classes.
 
     ``offset`` (N,) is subtracted from the log-odds. Weights are not negative, since a better feature must not lower the
     confidence.
     """
     mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-6
+    count = features.shape[1]
     X = np.column_stack([(features - mean) / scale, np.ones(len(features))])
     weight = np.where(correct, 0.5 / correct.mean(), 0.5 / (~correct).mean()) / len(correct)
     sign = np.where(correct, 1.0, -1.0)
 
     def loss(w: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         margin = sign * (X @ w - offset)
-        penalty = 1e-3 * w[:3]
-        value = -float(weight @ log_expit(margin)) + float(penalty @ w[:3]) / 2
+        penalty = 1e-3 * w[:-1]
+        value = -float(weight @ log_expit(margin)) + float(penalty @ w[:-1]) / 2
         return value, -(weight * sign * expit(-margin)) @ X + np.append(penalty, 0.0)
 
-    bounds = [(0, None)] * 3 + [(None, None)]
-    w = minimize(loss, np.zeros(4), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500}).x
-    slopes = w[:3] / scale
-    constant = float(w[3] - slopes @ mean)
-    return round(float(slopes[0]), 5), round(float(slopes[1]), 4), round(float(slopes[2]), 5), round(constant, 4)
+    bounds = [(0, None)] * count + [(None, None)]
+    w = minimize(loss, np.zeros(count + 1), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": 500}).x
+    slopes = w[:-1] / scale
+    return *(round(float(slope), 5) for slope in slopes), round(float(w[-1] - slopes @ mean), 4)
 
 
 def _upper_limit(values: NDArray[np.float64], outcomes: Sequence[SampleOutcome], rate: float) -> float:
@@ -179,12 +183,12 @@ def _fit_margin(outcomes: Sequence[SampleOutcome]) -> float:
     return MAX_MARGIN
 
 
-def _fit_error(errors: Sequence[float], spread: Sequence[float]) -> tuple[float, float]:
+def _fit_error(errors: NDArray[np.float64], spread: NDArray[np.float64]) -> tuple[float, float]:
     """Return the factor on the spread and the added standard deviation that maximize the likelihood of errors.
 
     Errors are modelled as normal, with variance ``factor * spread + sigma^2``.
     """
-    squared, variance = np.square(errors), np.asarray(spread)
+    squared, variance = np.square(errors), spread
     mean_square = float(squared.mean()) + 1e-9
 
     def loss(w: NDArray[np.float64]) -> float:
@@ -194,3 +198,15 @@ def _fit_error(errors: Sequence[float], spread: Sequence[float]) -> tuple[float,
     bounds = [(np.log(0.02), np.log(10.0)), (np.log(0.05), np.log(2.0))]
     w = minimize(loss, np.array([np.log(0.5), np.log(0.5)]), method="L-BFGS-B", bounds=bounds).x
     return float(np.exp(w[0])), float(np.sqrt(np.exp(w[1]) * mean_square))
+
+
+def _fit_sigma(errors: NDArray[np.float64], variance: NDArray[np.float64]) -> float:
+    """Return the standard deviation that, added to the given variance, maximizes the likelihood of errors."""
+    squared = np.square(errors)
+
+    def loss(log_variance: float) -> float:
+        expected = variance + np.exp(log_variance)
+        return float((np.log(expected) + squared / expected).mean())
+
+    bounds = tuple(np.log([MIN_VARIANCE, MIN_VARIANCE + squared.max()]))
+    return float(np.sqrt(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x)))

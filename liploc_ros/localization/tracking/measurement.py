@@ -14,8 +14,9 @@ from liploc_ros.encoders.spec import ConfidenceModel
 from liploc_ros.geometry.se2 import PoseSE2
 from liploc_ros.localization.confidence import length_log_ratio
 from liploc_ros.localization.config import CovarianceConfig
-from liploc_ros.localization.hypotheses import Hypothesis
+from liploc_ros.localization.hypotheses import Hypothesis, across_sigma
 from liploc_ros.localization.matching import Matches
+from liploc_ros.mapping import LidarMap
 
 MIN_CONFIDENCE = 1e-6  # and its complement: log-odds stay finite
 
@@ -43,7 +44,7 @@ def measurement_of(
     hypotheses: Sequence[Hypothesis],
     confidence_model: ConfidenceModel,
     covariance: CovarianceConfig,
-    map_length: float,
+    lidar_map: LidarMap,
 ) -> Measurement:
     """Return the measurement from the matches of a view.
 
@@ -57,16 +58,17 @@ def measurement_of(
         hypotheses: of this view alone, most probable first.
         confidence_model: for the reference length of the map.
         covariance: resolved standard deviations of a match.
-        map_length: length of path along which the map has places [m].
+        lidar_map: the map.
     """
     every = matches if predicted_matches is None else matches.concatenate(predicted_matches)
     confidence = hypotheses[0].confidence if hypotheses else 0.5
     best_log_odds = logit(np.clip(confidence, MIN_CONFIDENCE, 1 - MIN_CONFIDENCE))
-    best_log_odds += length_log_ratio(map_length, confidence_model.reference_length)
+    best_log_odds += length_log_ratio(lidar_map.drawn_length, confidence_model.reference_length)
     best_score = float(matches.match_score.max(initial=-np.inf))
+    across = across_sigma(lidar_map.place_spacing, covariance)
     return Measurement(
         every.poses,
         every.match_score,
         log_odds=float(best_log_odds) + every.match_score - best_score,
-        sigma=np.array([covariance.sigma_position, covariance.sigma_lateral, covariance.sigma_heading]),
+        sigma=np.array([covariance.sigma_position, across, covariance.sigma_heading]),
     )

@@ -6,7 +6,7 @@
 import numpy as np
 
 from liploc_ros.geometry import angle_difference
-from liploc_ros.geometry.se2 import PoseSE2, compose
+from liploc_ros.geometry.se2 import PoseSE2, compose, difference
 from liploc_ros.localization.tracking.mixture_filter import YAW, MixtureFilter
 from liploc_ros.localization.tracking.view_likelihood import ViewLikelihood
 from liploc_ros.mapping import Candidate
@@ -39,11 +39,21 @@ def predicted_candidates(
 
 
 def nearby_candidates(
-    mixture: MixtureFilter, T_base_view: PoseSE2, likelihood: ViewLikelihood, radius: float
+    mixture: MixtureFilter, T_base_view: PoseSE2, likelihood: ViewLikelihood, radius: tuple[float, float]
 ) -> list[Candidate]:
-    """Return the places within ``radius`` [m] of the most probable hypothesis, each with the heading of the view."""
+    """Return the places around the most probable hypothesis, each with the heading of the view.
+
+    Args:
+        mixture: the hypotheses at the time of the image.
+        T_base_view: (3,) pose of the view in the base frame.
+        likelihood: knows the poses of the places.
+        radius: half axes of the ellipse of the places, along the path and across it [m].
+    """
     view = compose(mixture.state[mixture.ranking[0], :3], T_base_view)
-    places = likelihood.places_within(view, radius)
+    places = likelihood.places_within(view, radius[0])
+    (x, y, _), yaw = difference(likelihood.view_poses[places], view).T, likelihood.view_poses[places, YAW]
+    along, across = np.cos(yaw) * x + np.sin(yaw) * y, np.cos(yaw) * y - np.sin(yaw) * x
+    places = places[np.hypot(along / radius[0], across / radius[1]) <= 1]
     yaw = view[YAW] - likelihood.view_poses[places, YAW]
     heading = np.abs(angle_difference(yaw[:, None], likelihood.heading_yaws)).argmin(axis=1)
     return [Candidate(int(p), int(h), 0.0) for p, h in zip(places, heading, strict=True)]

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from liploc_ros.geometry.se2 import SE2_AXES, PoseSE2, difference, lift_to_se3, se2_of
-from liploc_ros.localization.config import LocalizerConfig, MatchingConfig, TrackingConfig
-from liploc_ros.localization.hypotheses import Hypothesis
+from liploc_ros.localization.config import CovarianceConfig, LocalizerConfig, MatchingConfig, TrackingConfig
+from liploc_ros.localization.hypotheses import Hypothesis, position_sigmas
 from liploc_ros.localization.result import Localization
 from liploc_ros.localization.tracking.mixture_filter import MixtureFilter
 from liploc_ros.mapping import LidarMap
@@ -91,9 +92,10 @@ def _state(
     if not hypotheses or probability_lost >= config.lost_probability:
         return TrackingState.LOST, f"lost with probability {probability_lost:.3f}"
     best = hypotheses[0]
-    sigma = float(np.sqrt(np.linalg.eigvalsh(best.covariance[:2, :2])[-1]))
-    where = f"place {best.place_id} with probability {best.probability:.3f}, sigma {sigma:.1f} m"
-    if best.probability >= config.localized_probability and sigma <= config.localized_sigma:
+    along, across = position_sigmas(best)
+    where = f"place {best.place_id} with probability {best.probability:.3f}, sigma {along:.1f} and {across:.1f} m"
+    is_precise = along <= config.localized_sigma and across <= config.localized_sigma_lateral
+    if best.probability >= config.localized_probability and is_precise:
         return TrackingState.LOCALIZED, f"localized at {where}"
     return TrackingState.CONVERGING, f"most probable is {where}"
 
@@ -118,14 +120,21 @@ def _hypotheses(
     for i, place, T, score in zip(chosen, places, T_map_base, scores, strict=True):
         covariance = out_of_plane.copy()
         covariance[SE2_AXES[:, None], SE2_AXES] = mixture.covariance[i, :3, :3]
-        # Errors along the path are the same in image after image, for instance those of the map. The filter takes
-        # errors as independent and would average them out.
-        yaw = mixture.state[i, 2]
-        forward = sigma.sigma_position * np.array([np.cos(yaw), np.sin(yaw)])
-        covariance[:2, :2] += np.outer(forward, forward)
+        covariance[:2, :2] += _systematic(float(mixture.state[i, 2]), lidar_map, sigma)
         p = float(probability[i])
         hypotheses.append(Hypothesis(T, covariance, score, p, int(place), camera, confidence=p))
     return tuple(hypotheses)
+
+
+def _systematic(yaw: float, lidar_map: LidarMap, sigma: CovarianceConfig) -> NDArray[np.float64]:
+    """Return the covariance (2, 2) of errors that are the same in image after image, for instance those of the map.
+
+    The filter takes errors as independent and would average them out. On a map without places beside the path, its
+    lateral error is a setting, which no image reduces.
+    """
+    lateral = sigma.sigma_lateral if lidar_map.place_spacing[1] else 0.0
+    R = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]])
+    return np.asarray((R * np.square([sigma.sigma_position, lateral])) @ R.T)
 
 
 def _scores(poses: PoseSE2, config: MatchingConfig, localization: Localization | None) -> list[float]:

@@ -30,6 +30,7 @@ from liploc_ros.mapping import Candidate, LidarMap
 
 NANOSECONDS = 1e9
 METRES_PER_RADIAN = 3.0  # metres of travel that show as much new as turning by one radian
+NEARBY_LANES = 1.25  # spacings across the path around a known pose that are compared
 POSES_PER_PLACE = 16  # headings of a place that can be distinguished
 
 
@@ -160,7 +161,8 @@ class Tracker:
         elapsed = self.stamp_ns - (memory.whole_map_ns or 0)
         if not is_known or not config.search_radius or abs(elapsed) >= config.whole_map_period * NANOSECONDS:
             return []
-        return nearby_candidates(self.mixture, view.T_base_view, self._likelihood, config.search_radius)
+        radius = config.search_radius, NEARBY_LANES * self._map.lattice.spacing or np.inf
+        return nearby_candidates(self.mixture, view.T_base_view, self._likelihood, radius)
 
     def predicted_candidates(self, view: EncodedView, candidates: Sequence[Candidate]) -> list[Candidate]:
         """Return places and headings at which hypotheses predict the view, and which ``candidates`` do not cover."""
@@ -203,7 +205,7 @@ class Tracker:
             hypotheses,
             self._confidence_model,
             self._config.covariance,
-            self._map.drawn_length,
+            self._map,
         )
         if is_same_spot:
             memory.mixture.update_stationary(measurement)

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from liploc_ros.geometry import angle_difference
 from liploc_ros.geometry.se2 import PoseSE2
 from liploc_ros.mapping import LidarMap
-from liploc_ros.mapping.place_index import feature_scale
+from liploc_ros.mapping.features import feature_scale
 
 SAMPLES = 96  # windows that represent the whole map
 MAX_DISTANCE = 2.0  # place spacings; a pose farther from all places is not on the map

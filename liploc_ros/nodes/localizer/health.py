@@ -7,8 +7,6 @@ import threading
 from collections import Counter, deque
 from collections.abc import Iterable
 
-import numpy as np
-
 from liploc_ros.localization import Localization, Status, TrackingResult, TrackingState
 from liploc_ros.localization.tilt import TiltEstimate
 from liploc_ros.nodes.common.diagnostics import Health, Level
@@ -16,7 +14,7 @@ from liploc_ros.nodes.localizer.camera import CameraInput
 from liploc_ros.nodes.localizer.engine import LocalizerEngine
 from liploc_ros.nodes.localizer.outcome import ImageOutcome
 
-MAX_TILT = 1.0  # degrees, above which diagnostics warn
+MAX_PITCH, MAX_ROLL = 1.0, 1.5  # degrees, above which diagnostics warn
 RECENT_IMAGES = 20
 """Images after which diagnostics warn that none was accepted, or that tracking is lost."""
 
@@ -26,12 +24,16 @@ def camera_health(camera: CameraInput, engine: LocalizerEngine) -> Health:
     health = camera.health()
     mounted = camera.mounted_camera
     tilt = engine.localizer.tilt_of(mounted) if mounted is not None else TiltEstimate()
-    degrees = float(np.rad2deg(tilt.tilt))
-    known = f"{degrees:.1f}" if tilt.is_known else "not known yet"
+    pitch, roll = tilt.tilt.degrees
+    known = f"pitch {pitch:.1f}, roll {roll:.1f}" if tilt.is_known else "not known yet"
     health.values["tilt [deg]"] = f"{known} ({tilt.images} accepted images)"
-    if tilt.is_known and abs(degrees) > MAX_TILT:
-        looks = f"looks {abs(degrees):.1f} degrees {'lower' if degrees > 0 else 'higher'} than its mount says"
-        health.add(Level.WARN, f"{camera.topic}: the camera {looks}: correct the mount (liploc calibrate-mount)")
+    remedy = "correct the mount (liploc calibrate-mount)"
+    if tilt.is_known and abs(pitch) > MAX_PITCH:
+        looks = f"looks {abs(pitch):.1f} degrees {'lower' if pitch > 0 else 'higher'} than its mount says"
+        health.add(Level.WARN, f"{camera.topic}: the camera {looks}: {remedy}")
+    if tilt.is_known and abs(roll) > MAX_ROLL:
+        turned = f"is turned {abs(roll):.1f} degrees {'' if roll > 0 else 'counter'}clockwise against its mount"
+        health.add(Level.WARN, f"{camera.topic}: the camera {turned}: {remedy}")
     return health
 
 

@@ -27,6 +27,7 @@ RUNTIME_PARAMETERS = frozenset(
         "tracking.lost_probability",
         "tracking.localized_probability",
         "tracking.localized_sigma",
+        "tracking.localized_sigma_lateral",
     }
 )
 """Parameters that can change while the node is configured."""
