@@ -109,8 +109,8 @@ held-out: $(VENV)/.train $(SHARED)  ## Train and evaluate with each drive held o
 	done
 	$(BIN)/python -m benchmarks.held_out
 
-CONDITIONS = gap-8 lane-1.75 lane-3.5 lane--3.5 lane-3.5+reverse reverse beams-32 beams-16 lane-3.5+beams-16 camera-right \
-  crop-60 crop-45 crop-30 tilt-1 tilt--1 tilt-2 tilt--2 roll-2 roll--2
+CONDITIONS = gap-8 camera-right lane-1.75 lane-3.5 reverse beams-32 beams-16 crop-60 crop-45 crop-30 tilt-2 tilt--2 roll-2 roll--2 \
+  covered-20 blur-3 dark-0.3 grey
 LANES = lane-1.75 lane-3.5 lane--3.5
 off-the-line: $(SHARED)  ## Evaluate the held-out models in other lanes, with fewer beams and other cameras: KITTI=FOLDER.
 	@test -d '$(KITTI)/2011_09_26' || { echo 'KITTI=$(KITTI): contains no folder 2011_09_26: give the folder of KITTI raw data'; exit 1; }

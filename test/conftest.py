@@ -100,7 +100,7 @@ def demo_jpeg():
 
 @pytest.fixture(scope="session")
 def demo_map(demo_drive, bundle):
-    """Places on the path only, which is faster; `road_map` also has places beside it."""
+    """Places on the path only, which is faster."""
     return build_map(demo_drive, bundle, MapConfig(lateral_reach=0))
 
 

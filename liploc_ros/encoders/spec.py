@@ -67,8 +67,9 @@ class ConfidenceModel(FrozenModel):
         min_length=4,
         max_length=5,
         validation_alias=AliasChoices("confidence_weights", "confidence"),
-        description="log-odds that the first hypothesis is correct, per unit of match score, similarity, prominence "
-        "and log of the share of the view that both sides see, and a constant; four numbers: without that share",
+        description="log-odds that the first hypothesis is correct, per unit of similarity, prominence for the share "
+        "that is seen, prominence in standard deviations, and log of the share that is seen, and a constant; models "
+        "before 2026-11-26: of match score, similarity and prominence, and a constant",
     )
     reference_length: float = Field(
         0.0,
@@ -78,8 +79,11 @@ class ConfidenceModel(FrozenModel):
     )
     min_confidence: float = Field(0.5, ge=0, le=1, description="confidence below which the place is unknown")
     spread_position: float = Field(
-        1.0, gt=0, description="factor on the variance of matched positions, and of the spacing of places"
+        1.0,
+        gt=0,
+        description="factor on the variance of matched positions along the path, and of the spacing of places",
     )
+    spread_lateral: float = Field(1.0, gt=0, description="the same across the path")
     spread_heading: float = Field(1.0, gt=0, description="factor on the variance of matched headings")
     sigma_position: float = Field(0.7, gt=0, description="standard deviation added along the path [m]")
     sigma_lateral: float = Field(0.5, gt=0, description="standard deviation added across the path [m]")

@@ -13,7 +13,10 @@ from liploc_ros.encoders.spec import ConfidenceModel
 from liploc_ros.localization.clustering import Cluster
 from liploc_ros.localization.matching import Matches
 
+FEATURES = [1, 3, 4, 5]  # of the confidence features, which a model weighs
+FEATURES_OF_OLDER_MODELS = [0, 1, 2]  # before 2026-11-26
 MIN_SEEN = 1e-3  # share of the view
+MIN_DEVIATION = 1e-3  # of the match scores of other places
 
 
 def confidence_of(
@@ -44,32 +47,42 @@ def confidence_features(
     seen: NDArray[np.float64],
     cluster: Cluster,
 ) -> NDArray[np.float64]:
-    """Return the confidence features (4,) of a cluster's best match among all matches (M,).
+    """Return the confidence features (6,) of a cluster's best match among all matches (M,).
 
-    They are its match score, its similarity, its prominence, and the log of the share of the view that both sides see:
-    of few cells, more places resemble by chance. The prominence is the difference to the median match score outside the
-    cluster, 0 if there are no other matches.
+    They are, in this order:
+
+    0. its match score,
+    1. its similarity,
+    2. its prominence: the difference to the median match score outside the cluster, 0 without other matches,
+    3. the prominence times the square root of the share of the view that both sides see: of few cells, the mean is less
+       certain, and more places resemble by chance,
+    4. the prominence in standard deviations of the other match scores,
+    5. the log of the share of the view that both sides see.
     """
     is_other = np.ones(len(match_score), np.bool_)
     is_other[cluster.members] = False
     others = match_score[is_other]
-    best = match_score[cluster.best]
+    best, share = match_score[cluster.best], max(float(seen[cluster.best]), MIN_SEEN)
     prominence = best - np.median(others) if len(others) else 0.0
-    return np.array([best, similarity[cluster.best], prominence, np.log(max(seen[cluster.best], MIN_SEEN))])
+    deviations = prominence / max(float(others.std()), MIN_DEVIATION) if len(others) else 0.0
+    return np.array(
+        [best, similarity[cluster.best], prominence, prominence * np.sqrt(share), deviations, np.log(share)]
+    )
 
 
 def confidence_log_odds(
     features: NDArray[np.float64], confidence_model: ConfidenceModel, map_length: ArrayLike
 ) -> NDArray[np.float64]:
-    """Return the log-odds (...) that hypotheses with confidence features (..., 4) are correct.
+    """Return the log-odds (...) that hypotheses with confidence features (..., 6) are correct.
 
     A longer map has more places that resemble an image by chance, which lowers the log-odds. A model that was never
-    fitted uses the similarity alone. One of an older version does not use the last feature.
+    fitted uses the similarity alone.
     """
     if confidence_model.confidence_weights is None:
         return np.asarray((features[..., 1] - confidence_model.min_score) / confidence_model.temperature)
     weights = np.array(confidence_model.confidence_weights)
-    log_odds = features[..., : len(weights) - 1] @ weights[:-1] + weights[-1]
+    columns = FEATURES_OF_OLDER_MODELS if len(weights) == len(FEATURES_OF_OLDER_MODELS) + 1 else FEATURES
+    log_odds = features[..., columns] @ weights[:-1] + weights[-1]
     return np.asarray(log_odds - length_log_ratio(map_length, confidence_model.reference_length))
 
 

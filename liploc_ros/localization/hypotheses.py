@@ -112,7 +112,7 @@ def covariance_of(
     """Return the covariances (K, 6, 6) of hypotheses whose matches have the covariances ``spread`` (K, 6, 6).
 
     Along the heading (K,) and across it, it is the sum of the spread and the variance of a uniform distribution between
-    two places, both scaled by a fitted factor, and the square of a fitted standard deviation. On a map without places
+    two places, both scaled by fitted factors, and the square of a fitted standard deviation. On a map without places
     beside the path, no match measures the position across it, and ``sigma_off_path`` stands for it.
 
     Args:
@@ -122,12 +122,17 @@ def covariance_of(
         confidence_model: has the fitted factors.
         config: resolved standard deviations.
     """
-    factors = np.sqrt([confidence_model.spread_position] * 3 + [1, 1, confidence_model.spread_heading])
-    between = confidence_model.spread_position * np.square(place_spacing) / 12
+    factors = np.array([confidence_model.spread_position, confidence_model.spread_lateral])
+    between = factors * np.square(place_spacing) / 12
     along = config.sigma_position**2 + between[0]
     across = across_sigma(place_spacing, config) ** 2 + between[1]
     R = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]]).transpose(2, 0, 1)  # (K, 2, 2)
-    covariance = spread * np.outer(factors, factors)
+    scale = (R * np.sqrt(factors)) @ R.transpose(0, 2, 1)
+    covariance = spread.copy()
+    covariance[:, :2] = scale @ covariance[:, :2]
+    covariance[:, :, :2] = covariance[:, :, :2] @ scale
+    covariance[:, 5] *= np.sqrt(confidence_model.spread_heading)
+    covariance[:, :, 5] *= np.sqrt(confidence_model.spread_heading)
     covariance[:, :2, :2] += (R * [along, across]) @ R.transpose(0, 2, 1)
     tilt, heading = config.sigma_tilt**2, config.sigma_heading**2
     covariance[:, range(2, 6), range(2, 6)] += [config.sigma_height**2, tilt, tilt, heading]

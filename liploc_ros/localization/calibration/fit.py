@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize, minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import expit, log_expit, logsumexp
 
 from liploc_ros.encoders.spec import ConfidenceModel
@@ -16,7 +16,7 @@ from liploc_ros.geometry import angle_difference
 from liploc_ros.geometry.se2 import PoseSE2
 from liploc_ros.localization.calibration.outcomes import SampleOutcome, outcome_of
 from liploc_ros.localization.calibration.samples import ConfidenceSample
-from liploc_ros.localization.confidence import confidence_log_odds, length_log_ratio
+from liploc_ros.localization.confidence import FEATURES, confidence_log_odds, length_log_ratio
 from liploc_ros.localization.config import MatchingConfig
 
 MAX_MATCH_DISTANCE, MAX_MATCH_ANGLE = 2.0, np.deg2rad(4)  # of a match that a view should choose [m, rad]
@@ -24,7 +24,6 @@ L2_PENALTY = 0.03  # on squared weights of standardized row scores; prevents ove
 FALSE_ACCEPT_RATE = 0.0005  # share of off-map images that may be accepted
 TAIL_SHARE, MIN_IN_TAIL = 0.02, 10  # share and minimum number of off-map images in the upper tail of a score
 MIN_PRECISION = 0.99  # of hypotheses that reach min_confidence and min_margin
-MIN_VARIANCE = 0.01**2  # [m^2] added across the path
 MIN_MARGIN, MAX_MARGIN = 0.5, 0.9  # a first hypothesis less than three times as likely as the second is ambiguous
 
 
@@ -64,7 +63,7 @@ def fit_confidence_model(
         min_margin=MIN_MARGIN,
         temperature=round(max(0.005, float(features[correct, 1].std()) / 2), 4),
         score_weights=tuple(round(float(w), 4) for w in weights),
-        confidence_weights=_fit_confidence(features, correct, length_log_ratio(lengths, reference_length)),
+        confidence_weights=_fit_confidence(features[:, FEATURES], correct, length_log_ratio(lengths, reference_length)),
         reference_length=round(reference_length, 1),
         source=source,
     )
@@ -76,8 +75,8 @@ def fit_confidence_model(
     spread += np.array([*np.square(place_spacing) / 12, 0.0])
     position, heading = _fit_error(errors[:, 0], spread[:, 0]), _fit_error(errors[:, 2], spread[:, 2])
     if place_spacing[1]:
-        lateral = _fit_sigma(errors[:, 1], position[0] * spread[:, 1])
-        model = model.model_copy(update={"sigma_lateral": round(lateral, 3)})
+        lateral = _fit_error(errors[:, 1], spread[:, 1])
+        model = model.model_copy(update={"spread_lateral": round(lateral[0], 3), "sigma_lateral": round(lateral[1], 3)})
     return model.model_copy(
         update={
             "min_confidence": round(min_confidence, 4),
@@ -198,15 +197,3 @@ def _fit_error(errors: NDArray[np.float64], spread: NDArray[np.float64]) -> tupl
     bounds = [(np.log(0.02), np.log(10.0)), (np.log(0.05), np.log(2.0))]
     w = minimize(loss, np.array([np.log(0.5), np.log(0.5)]), method="L-BFGS-B", bounds=bounds).x
     return float(np.exp(w[0])), float(np.sqrt(np.exp(w[1]) * mean_square))
-
-
-def _fit_sigma(errors: NDArray[np.float64], variance: NDArray[np.float64]) -> float:
-    """Return the standard deviation that, added to the given variance, maximizes the likelihood of errors."""
-    squared = np.square(errors)
-
-    def loss(log_variance: float) -> float:
-        expected = variance + np.exp(log_variance)
-        return float((np.log(expected) + squared / expected).mean())
-
-    bounds = tuple(np.log([MIN_VARIANCE, MIN_VARIANCE + squared.max()]))
-    return float(np.sqrt(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x)))

@@ -27,7 +27,7 @@ class SampleOutcome:
     """The first hypothesis of a sample.
 
     Attributes:
-        features: (4,) confidence features.
+        features: (6,) confidence features.
         map_length: of the sample [m].
         margin: lead in probability over the second hypothesis.
         error: (3,) along the heading and to its left [m], and of the heading [rad]; infinite for an off-map image.
@@ -108,7 +108,7 @@ def coverage(
     model = confidence_model
     between_places = np.array([*np.square(place_spacing) / 12, 0.0])
     variance = np.array([o.spread for o in outcomes]) + between_places
-    variance *= [model.spread_position, model.spread_position, model.spread_heading]
+    variance *= [model.spread_position, model.spread_lateral, model.spread_heading]
     variance += np.square([model.sigma_position, model.sigma_lateral, model.sigma_heading])
     ratios = np.abs([o.error for o in outcomes]) / np.sqrt(variance)
     return np.stack([np.mean(ratios < 1, axis=0), np.mean(ratios < 2, axis=0)], axis=1)
