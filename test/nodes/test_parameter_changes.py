@@ -28,6 +28,7 @@ VALUES = {
     "tracking.lost_probability": 0.4,
     "tracking.localized_probability": 0.9,
     "tracking.localized_sigma": 1.5,
+    "tracking.localized_sigma_lateral": 0.7,
 }
 
 

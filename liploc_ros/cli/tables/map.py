@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.table import Table
 
 from liploc_ros.encoders.spec import ConfidenceModel
-from liploc_ros.mapping import Manifest
+from liploc_ros.mapping import Manifest, MapConfig
 
 MAX_DRIVES = 4
 
@@ -24,7 +24,7 @@ def map_table(path: Path, manifest: Manifest) -> Table:
         "sources": ", ".join(source.name for source in manifest.sources) or "unknown",
         "frames": f"{manifest.base_frame} in {manifest.map_frame}",
         "datum": manifest.datum,
-        "places": f"{manifest.places} x {manifest.headings} headings, every {manifest.config.place_spacing:g} m",
+        "places": f"{manifest.places} x {manifest.headings} headings, {_spacing(manifest.config)}",
         "path length": f"{manifest.path_length:.1f} m",
         "keyframe scans": str(manifest.keyframes),
         "view origin": "{:.2f}, {:.2f}, {:.2f} m in the base frame".format(*manifest.view_origin),
@@ -38,6 +38,13 @@ def map_table(path: Path, manifest: Manifest) -> Table:
     for name, file in manifest.files.items():
         table.add_row(f"  {name}", f"{file.bytes / 1e6:.2f} MB, sha256 {file.sha256[:12]}")
     return table
+
+
+def _spacing(config: MapConfig) -> str:
+    along = f"every {config.place_spacing:g} m"
+    if len(config.lateral_offsets) == 1:
+        return f"{along} on the path"
+    return f"{along}, and every {config.lateral_spacing:g} m up to {config.lateral_reach:g} m beside the path"
 
 
 def _confidence(confidence_model: ConfidenceModel | None) -> str:

@@ -59,7 +59,7 @@ def draw_ahead(
     process has started before. The dataset is pickled for them.
 
     Args:
-        dataset: is asked for the items.
+        dataset: draws the items.
         order: of the indices.
         workers: number of processes; 0: the items are drawn in this process when they are needed.
         what: the items, for error messages, such as "batches".

@@ -4,6 +4,7 @@
 """A lifecycle node that can configure and activate itself, without a lifecycle manager."""
 
 import traceback
+from abc import ABC, abstractmethod
 from typing import Any
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -17,7 +18,7 @@ class StartError(LiplocError):
     """The node cannot start."""
 
 
-class AutostartNode(LifecycleNode):
+class AutostartNode(LifecycleNode, ABC):
     """Configures and activates itself, or waits for a lifecycle manager. A failure is reported once in both cases."""
 
     def __init__(self, name: str, **arguments: Any) -> None:
@@ -25,9 +26,9 @@ class AutostartNode(LifecycleNode):
         super().__init__(name, **arguments)
         self._failure = ""
 
+    @abstractmethod
     def is_autostarted(self) -> bool:
         """Return whether the node starts itself."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Configure and activate the node, unless a lifecycle manager does so.
@@ -41,9 +42,9 @@ class AutostartNode(LifecycleNode):
             if trigger() != SUCCESS:
                 raise StartError(self._failure)
 
+    @abstractmethod
     def close(self) -> None:
         """Stop the node and free its resources."""
-        raise NotImplementedError
 
     def why_no_result(self) -> str:
         """Return why the node has no result after it was closed; empty if it has one."""
