@@ -16,6 +16,7 @@ from liploc_ros.localization import Localizer, TrackingState
 
 WARM_UP = 15.0  # m
 MAX_POSITION_ERROR = 2.0  # m
+LANE_ERROR, OTHER_LANE = 0.5, 1.0  # m across the path
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,12 @@ class TrackedImage:
     def is_correct(self) -> bool:
         """Whether the best hypothesis is within 2 m."""
         return self.position_error < MAX_POSITION_ERROR
+
+    @property
+    def lateral_error(self) -> float:
+        """Distance of the best hypothesis to the left of the true line [m]; infinite without one."""
+        x, y, yaw = *(self.found[:2] - self.truth[:2]), self.truth[2]
+        return float(np.cos(yaw) * y - np.sin(yaw) * x) if np.isfinite(x) else np.inf
 
     @property
     def is_localized(self) -> bool:
@@ -100,11 +107,13 @@ def from_every_start(localizer: Localizer, scene: DriveScene, with_odometry: boo
         "frames after 15 m": len(images),
         "within 2 m after 15 m [%]": share(np.array([i.is_correct for i in images]), len(images)),
         "within 2 m at 15 m [%]": share(np.array([i.is_correct for i in first]), len(first)),
+        "lateral within 0.5 m [%]": share(np.array([abs(i.lateral_error) < LANE_ERROR for i in images]), len(images)),
         "median position error [m]": round(float(np.median([i.position_error for i in correct])), 3),
         "median heading error [deg]": round(float(np.rad2deg(np.median([i.heading_error for i in correct]))), 3),
         "localized [%]": share(np.array([i.is_localized for i in images]), len(images)),
         "lost [%]": share(np.array([i.state is TrackingState.LOST for i in images]), len(images)),
         "localized and wrong": sum(not i.is_correct for i in localized),
+        "localized and more than 1 m beside": sum(abs(i.lateral_error) > OTHER_LANE for i in localized),
         "localized after, median [m]": round(float(np.median(localized_after)), 1),
         "coverage": coverage(
             [i.covariance for i in covered if i.covariance is not None],

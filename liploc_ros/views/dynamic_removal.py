@@ -13,6 +13,7 @@ from liploc_ros.views.scan import Scan, seen_through
 
 # Distances [m] of the compared scans, before and after. In nearer scans, a vehicle ahead has not moved out of the way.
 OBSERVER_DISTANCES = (5.0, 10.0, 16.0, 24.0)
+MIN_VOTES, MANY_OBSERVERS = 2, 4  # scans that must see through a point, where so many are compared
 MAX_CACHED_PAIRS = 4096  # 15 kB each
 
 
@@ -20,9 +21,9 @@ class StaticScans:
     """The scans of one drive, in the order of recording, without dynamic points.
 
     A car that drives ahead is in every scan, each time at another position. In a merged view it would block the road.
-    A point is removed if a scan taken 5, 10, 16 or 24 m before or after saw something well behind it, in its direction
-    and in all neighbouring directions. This is visibility-based map cleaning (Kim, Kim: "Remove, then Revert", IROS
-    2020).
+    A point is removed if two scans taken 5, 10, 16 or 24 m before or after saw something well behind it, in its
+    direction and in all neighbouring directions; one is enough if there are fewer than four such scans. This is
+    visibility-based map cleaning (Kim, Kim: "Remove, then Revert", IROS 2020).
     """
 
     def __init__(self, scans: Sequence[Scan], positions: NDArray[np.floating]) -> None:
@@ -39,10 +40,11 @@ class StaticScans:
             observers: (N,) mask of the scans to compare with; all scans if None.
         """
         scan = self._scans[index]
-        dynamic = np.zeros(len(scan.points), bool)
-        for other in self._observers_of(index, observers):
-            dynamic |= np.unpackbits(self._seen_through(index, other), count=len(dynamic)).astype(bool)
-        return scan.without(dynamic)
+        others = self._observers_of(index, observers)
+        votes = np.zeros(len(scan.points), np.uint8)
+        for other in others:
+            votes += np.unpackbits(self._seen_through(index, other), count=len(votes))
+        return scan.without(votes >= (MIN_VOTES if len(others) >= MANY_OBSERVERS else 1))
 
     def _observers_of(self, index: int, allowed: NDArray[np.bool_] | None) -> list[int]:
         distance = np.linalg.norm(self._positions - self._positions[index], axis=1)

@@ -16,8 +16,9 @@ from liploc_ros.geometry import Pose, inverse, transform_points
 COLUMNS, ROWS = 720, 90
 UP, DOWN = np.deg2rad(3.0), np.deg2rad(-25.0)
 MIN_RANGE, MAX_RANGE = 1.5, 40.0  # [m]; beyond, the rays of a scan are too sparse for the test
-# Another scan saw through a point if it saw at least this far behind it: MARGIN [m] + RELATIVE_MARGIN * distance.
-MARGIN, RELATIVE_MARGIN = 1.0, 0.04
+# Another scan saw through a point if it saw at least this far behind it: MARGIN [m] + RELATIVE_MARGIN * distance. With
+# less, much of what stands still is removed if the poses are wrong by some decimetres or tenths of a degree.
+MARGIN, RELATIVE_MARGIN = 3.0, 0.08
 
 
 @dataclass(frozen=True)
