@@ -16,9 +16,6 @@ from liploc_ros.geometry import Pose, inverse, transform_points
 COLUMNS, ROWS = 720, 90
 UP, DOWN = np.deg2rad(3.0), np.deg2rad(-25.0)
 MIN_RANGE, MAX_RANGE = 1.5, 40.0  # [m]; beyond, the rays of a scan are too sparse for the test
-# Another scan saw through a point if it saw at least this far behind it: MARGIN [m] + RELATIVE_MARGIN * distance. With
-# less, much of what stands still is removed if the poses are wrong by some decimetres or tenths of a degree.
-MARGIN, RELATIVE_MARGIN = 3.0, 0.08
 
 
 @dataclass(frozen=True)
@@ -48,11 +45,18 @@ class Scan:
         return Scan(self.points[~removed], self.T_map_lidar)
 
 
-def seen_through(scan: Scan, observer: Scan) -> NDArray[np.bool_]:
-    """Return the mask (N,) of the points of a scan that lie in the free space of another scan."""
+def seen_through(scan: Scan, observer: Scan, margin: float, relative_margin: float) -> NDArray[np.bool_]:
+    """Return the mask (N,) of the points of a scan that lie in the free space of another scan.
+
+    Args:
+        scan: whose points are tested.
+        observer: the other scan.
+        margin: distance behind a point that the other scan must have seen at least [m],
+        relative_margin: plus this share of the distance of the point.
+    """
     pixels, distance = _pixels(transform_points(inverse(observer.T_map_lidar) @ scan.T_map_lidar, scan.points))
     free = np.where(pixels >= 0, observer.free_range.ravel()[pixels], 0)
-    return np.asarray((distance < MAX_RANGE) & (free > distance * (1 + RELATIVE_MARGIN) + MARGIN))
+    return np.asarray((distance < MAX_RANGE) & (free > distance * (1 + relative_margin) + margin))
 
 
 def _pixels(points: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -24,6 +24,7 @@ from liploc_ros.views import (
     draw_virtual_view,
     read_image,
 )
+from liploc_ros.views.dynamic_removal import CAUTIOUS, THOROUGH
 
 GRID = ViewGrid()
 FORWARD = np.array([[0, 0, 1.0, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1]])
@@ -198,6 +199,27 @@ def test_moved_objects_are_removed_and_static_ones_are_kept():
     assert len(other.points) == len(second.points)
     no_observers = np.array([True, False])
     assert len(scans.static_scan(0, no_observers).points) == len(first.points)
+
+
+def moved(x):
+    """The pose of a LiDAR that was moved along the road."""
+    return pose_from_yaw(x, 0.0, 0.0, 0.0)
+
+
+def test_what_only_one_of_many_scans_saw_through_stays():
+    """The pose of one of five scans is wrong."""
+    car = box(14.0)
+    poses = np.array([[0, 0, 0], [-6.0, 0, 0], [-11.0, 0, 0], [-17.0, 0, 0], [-25.0, 0, 0]])
+    with_car = [Scan(np.concatenate([wall(25.0 - x), car - np.float32([x, 0, 0, 0])]), moved(x)) for x in poses[:, 0]]
+    blind = [Scan(wall(25.0 - x), moved(x)) for x in poses[:, 0]]
+    order = [4, 3, 2, 1, 0]  # of recording
+    one, two = [*with_car[:4], blind[4]], [*with_car[:3], *blind[3:]]
+    sizes = [
+        len(StaticScans([scans[i] for i in order], poses[order], CAUTIOUS).static_scan(4).points)
+        for scans in (one, two)
+    ]
+    assert sizes == [len(with_car[0].points), len(with_car[0].points) - len(car)]
+    assert len(StaticScans([one[i] for i in order], poses[order], THOROUGH).static_scan(4).points) == sizes[1]
 
 
 def test_nothing_is_removed_from_a_single_scan(demo_scan):

@@ -15,6 +15,7 @@ from liploc_ros.geometry import Pose
 from liploc_ros.mapping.drive_scans import DriveScans
 from liploc_ros.mapping.places import path_distance
 from liploc_ros.views import Scan, StaticScans
+from liploc_ros.views.dynamic_removal import THOROUGH
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,11 @@ class MappedPass:
             observers: (S,) mask of the scans in which moving objects are searched; all if None.
         """
         return self.scans[index] if self.are_static else self._static_scans.static_scan(index, observers)
+
+    @cached_property
+    def thoroughly_static(self) -> StaticScans:
+        """The scans without anything that may have moved, from which many are joined."""
+        return StaticScans(self.scans, self.lidar_positions, THOROUGH)
 
     @cached_property
     def _static_scans(self) -> StaticScans:

@@ -109,7 +109,8 @@ class SimulatedScans(Sequence[Scan]):
 
     def _read_source(self, index: int) -> Scan:
         """Return a recorded scan without moving objects, and without what stands in the way."""
-        scan = self._recorded.static_scan(index) if self._remove_dynamic else self._recorded.scans[index]
+        recorded = self._recorded
+        scan = recorded.thoroughly_static.static_scan(index) if self._remove_dynamic else recorded.scans[index]
         return scan.without(self._stands_in_the_way(scan))
 
     def _stands_in_the_way(self, scan: Scan) -> NDArray[np.bool_]:
