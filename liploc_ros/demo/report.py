@@ -73,7 +73,7 @@ def draw_map(path: Path, results: Sequence[DemoResult], lidar_map: LidarMap) -> 
     points = [_points_from_above(lidar_map, number) for number in range(len(lidar_map.keyframes))]
     axes.plot(*np.concatenate(points).T, ",", color="0.75", rasterized=True)
     places = lidar_map.T_map_base[:, :2, 3]
-    axes.plot(*places.T, "-", color="0.4", lw=1, label="places of the map")
+    axes.plot(*places.T, ".", color="0.5", ms=2, label="places of the map")
     keyframes = lidar_map.keyframes["T_map_lidar"][:, :2, 3]
     axes.plot(*keyframes.T, "s", color="0.3", ms=4, label="scans of the map")
     true = np.array([result.T_map_base_true[:2, 3] for result in results])
