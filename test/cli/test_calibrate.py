@@ -29,7 +29,8 @@ def calibrated(tmp_path_factory, demo_bag):
     """The folder and output of a run on the demo's drive. The package's model was trained on it."""
     folder = tmp_path_factory.mktemp("calibrate")
     other = make_drive(folder, frames=4)
-    arguments = ["--elsewhere", other, "--place-spacing", 2, "--out", folder / "run"]
+    arguments = ["--elsewhere", other, "--place-spacing", 2, "--lateral-reach", 1, "--out", folder / "run"]
+    arguments += ["--protocol", "gap-8", "--protocol", "grey"]
     run = calibrate(folder / "found.json", demo_bag, *arguments)
     return folder, run.output
 
@@ -38,9 +39,9 @@ def test_a_confidence_model_is_fitted_to_a_drive_and_images_of_other_places(cali
     folder, output = calibrated
     found = read_confidence_model(folder / "found.json")
     samples, spacing = load_samples(folder / "run" / SAMPLES_FILE)
-    assert spacing == 2 and sum(not sample.is_on_map for sample in samples) == 4
+    assert spacing == (2, 1) and sum(not sample.is_on_map for sample in samples) == 4 * 2
     assert len(found.score_weights) == 16 and "2011_09_26_drive_0013 held out" in found.source
-    assert "TRAINED on this drive" in output and "0 of 4 off-map images accepted" in output
+    assert "TRAINED on this drive" in output and "0 of 8 off-map images accepted" in output
 
 
 def test_samples_of_an_earlier_run_are_fitted_without_a_drive(calibrated, demo_map, tmp_path):
@@ -59,8 +60,8 @@ def test_a_calibration_that_is_not_possible_is_refused_in_one_line(calibrated, d
     folder, _ = calibrated
     file = folder / "run" / SAMPLES_FILE
     samples, _ = load_samples(file)
-    save_samples(tmp_path / "finer.npz", samples, 1.0)
-    save_samples(tmp_path / "liploc.npz", [replace(samples[0], row_scores=samples[0].row_scores[:, :2])], 2.0)
+    save_samples(tmp_path / "finer.npz", samples, (1.0, 1.0))
+    save_samples(tmp_path / "liploc.npz", [replace(samples[0], row_scores=samples[0].row_scores[:, :2])], (2.0, 1.0))
     demo_map.save(tmp_path / "map")
     manifest = (tmp_path / "map/manifest.json").read_text()
     (tmp_path / "map/manifest.json").write_text(manifest.replace(demo_map.manifest.model_id, "0" * 64))
@@ -68,7 +69,10 @@ def test_a_calibration_that_is_not_possible_is_refused_in_one_line(calibrated, d
     for arguments, why in (
         ([tmp_path, *fit], r"model bundle or of a map, or a name that ends in \.json"),
         ([tmp_path / "map", *fit], "made by model 000000000000"),
-        ([out, *fit, "--samples", tmp_path / "finer.npz"], "places every 1 m, others every 2 m"),
+        (
+            [out, *fit, "--samples", tmp_path / "finer.npz"],
+            "places every 1 m and 1 m across, others every 2 m and 1 m across",
+        ),
         ([out, *fit, "--samples", tmp_path / "liploc.npz"], "2 row scores, others of 16"),
         ([out], "nothing to fit to"),
         ([out, *fit, "--elsewhere", demo_bag], "--elsewhere needs a DRIVE"),
