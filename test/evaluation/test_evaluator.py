@@ -22,7 +22,7 @@ from liploc_ros.evaluation.rates import acceptance_curve, chance_of, rate
 from liploc_ros.evaluation.retrieval import Ranking, rank
 from liploc_ros.evaluation.scene import Scene
 from liploc_ros.geometry import pose_from_yaw
-from liploc_ros.localization import Localizer
+from liploc_ros.localization import Localizer, LocalizerConfig
 from liploc_ros.localization.calibration.outcomes import outcome_of
 from liploc_ros.localization.config import MatchingConfig
 from liploc_ros.localization.feature_comparison import score_weights
@@ -86,15 +86,16 @@ def test_stored_descriptors_rank_places_as_the_map_index_does(demo_map, demo_dri
     features = encoders.encode_camera(CameraViewer(grid, demo_camera).draw(frame.images[demo_camera.frame_id]()))
     index = PlaceIndex.build(demo_map.features, bundle.spec, 256, heading_step=1)
     stored = StoredDescriptors(index, bundle.spec.pool)
-    ranking = rank(stored.of_views([features]), stored, index.places, None, None, 5)
+    ranking = rank(stored.of_views([features]), stored, len(index.places), None, None, 5)
     best = index.search(features, 1)[0]
     assert (ranking.places[0, 0], ranking.headings[0, 0]) == (best.place, best.heading)
     assert ranking.scores[0, 0] == pytest.approx(best.score, abs=1e-4) and stored.bytes == 256
 
 
 def test_the_outcome_of_a_confidence_sample_is_what_the_localizer_finds(demo_drive, demo_camera, bundle):
-    samples = gather_samples(demo_drive, [], bundle, SPARSE)
-    localizer = Localizer(Evaluator(demo_drive, bundle, SPARSE).map_of("gap-8"), bundle)
+    samples = gather_samples(demo_drive, [], bundle, SPARSE, ["gap-8"])
+    exact_mount = LocalizerConfig(matching=MatchingConfig(tilt_reach=0))
+    localizer = Localizer(Evaluator(demo_drive, bundle, SPARSE).map_of("gap-8"), bundle, exact_mount)
     weights = score_weights(bundle.spec.confidence_model, 8)
     frames = [frame for frame in demo_drive.images() if frame.T_map_base is not None]
     assert len(samples) == len(frames)

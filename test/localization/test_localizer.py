@@ -20,7 +20,7 @@ from liploc_ros.localization import (
     TrackingState,
 )
 from liploc_ros.localization.acceptance import accept
-from liploc_ros.localization.config import AcceptanceConfig, CovarianceConfig
+from liploc_ros.localization.config import AcceptanceConfig, CovarianceConfig, MatchingConfig
 from liploc_ros.localization.hypotheses import Hypothesis
 from liploc_ros.mapping import MapError, PlaceIndex
 from liploc_ros.mapping.lattice import PlaceLattice
@@ -47,7 +47,8 @@ def test_images_are_localized_where_they_were_taken(localized):
     assert np.mean(np.array(position) < 2) >= 0.9 and np.rad2deg(np.median(heading)) < 1
 
 
-def test_the_steps_of_the_pipeline_give_what_localize_gives(localizer, demo_camera, demo_image):
+def test_the_steps_of_the_pipeline_give_what_localize_gives(demo_map, bundle, demo_camera, demo_image):
+    localizer = Localizer(demo_map, bundle, LocalizerConfig(matching=MatchingConfig(tilt_reach=0)))
     view = localizer.encode(demo_image, demo_camera)
     by_steps = localizer.estimate(localizer.match(view, localizer.search(view)))
     at_once = localizer.localize(demo_image, demo_camera, 0)
