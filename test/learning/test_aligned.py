@@ -135,7 +135,7 @@ def test_a_bundle_contains_recipe_data_hashes_and_model_card(trained):
 def test_confidence_model_and_card_come_from_the_held_out_drive(trained):
     out, run, output = trained
     confidence_model = ModelBundle.load(out).spec.confidence_model
-    assert confidence_model.source == "2011_09_26_drive_0098 held out, 19 images on the map, 38 from elsewhere"
+    assert confidence_model.source == "2011_09_26_drive_0098 held out, 209 images on the map, 342 from elsewhere"
     card = (out / "README.md").read_text()
     for text in (output, card):
         assert "held out: 19 images on the map, all headings searched, recall@1 within 5 degrees and 1 m" in text
