@@ -138,12 +138,12 @@ def test_confidence_model_and_card_come_from_the_held_out_drive(trained):
     assert confidence_model.source == "2011_09_26_drive_0098 held out, 209 images on the map, 342 from elsewhere"
     card = (out / "README.md").read_text()
     for text in (output, card):
-        assert "held out: 19 images on the map, all headings searched, recall@1 within 5 degrees and 1 m" in text
+        assert "held out: 209 images on the map, all headings searched, recall@1 within 5 degrees and 1 m" in text
     assert (
         f"confidence {confidence_model.min_confidence:g}, minimum margin {confidence_model.min_margin:g}; 2011" in card
     )
     samples, spacing = load_samples(run / SAMPLES_FILE)
-    assert len(samples) == 57 and spacing == 1
+    assert len(samples) == 209 + 342 and spacing == (1, 1)
 
 
 def test_a_held_out_drive_that_is_too_short_does_not_lose_the_model(trained, tmp_path):

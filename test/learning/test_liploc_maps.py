@@ -78,10 +78,10 @@ def test_an_image_is_localized_on_a_map_of_whole_image_embeddings(trained, train
 def test_the_confidence_model_of_whole_image_embeddings_uses_only_their_similarity(trained, tmp_path):
     """An untrained model localizes too few images for a fit, so the similarities are replaced by ideal ones."""
     drive = open_drive(make_drive(tmp_path, frames=20))
-    samples = gather_samples(drive, [replace(trained[0], name="elsewhere")], trained[1])
+    samples = gather_samples(drive, [replace(trained[0], name="elsewhere")], trained[1], protocols=["gap-8"])
     assert len(samples) == 26
     assert all(sample.row_scores.shape[1] == 2 and not sample.row_scores[:, 1].any() for sample in samples)
-    fitted = fit_confidence_model([ideal(sample) for sample in samples], 1.0, "ideal similarities")
+    fitted = fit_confidence_model([ideal(sample) for sample in samples], (1.0, 0.0), "ideal similarities")
     assert fitted.score_weights[0] > 0 and fitted.score_weights[1] == 0
 
 
