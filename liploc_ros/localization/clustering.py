@@ -16,7 +16,7 @@ from liploc_ros.localization.config import MatchingConfig
 MAX_MATCHES = 256  # that are clustered; the probability of all others together is far below 0.001
 
 # Of the match scores in the weights of the mean pose. Neighbouring matches have errors in common. At temperature 1 one
-# or two of them would decide alone, and off the mapped line the heading would be half as accurate.
+# or two of them would decide alone, and off the mapped line the errors of the heading would be a quarter larger.
 MEAN_TEMPERATURE = 2.0
 
 

@@ -209,7 +209,8 @@ def _read_places(path: Path) -> tuple[NDArray[np.float64], PlaceLattice]:
     stored = np.load(path, allow_pickle=False)
     if stored.dtype != PLACE:
         return stored, PlaceLattice.along_path(len(stored))
-    if stored["station"].min(initial=0) < 0 or not np.isfinite(stored["lateral"]).all():
+    station, lateral = stored["station"], stored["lateral"]
+    if station.min(initial=0) < 0 or station.max(initial=0) > len(stored) or not np.isfinite(lateral).all():
         raise ValueError("a place without station or lateral offset")
     return np.ascontiguousarray(stored["T_map_base"]), PlaceLattice(stored["station"], stored["lateral"])
 
