@@ -97,7 +97,7 @@ def match_candidates(
 def distinct_candidates(
     candidates: Sequence[Candidate], lidar_map: LidarMap, heading_reach: int, count: int
 ) -> list[Candidate]:
-    """Return the best candidates that are not compared anyway, as neighbours of a better one, at most ``count``.
+    """Return the best candidates, at most ``count``, without those next to a better one in place and heading.
 
     Around one pose many places and headings are similar. Without this, they would leave no room for other poses.
 

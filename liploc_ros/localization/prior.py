@@ -13,6 +13,7 @@ from liploc_ros.geometry import angle_difference
 from liploc_ros.geometry.se2 import PoseSE2, compose
 from liploc_ros.localization.encoded_view import EncodedView
 from liploc_ros.mapping import LidarMap
+from liploc_ros.mapping.lattice import INDEXED_OFFSETS
 
 GATE = 3.0  # standard deviations
 
@@ -50,16 +51,18 @@ class PosePrior:
     def allows(self, lidar_map: LidarMap, view: EncodedView) -> NDArray[np.bool_]:
         """Return (P, H) the places and headings of a map within 3 standard deviations of the prior.
 
-        One place spacing and one heading of the index are added, so that an exact prior allows the nearest place.
+        One spacing of indexed places and one heading of the index are added, so that an exact prior allows the nearest.
 
         Args:
             lidar_map: the map.
             view: the camera view; its mount relates the base to the view.
         """
-        manifest, layout = lidar_map.manifest, lidar_map.manifest.layout
+        layout = lidar_map.manifest.layout
         view_pose = compose(np.asarray(self.mean), view.T_base_view)
         offset = lidar_map.view_poses[:, :2] - view_pose[:2]
-        position = self.covariance[:2, :2] + np.eye(2) * (manifest.config.place_spacing / GATE) ** 2
+        along, across = lidar_map.place_spacing
+        spacing = max(along, INDEXED_OFFSETS * across)
+        position = self.covariance[:2, :2] + np.eye(2) * (spacing / GATE) ** 2
         near = np.flatnonzero(((offset @ np.linalg.inv(position)) * offset).sum(axis=1) <= GATE**2)
         max_angle = GATE * np.sqrt(self.covariance[2, 2]) + layout.column_angle * layout.pool
         yaw = lidar_map.view_poses[near, 2, None] + layout.heading_yaws

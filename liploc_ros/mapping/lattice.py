@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 NO_PLACE = -1
+INDEXED_OFFSETS = 2  # every second lateral offset is searched; matching compares those in between
 
 
 class PlaceLattice:
@@ -47,7 +48,7 @@ class PlaceLattice:
         """Number of stations."""
         return len(self._rows) - 2
 
-    def sparse_rows(self, step: int = 2) -> NDArray[np.intp]:
+    def sparse_rows(self, step: int = INDEXED_OFFSETS) -> NDArray[np.intp]:
         """Return the rows of the places on the path and of every ``step``-th offset to both sides of it."""
         from_path = self._lane - int(np.abs(self.offsets).argmin()) if len(self.offsets) else self._lane
         return np.flatnonzero(from_path % step == 0)

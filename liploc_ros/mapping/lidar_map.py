@@ -265,4 +265,4 @@ def indexed_places(lattice: PlaceLattice, layout: FeatureLayout) -> NDArray[np.i
 
     The embedding of a whole image has no features to compare.
     """
-    return lattice.sparse_rows(1 if layout.embeds_whole_image else 2)
+    return lattice.sparse_rows(1) if layout.embeds_whole_image else lattice.sparse_rows()
