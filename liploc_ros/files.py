@@ -14,15 +14,16 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from liploc_ros.errors import LiplocError
+from liploc_ros.file_errors import FileError as FileError
+from liploc_ros.file_errors import existing_parent
+from liploc_ros.file_errors import reason_of as reason_of
+from liploc_ros.file_errors import unwritable as unwritable
 
-
-class FileError(LiplocError):
-    """A file or folder that cannot be written."""
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def expand_path(path: Path | str) -> Path:
@@ -37,9 +38,16 @@ def expand_path(path: Path | str) -> Path:
 
 
 def target_path(path: Path | str) -> Path:
-    """Return where a file or folder is written: the absolute path, or what it links to, so that a link stays one."""
+    """Return where a file or folder is written: the absolute path, or what it links to, so that a link stays one.
+
+    Raises:
+        FileError: a folder above it cannot be read, or links form a circle.
+    """
     path = expand_path(path).absolute()
-    return path.resolve() if path.is_symlink() else path
+    try:
+        return path.resolve() if path.is_symlink() else path
+    except (OSError, RuntimeError) as error:
+        raise FileError(f"{path}: cannot be reached ({reason_of(error)}): choose another path") from error
 
 
 def write_file(path: Path, data: bytes | str) -> None:
@@ -75,7 +83,8 @@ def open_atomic(path: Path) -> Iterator[IO[bytes]]:
         raise unwritable(path, error) from error
     finally:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # a file system may have become read-only, or be gone
+                temporary.unlink(missing_ok=True)
 
 
 def replace_file(temporary: Path, path: Path) -> None:
@@ -93,13 +102,6 @@ def replace_file(temporary: Path, path: Path) -> None:
         raise unwritable(path, error) from error
 
 
-def unwritable(path: Path, error: OSError) -> FileError:
-    """Return the error that says in one line why ``path`` cannot be written."""
-    reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
-    remedy = "free space, or choose another folder" if error.errno == errno.ENOSPC else "choose another folder"
-    return FileError(f"{path}: cannot be written ({reason}): {remedy}")
-
-
 def check_replaceable(path: Path, marker: str) -> None:
     """Check that a folder can be written at ``path``, before the work for it is done.
 
@@ -112,8 +114,15 @@ def check_replaceable(path: Path, marker: str) -> None:
     """
     path = target_path(path)
     recover_folder(path)
-    if path.exists() and not (path / marker).exists() and (not path.is_dir() or any(path.iterdir())):
+    try:
+        is_foreign = path.exists() and not (path / marker).exists() and (not path.is_dir() or any(path.iterdir()))
+        in_the_way = _old_name(path) if os.path.lexists(_old_name(path)) and not _old_name(path).is_dir() else None
+    except OSError as error:
+        raise unwritable(path, error) from error
+    if is_foreign:
         raise FileError(f"{path}: exists and has no {marker}: choose another folder")
+    if in_the_way is not None:
+        raise FileError(f"{path}: {in_the_way} is not a folder, and in the way of a replacement: remove it")
     check_writable(path)
 
 
@@ -124,12 +133,13 @@ def check_writable(path: Path) -> None:
         FileError: its folder, or the first parent that exists, cannot be written to.
     """
     path = target_path(path)
-    parent = next(folder for folder in path.parents if folder.exists())
+    parent = path.parent
     try:
+        parent = existing_parent(path)
         # os.access does not know of read-only file systems for root, nor of quotas.
         Path(tempfile.mkdtemp(prefix=_new_prefix(path), dir=parent)).rmdir()
     except OSError as error:
-        raise FileError(f"{path}: {parent} cannot be written to ({error.strerror}): choose another folder") from error
+        raise FileError(f"{path}: {parent} cannot be written to ({reason_of(error)}): choose another folder") from error
 
 
 @contextmanager
@@ -150,15 +160,28 @@ def replace_folder(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         new = Path(tempfile.mkdtemp(prefix=f"{_new_prefix(path)}{os.getpid()}-", dir=path.parent))
         yield new
+        replace_by_folder(path, new)
+    except OSError as error:
+        raise unwritable(path, error) from error
+    finally:
+        if new is not None:
+            shutil.rmtree(new, ignore_errors=True)
+
+
+def replace_by_folder(path: Path, new: Path) -> None:
+    """Put a finished folder, which is next to ``path``, in its place. The previous one stays until it is complete.
+
+    Raises:
+        FileError: the folder cannot be written.
+    """
+    path = target_path(path)
+    try:
         for file in new.rglob("*"):
             _sync(file)
         new.chmod(0o755)
         _exchange(path, new)
     except OSError as error:
         raise unwritable(path, error) from error
-    finally:
-        if new is not None:
-            shutil.rmtree(new, ignore_errors=True)
 
 
 def recover_folder(path: Path) -> None:
@@ -168,12 +191,28 @@ def recover_folder(path: Path) -> None:
         FileError: the folder cannot be renamed.
     """
     path = target_path(path)
-    old = _old_name(path)
-    if not path.exists() and old.exists():
-        try:
-            old.rename(path)
-        except OSError as error:
-            raise unwritable(path, error) from error
+    try:
+        _recover(path)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def readable_folder(path: Path) -> Path:
+    """Return where the folder ``path`` is read from, after :func:`recover_folder` where that is possible.
+
+    On a read-only file system, a folder whose replacement was killed keeps the name ``.NAME.old``, and is read there.
+
+    Raises:
+        FileError: a folder above it cannot be read.
+    """
+    target = target_path(path)
+    try:
+        _recover(target)
+    except OSError as error:
+        if error.errno in READ_ONLY:
+            return _old_name(target)
+        raise FileError(f"{path}: cannot be read ({reason_of(error)}): check the path") from error
+    return path
 
 
 def sha256_of(path: Path) -> str:
@@ -189,19 +228,40 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def _recover(path: Path) -> None:
+    old = _old_name(path)
+    if not path.exists() and old.is_dir():
+        old.rename(path)
+
+
 def _exchange(path: Path, new: Path) -> None:
     """Rename ``new`` to ``path``. The previous folder is removed last, and restored if the rename fails."""
     old = _old_name(path)
-    shutil.rmtree(old, ignore_errors=True)
+    if old.exists():
+        _remove_old(old)
     if path.exists():
         path.rename(old)
     try:
         new.rename(path)
     except OSError:
-        recover_folder(path)
+        _recover(path)
         raise
     _sync(path.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _remove_old(old: Path) -> None:
+    """Remove what an earlier replacement left.
+
+    Raises:
+        FileError: it cannot be removed.
+    """
+    try:
+        shutil.rmtree(old)
+    except OSError as error:
+        raise FileError(
+            f"{old}: left by an earlier replacement, cannot be removed ({reason_of(error)}): remove it"
+        ) from error
 
 
 def _remove_abandoned(path: Path) -> None:

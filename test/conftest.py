@@ -99,9 +99,15 @@ def demo_jpeg():
 
 
 @pytest.fixture(scope="session")
-def demo_map(demo_drive, bundle):
-    """Places on the path only, which is faster."""
-    return build_map(demo_drive, bundle, MapConfig(lateral_reach=0))
+def plain_map(demo_drive, bundle):
+    """Features that are not coded. Places on the path only, which is faster."""
+    return build_map(demo_drive, bundle, MapConfig(lateral_reach=0, code_features=False))
+
+
+@pytest.fixture(scope="session")
+def demo_map(plain_map, bundle):
+    """The same with coded features, as maps are built by default."""
+    return plain_map.coded(bundle.coding)
 
 
 @pytest.fixture(scope="session")

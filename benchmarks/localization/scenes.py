@@ -21,8 +21,9 @@ from liploc_ros.geometry.se2 import PoseSE2, compose, se2_of
 from liploc_ros.localization import EncodedView, Localizer
 from liploc_ros.localization.tilt import NO_TILT, Tilt
 from liploc_ros.mapping import LidarMap
+from liploc_ros.mapping.feature_table import PlainFeatures
 from liploc_ros.mapping.lattice import PlaceLattice
-from liploc_ros.mapping.lidar_map import index_of
+from liploc_ros.mapping.search.map_features import index_of
 
 DRIVES = ("0001", "0005", "0013")
 PROTOCOL = "gap-8"
@@ -111,8 +112,10 @@ def joined_map(scenes: Sequence[DriveScene], bundle: ModelBundle) -> LidarMap:
     length = sum(m.manifest.path_length for m in maps)
     manifest = maps[0].manifest.model_copy(update={"places": len(features), "path_length": length})
     poses, lattice = np.concatenate([m.T_map_base for m in maps]), PlaceLattice.joined([m.lattice for m in maps])
-    index = index_of(features, lattice, spec, EvaluationOptions().index_size)
-    return replace(maps[0], manifest=manifest, T_map_base=poses, lattice=lattice, features=features, index=index)
+    index = index_of(features, lattice, spec, EvaluationOptions().map_config())
+    return replace(
+        maps[0], manifest=manifest, T_map_base=poses, lattice=lattice, features=PlainFeatures(features), index=index
+    )
 
 
 def drifting_odometry(poses: PoseSE2) -> list[Pose]:

@@ -69,6 +69,10 @@ def evaluate(
     lateral_spacing: LateralSpacingOption = LATERAL_SPACING,
     scans_per_place: ScansPerPlaceOption = SCANS_PER_PLACE,
     refine: Annotated[bool, typer.Option(help="Also measure the localizer's refinement of the best places.")] = True,
+    code_features: Annotated[
+        bool,
+        typer.Option("--coded", help="The localizer uses coded features, as in maps of a model that has a coding."),
+    ] = False,
     camera: CameraOption = None,
     recording: RecordingOptions = RecordingOptions(),  # noqa: B008  frozen
 ) -> None:
@@ -101,6 +105,7 @@ def evaluate(
         lateral_spacing=lateral_spacing,
         scans_per_place=scans_per_place,
         refine=refine,
+        code_features=code_features,
         camera=camera,
     )
     check_replaceable(out, METRICS)

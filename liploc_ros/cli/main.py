@@ -17,6 +17,7 @@ from liploc_ros.cli import (
     engine,
     evaluate,
     export,
+    fit_coding,
     kitti,
     localize,
     map,
@@ -42,6 +43,7 @@ app.command("export")(export.export)
 app.command("evaluate")(evaluate.evaluate)
 app.command("calibrate")(calibrate.calibrate)
 app.command("calibrate-mount")(calibrate_mount.calibrate_mount)
+app.command("fit-coding")(fit_coding.fit_coding)
 app.command("benchmark")(benchmark.benchmark)
 app.add_typer(engine.app, name="engine")
 

@@ -27,7 +27,16 @@ MAX_GAP, MAX_DISTANCE = 1.5, 30.0
 class RecordingOptions:
     """Options for reading a bag. The annotations are those of the command line."""
 
-    points_topic: Annotated[str, typer.Option(help="PointCloud2 topic of a bag. Default: found by its type.")] = ""
+    points_topic: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="PointCloud2 topic of a bag. Can be repeated: scans of more LiDARs are joined to those of the first. "
+            "Default: found by its type."
+        ),
+    ] = None
+    deskew: Annotated[
+        bool, typer.Option("--deskew", help="Correct points for the motion during a scan, by the times of the points.")
+    ] = False
     odometry_topic: Annotated[
         str,
         typer.Option(
@@ -80,8 +89,10 @@ class RecordingOptions:
         """Return the topics that are given."""
         from liploc_ros.datasets import BagTopics
 
+        points = self.points_topic or []
         return BagTopics(
-            points=self.points_topic or None,
+            points=points[0] if points else None,
+            more_points=tuple(points[1:]),
             odometry=self.odometry_topic or None,
             images=tuple(self.image_topic or ()),
             camera_infos=tuple(self.camera_info_topic or ()),
@@ -110,6 +121,7 @@ class RecordingOptions:
                 stamps=self.stamps,
                 pose_limits=PoseLimits(max_gap=self.max_odometry_gap, max_distance=self.max_odometry_distance),
                 reflectance=ReflectanceSettings(field=self.reflectance_field, max=self.reflectance_max),
+                deskew=self.deskew,
                 image_bits=self.image_bits,
             )
         except ValidationError as error:

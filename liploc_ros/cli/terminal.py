@@ -48,7 +48,12 @@ def progress_bar(
     with tqdm(desc=description, unit=unit, disable=None if only_on_terminal else False) as bar:
 
         def update(done: int, total: int) -> None:
+            if bar.total is None:  # rate and remaining time are those of what is done from now on
+                bar.unpause()
+                bar.initial = bar.n = done if done > 1 else 0
             bar.total = total
             bar.update(done - bar.n)
+            if done >= total:
+                bar.close()  # so that the time after it does not count
 
         yield update

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import MountedCamera, Pose, inverse, transform_points
+from liploc_ros.geometry.geodesy import GeodeticDatum
 
 MAX_TIME_OFFSET_NS = 60_000_000
 """Largest time between an image and a scan of the same frame. A scan at 10 Hz takes 100 ms."""
@@ -51,7 +52,9 @@ class Drive:
         cameras: by optical frame.
         T_base_lidar: pose of the LiDAR in the base frame; None if there is no LiDAR.
         map_frame, base_frame, lidar_frame: frame names as in REP-105.
+        pose_frame: frame in which a bag has its poses; empty for other recordings.
         datum: description of the origin of the map frame.
+        geodetic_datum: where it is on earth; None if that is not known.
         pose_problem: why frames have no pose; empty if all have one.
     """
 
@@ -63,7 +66,9 @@ class Drive:
     map_frame: str = "map"
     base_frame: str = "base_link"
     lidar_frame: str = "lidar"
+    pose_frame: str = ""
     datum: str = "first pose of the recording"
+    geodetic_datum: GeodeticDatum | None = None
     pose_problem: str = ""
 
     def scans(self) -> Iterator[Frame]:

@@ -56,7 +56,7 @@ def points_from_cloud2(msg: PointCloudLike, source: str, scale: ReflectanceScale
     """
     scale = reflectance_scale([msg], source) if scale is None else scale
     names = [*"xyz", *([scale.field] if scale.field in _fields(msg) else [])]
-    return points_from_records(_read_fields(msg, names, source), scale)
+    return points_from_records(read_fields(msg, names, source), scale)
 
 
 def points_from_records(records: NDArray[np.void], scale: ReflectanceScale | None = None) -> NDArray[np.float32]:
@@ -94,7 +94,7 @@ def reflectance_scale(
             )
         for name in (settings.field,) if settings.field else REFLECTANCE_FIELDS:
             if name in fields:
-                values.setdefault(name, []).append(_read_fields(msg, [name], source)[name])
+                values.setdefault(name, []).append(read_fields(msg, [name], source)[name])
     return detect_scale({name: np.concatenate(parts) for name, parts in values.items()}, settings)
 
 
@@ -102,8 +102,12 @@ def _fields(msg: PointCloudLike) -> dict[str, PointFieldLike]:
     return {str(field.name): field for field in msg.fields}
 
 
-def _read_fields(msg: PointCloudLike, names: Sequence[str], source: str) -> NDArray[np.void]:
-    """Return a structured array (N,) with these fields."""
+def read_fields(msg: PointCloudLike, names: Sequence[str], source: str) -> NDArray[np.void]:
+    """Return a structured array (N,) with these fields.
+
+    Raises:
+        PointsError: a field is missing or lies outside its point, or the message has too little data.
+    """
     fields = _fields(msg)
     missing = [name for name in names if name not in fields]
     if missing:

@@ -74,6 +74,19 @@ def frame_name(frame_id: Any) -> str:
     return str(frame_id).strip().lstrip("/")
 
 
+def check_same_frame(frame_id: str, first: str) -> None:
+    """Check that odometry is in the frame of the first one; an empty name is that of no other frame.
+
+    Raises:
+        PoseError: it is in another frame: a map made of both would be wrong.
+    """
+    if frame_id and first and frame_id != first:
+        raise PoseError(
+            f"odometry in the frame {frame_id!r}, earlier it was in {first!r}: a map has one frame, give odometry of "
+            "one source"
+        )
+
+
 def base_frame_of(child_frame_id: Any, wanted: str | None = None) -> str:
     """Return the frame whose poses odometry with this ``child_frame_id`` gives.
 

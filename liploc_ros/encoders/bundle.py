@@ -4,8 +4,9 @@
 """The model bundle: a folder with both encoders and the description needed to use them."""
 
 import hashlib
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from liploc_ros.encoders.backends import Backend, BackendSettings, Choice, open_encoder
+from liploc_ros.encoders.coding import CODING_FILE, MapCoding
 from liploc_ros.encoders.encoder import Encoder, ModelError
 from liploc_ros.encoders.inputs import (
     camera_cell_mask,
@@ -24,7 +26,7 @@ from liploc_ros.encoders.inputs import (
     panorama_input,
 )
 from liploc_ros.encoders.spec import FORMAT_VERSION, FP16_FILES, HEADINGS_PER_BATCH, ModelSpec, Part, Precision
-from liploc_ros.files import expand_path, sha256_of
+from liploc_ros.files import check_replaceable, expand_path, replace_folder, sha256_of, write_file
 from liploc_ros.geometry import MountedCamera
 from liploc_ros.schema import first_fault
 from liploc_ros.views import CameraView, CameraViewer, Panorama, Viewer, WholeImageViewer
@@ -72,7 +74,37 @@ class ModelBundle:
             )
         for name, expected in spec.files.items():
             _verify(path / name, expected)
+        if spec.coding is not None:
+            _verify(path / CODING_FILE, spec.coding)
         return cls(path, _id_of(spec), spec)
+
+    @cached_property
+    def coding(self) -> MapCoding | None:
+        """The coding of maps, or None for a bundle without one.
+
+        Raises:
+            ModelError: it cannot be used.
+        """
+        return None if self.spec.coding is None else MapCoding.read(self.path / CODING_FILE, self.spec)
+
+    def without_coding(self) -> "ModelBundle":
+        """Return the bundle as if it had no coding: its maps store features as integers."""
+        return replace(self, spec=self.spec.model_copy(update={"coding": None}))
+
+    def write_coding(self, coding: MapCoding) -> "ModelBundle":
+        """Add a coding to the bundle's folder, or replace it. The id stays: maps without a coding remain valid.
+
+        Raises:
+            FileError: the folder cannot be written.
+        """
+        check_replaceable(self.path, SPEC_FILE)
+        content = coding.to_bytes()
+        spec = self.spec.model_copy(update={"coding": hashlib.sha256(content).hexdigest()})
+        with replace_folder(self.path) as new:
+            shutil.copytree(self.path, new, dirs_exist_ok=True)
+            write_file(new / CODING_FILE, content)
+            write_file(new / SPEC_FILE, spec.model_dump_json(indent=2) + "\n")
+        return ModelBundle.load(self.path)
 
     def encoders(self, threads: int = 0, backend: Backend = "onnx", precision: Precision = "fp16") -> "Encoders":
         """Return both encoders, loaded at first use; see :class:`~liploc_ros.encoders.backends.BackendSettings`."""

@@ -185,6 +185,7 @@ class ModelSpec(FeatureLayout):
     training: TrainingSpec
     licence: str
     files: dict[str, str] = Field(description="sha256 of each ONNX file; bundles of older versions have none in fp16")
+    coding: str | None = Field(None, description="sha256 of coding.npz, by which maps are coded; null: there is none")
 
     @property
     def has_fp16(self) -> bool:

@@ -14,9 +14,12 @@ from liploc_ros.evaluation.options import EvaluationOptions
 from liploc_ros.evaluation.scene import Scene
 from liploc_ros.mapping import LidarMap, PlaceIndex
 from liploc_ros.mapping.build import describe_map, draw_places
+from liploc_ros.mapping.clouds import Clouds
+from liploc_ros.mapping.feature_table import PlainFeatures
 from liploc_ros.mapping.features import StoredFeatures, quantize_features
 from liploc_ros.mapping.lattice import PlaceLattice
-from liploc_ros.mapping.lidar_map import KEYFRAME, POINT, index_of
+from liploc_ros.mapping.search.map_features import index_of
+from liploc_ros.mapping.tiles.tile import KEYFRAME
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,9 @@ class DrawnPlaces:
             places=len(self.features),
             path_length=float(scene.mapped.distance[-1]),
         )
-        keyframes, points = np.zeros(0, KEYFRAME), np.zeros(0, POINT)
         lattice = PlaceLattice(database.places.station, database.places.lateral)
-        index = index or index_of(self.features, lattice, encoders.bundle.spec, options.index_size)
-        return LidarMap(manifest, database.T_map_base, lattice, self.features, keyframes, points, index)
+        searched = index or index_of(self.features, lattice, encoders.bundle.spec, options.map_config())
+        features, keyframes = PlainFeatures(self.features), np.zeros(0, KEYFRAME)
+        plain = LidarMap(manifest, database.T_map_base, lattice, features, keyframes, Clouds(), searched)
+        coding = encoders.bundle.coding if options.code_features and index is None else None
+        return plain if coding is None else plain.coded(coding)

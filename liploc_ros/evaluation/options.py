@@ -41,6 +41,9 @@ class EvaluationOptions(FrozenModel):
         (1, 2, 5, 10, 20), min_length=1, description="distances within which a place is correct [m]"
     )
     index_size: int = Field(256, gt=0, description="bytes per descriptor in the search index")
+    code_features: bool = Field(
+        False, description="the localizer uses coded features, as maps do whose model has a coding; headings: all"
+    )
     refine: bool = Field(True, description="also run the localizer on the best places")
     candidates: int = Field(48, gt=0, le=1024, description="places that the localizer matches if the heading is given")
     camera: str | None = Field(None, description="optical frame of the camera; null: the first one")

@@ -80,8 +80,12 @@ class PinholeCamera:
         rays = rays.reshape(-1, 3)
         ahead = rays[:, 2] > np.cos(MAX_PINHOLE_ANGLE) * np.linalg.norm(rays, axis=1)
         safe = np.where(ahead[:, None], rays, (0.0, 0.0, 1.0))
-        projected = cv2.projectPoints(safe, np.zeros(3), np.zeros(3), self.K, self.distortion)[0]
-        pixels = np.asarray(projected, dtype=np.float64).reshape(-1, 2)
+        if np.any(self.distortion):
+            projected = cv2.projectPoints(safe, np.zeros(3), np.zeros(3), self.K, self.distortion)[0]
+            pixels = np.asarray(projected, dtype=np.float64).reshape(-1, 2)
+        else:  # ten times faster: OpenCV also computes derivatives
+            focal, centre = np.diag(self.K)[:2], self.K[:2, 2]
+            pixels = safe[:, :2] / safe[:, 2:] * focal + centre
         seen = ahead & _inside(pixels, self.width, self.height) & ~self._folds_back(safe)
         return pixels.reshape(*shape, 2), seen.reshape(shape)
 

@@ -4,6 +4,7 @@
 """A complete training run: samples, training, export, and the confidence model from a held-out drive."""
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +31,11 @@ from liploc_ros.learning.recipe import BaseRecipe
 from liploc_ros.learning.registry import method_of, read_recipe, validate_recipe
 from liploc_ros.learning.trainer import Trainer, TrainingError
 from liploc_ros.localization.calibration.storage import write_confidence_model
+from liploc_ros.mapping import MapError
+from liploc_ros.mapping.fit_coding import CodingError, fit_map_coding
 
 HELD_OUT_FILE = "held_out.json"
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -135,10 +139,22 @@ class TrainingRun:
             result = ""
             if processes.is_first:
                 write_bundle(method_of(self.recipe), self.recipe, model, self._facts(), out, initial, "")
+                self._fit_coding(out)
                 if held_out_drive is not None:
                     result = self._fit_confidence_model(out, held_out_drive, folder)
             processes.wait()
         return ModelBundle.load(out), result
+
+    def _fit_coding(self, out: Path) -> None:
+        """Fit the coding of maps to the training drives. If that is not possible, the bundle has none."""
+        bundle = ModelBundle.load(out)
+        drives = [drive for drive in self.drives if len(drive.frames) > 1]  # single frames have no path
+        if bundle.spec.embeds_whole_image or not drives:
+            return
+        try:
+            bundle.write_coding(fit_map_coding(drives, bundle))
+        except (CodingError, MapError) as error:
+            LOG.warning("%s: no coding of maps is fitted, and maps store features as integers: %s", out, error)
 
     def _train(
         self, trunk: Path | None, held_out: Drive | None, folder: Path, resume: bool, processes: Processes

@@ -42,8 +42,9 @@ def compare_features(
     field of view nor a hole in the map lowers the scores.
 
     Args:
-        features: (h, w, D) of the view: unit vectors, 0 where the camera sees nothing.
-        windows: (M, W, h, D) of the panoramas: unit vectors; W is larger than w by the number of shifts less one.
+        features: (h, w, D) of the view, 0 where the camera sees nothing.
+        windows: (M, W, h, D) of the panoramas, whose inner products with the view are cosines; W is larger than w by
+            the number of shifts less one. Those of cells without a return are ignored.
         returned: (M, W, h) cells of the windows with a return.
     """
     (count, columns, height, channels), width = windows.shape, features.shape[1]
@@ -52,6 +53,7 @@ def compare_features(
     by_row = windows.reshape(count * columns, height, channels).transpose(1, 0, 2)
     products = np.matmul(by_row, SHARPNESS * features.transpose(0, 2, 1)).reshape(height, count, columns, width)
     returned_by_row = np.ascontiguousarray(returned.transpose(2, 0, 1), np.float32)  # (h, M, W)
+    products *= returned_by_row[..., None]
     cells = _window_sums_where(returned_by_row, np.any(features != 0, axis=-1))  # that both sides see
     sums = _sum_over_cells(_counterparts(products)) / SHARPNESS  # the product is 0 for a cell that only one side sees
     seen = cells.sum(axis=0)

@@ -89,7 +89,7 @@ def estimate_hypotheses(
             covariance[i],
             score=float(matches.similarity[cluster.best]),
             probability=cluster.probability,
-            place_id=int(places[i]),
+            place_id=int(lidar_map.place_ids[places[i]]),
             camera=matches.camera,
             confidence=float(confidence[i]),
         )

@@ -5,47 +5,29 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cached_property
-from typing import NamedTuple
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.encoders import Encoders, ModelBundle
-from liploc_ros.geometry import MountedCamera, PinholeCamera, Pose
+from liploc_ros.geometry import MountedCamera, Pose
 from liploc_ros.localization.acceptance import NO_CONTENT, accept
 from liploc_ros.localization.config import LocalizerConfig, MatchingConfig
 from liploc_ros.localization.encoded_view import EncodedView
 from liploc_ros.localization.feature_comparison import score_weights
-from liploc_ros.localization.hypotheses import contradict, estimate_hypotheses
-from liploc_ros.localization.matching import Matches, distinct_candidates, match_candidates
+from liploc_ros.localization.hypotheses import estimate_hypotheses
+from liploc_ros.localization.matching import SEARCHED, Matches, distinct_candidates, match_candidates, search_index
 from liploc_ros.localization.prior import PosePrior
-from liploc_ros.localization.result import Localization, Status
-from liploc_ros.localization.tilt import NO_TILT, TILT_TRIES, Tilt, TiltEstimate
-from liploc_ros.localization.tilt_search import find_tilt
+from liploc_ros.localization.result import Found, Localization, Status
+from liploc_ros.localization.tilt import NO_TILT, TILT_TRIES, CameraTilts, Tilt, TiltEstimate
+from liploc_ros.localization.tilt_search import find_tilt, nearest_candidate, refine_tilt, tilts_around
 from liploc_ros.localization.timer import Timer
 from liploc_ros.localization.tracking.result import TrackingResult
 from liploc_ros.localization.tracking.tracker import Tracker
-from liploc_ros.localization.view_encoder import ViewEncoder
+from liploc_ros.localization.view_encoder import TABLES_PER_IMAGE, ViewEncoder, synthetic_image
 from liploc_ros.mapping import Candidate, LidarMap
-from liploc_ros.mapping.lidar_map import check_model
-
-SEARCHED = 12  # times as many places and headings as distinct candidates: neighbours are similar, too
-
-
-class _Found(NamedTuple):
-    """A view, what it was compared with, and the result."""
-
-    view: EncodedView
-    candidates: Sequence[Candidate]
-    matches: Matches
-    localization: Localization
-
-    def agrees_with(self, other: "_Found") -> bool:
-        """Return whether this result is accepted, or does not contradict the other one."""
-        mine, others = self.localization.best, other.localization.best
-        is_accepted = self.localization.status is Status.SUCCESS
-        return is_accepted or (mine is not None and others is not None and not contradict(mine, others))
+from liploc_ros.mapping.search.map_features import check_model
 
 
 class Localizer:
@@ -61,7 +43,10 @@ class Localizer:
         config: settings; negative values are replaced by those of the confidence model.
         encoders: of the model; the caller closes them.
         timer: duration of each step of the last image.
+        map_problem: why a part of the map could not be loaded, or empty.
     """
+
+    map_problem = ""
 
     def __init__(
         self,
@@ -91,7 +76,7 @@ class Localizer:
         self.encoders = encoders or bundle.encoders(encoder.threads, encoder.backend, encoder.precision)
         self.timer = Timer()
         self._score_weights = score_weights(self.confidence_model, bundle.spec.rows)
-        self._tilts: dict[str, tuple[Pose, TiltEstimate]] = {}
+        self._tilts = CameraTilts(config.matching.tilt_images)
         self._views = ViewEncoder(self.encoders, self.timer)
 
     @property
@@ -119,10 +104,10 @@ class Localizer:
             ViewError: the image has another size than its camera's calibration, or is not 8 bit.
         """
         self.timer.restart()
-        view = self.encode(image, camera, self.tilt_of(camera).known)
+        view = self.encode(image, camera, self.tilt_of(camera).assumed(self.config.matching.tilt_reach))
         if view is None:
             return self._nothing(stamp_ns)
-        return self._search_and_compare(view, image, stamp_ns, prior).localization
+        return self._search_and_compare(view, image, stamp_ns, prior, whole_map=True).localization
 
     def track(
         self,
@@ -158,13 +143,14 @@ class Localizer:
             return self._tracking_result(camera, None)
         with self.timer.step("predict"):
             tracker.predict(stamp_ns, T_odom_base)
-        view = self.encode(image, camera, self.tilt_of(camera).known)
+            self._look_nearby()
+        view = self.encode(image, camera, self.tilt_of(camera).assumed(self.config.matching.tilt_reach))
         if view is None:
             return self._tracking_result(camera, self._nothing(stamp_ns))
         nearby = [] if whole_map or prior is not None else tracker.nearby_candidates(view)
         found = self._compare(view, nearby, stamp_ns) if nearby else None
         if found is None or found.localization.status is not Status.SUCCESS:
-            found = self._search_and_compare(view, image, stamp_ns, prior)
+            found = self._search_and_compare(view, image, stamp_ns, prior, whole_map=whole_map)
         with self.timer.step("match predicted"):
             predicted = tracker.predicted_candidates(found.view, found.candidates)
             more = match_candidates(found.view, predicted, *self._matching) if predicted else None
@@ -193,7 +179,7 @@ class Localizer:
         with self.timer.step("search"):
             allowed = None if prior is None else prior.allows(self.lidar_map, view)
             config = self.config.matching
-            similar = self.lidar_map.index.search(view.features, SEARCHED * config.candidates, allowed)
+            similar = search_index(view.features, SEARCHED * config.candidates, self.lidar_map, allowed)
             return distinct_candidates(similar, self.lidar_map, config.heading_reach, config.candidates)
 
     def match(self, view: EncodedView, candidates: Sequence[Candidate] | None = None) -> Matches:
@@ -221,38 +207,57 @@ class Localizer:
 
     def tilt_of(self, camera: MountedCamera) -> TiltEstimate:
         """Return the tilt of a camera, as far as it is known from accepted images."""
-        known = self._tilts.get(camera.frame_id)
-        if known is None or not np.array_equal(known[0], camera.T_base_camera):  # the mount was corrected
-            known = self._tilts[camera.frame_id] = camera.T_base_camera, TiltEstimate(self.config.matching.tilt_images)
-        return known[1]
+        return self._tilts.of(camera)
 
     def forget_tilts(self) -> None:
         """Forget what earlier images told about the tilts of cameras."""
         self._tilts.clear()
 
+    def _look_nearby(self) -> None:
+        """Choose the part of the map around the hypotheses; here it is always the whole map."""
+
+    def _look_everywhere(self, view: EncodedView, prior: PosePrior | None, whole_map: bool) -> bool:
+        """Choose the part of the map that a view is searched in; return whether it stands for the whole map."""
+        return prior is None
+
     def _search_and_compare(
-        self, view: EncodedView, image: NDArray[np.uint8], stamp_ns: int, prior: PosePrior | None
-    ) -> "_Found":
+        self, view: EncodedView, image: NDArray[np.uint8], stamp_ns: int, prior: PosePrior | None, *, whole_map: bool
+    ) -> Found:
         """Search the map for a view; until the tilt of its camera is known, also for views at other tilts."""
-        tilt = self.tilt_of(view.camera)
-        found = self._compare(view, self.search(view, prior), stamp_ns, whole_map=prior is None)
-        if not self.config.matching.tilt_reach or self.bundle.spec.embeds_whole_image:
+        tilt, config = self.tilt_of(view.camera), self.config.matching
+        with self.timer.step("search"):
+            is_whole = self._look_everywhere(view, prior, whole_map)
+        found = self._compare(view, self.search(view, prior), stamp_ns, whole_map=is_whole)
+        is_accepted = found.localization.status is Status.SUCCESS
+        if not config.tilt_reach or self.bundle.spec.embeds_whole_image:
             return found
         if tilt.is_known:
-            tilt.confirm(is_accepted=found.localization.status is Status.SUCCESS)
+            tilt.confirm(is_accepted=is_accepted)
             return found
-        peak, candidates = find_tilt(
-            view,
-            lambda tilts: self._views.at_tilts(image, view, tilts),
-            lambda other: self.search(other, prior),
-            self.match,
-            self.config.matching,
-        )
+        if is_accepted:
+            self._refine_tilt(tilt, found, image)
+            return found
+        if not tilt.is_search_due():
+            return found
+        at_tilts, search = partial(self._views.at_tilts, image, view), partial(self.search, prior=prior)
+        peak, candidates = find_tilt(view, found.candidates, at_tilts, search, self.match, config)
         at_peak = self.encode(image, view.camera, peak) or view
-        tilted = self._compare(at_peak, candidates, stamp_ns, whole_map=prior is None, tries=TILT_TRIES)
-        if Status.SUCCESS in (found.localization.status, tilted.localization.status) and tilted.agrees_with(found):
+        tilted = self._compare(at_peak, candidates, stamp_ns, whole_map=is_whole, tries=TILT_TRIES)
+        if tilted.localization.status is Status.SUCCESS:
             tilt.add(at_peak.tilt)
         return max(found, tilted, key=lambda one: one.localization.confidence)
+
+    def _refine_tilt(self, tilt: TiltEstimate, found: Found, image: NDArray[np.uint8]) -> None:
+        """Add the tilt at which an accepted image matches best to those of its camera.
+
+        The first images only compute the look-up tables, so that none of them takes much longer than the others.
+        """
+        view, best, reach = found.view, found.localization.best, self.config.matching.tilt_reach
+        if best is None or not self._views.prepare(view.camera, tilts_around(view.tilt, reach), TABLES_PER_IMAGE):
+            return
+        candidates = [nearest_candidate(found.candidates, self.lidar_map, best.T_map_base)]
+        at_tilts = partial(self._views.at_tilts, image, view)
+        tilt.add(refine_tilt(view, candidates, at_tilts, self.match, self.config.matching))
 
     def _compare(
         self,
@@ -262,11 +267,11 @@ class Localizer:
         *,
         whole_map: bool = False,
         tries: float = 1.0,
-    ) -> "_Found":
+    ) -> Found:
         """Compare a view with candidates."""
         matches = self.match(view, candidates)
         localization = self.estimate(matches, stamp_ns, whole_map=whole_map, tries=tries)
-        return _Found(view, candidates, matches, replace(localization, tilt=view.tilt))
+        return Found(view, candidates, matches, replace(localization, tilt=view.tilt))
 
     def _nothing(self, stamp_ns: int) -> Localization:
         """Return the result of an image that shows nothing that could be localized."""
@@ -283,11 +288,7 @@ class Localizer:
 
     def warm_up(self) -> None:
         """Localize a synthetic image, so that the first real one is not delayed by loading and allocation."""
-        camera = PinholeCamera(320, 96, np.array([[200.0, 0, 160], [0, 200, 48], [0, 0, 1]]))
-        T_base_camera = np.eye(4)
-        T_base_camera[:3, :3] = [[0, 0, 1], [-1, 0, 0], [0, -1, 0]]
-        ramp = np.tile(np.linspace(0, 255, 320).astype(np.uint8), (96, 1))
-        self.localize(ramp, MountedCamera("", camera, T_base_camera), 0)
+        self.localize(*synthetic_image(), 0)
 
     @property
     def _matching(self) -> tuple[LidarMap, MatchingConfig, NDArray[np.float32]]:

@@ -15,9 +15,10 @@ from liploc_ros.localization.config import MatchingConfig
 from liploc_ros.localization.encoded_view import EncodedView
 from liploc_ros.localization.feature_comparison import Comparison, compare_features
 from liploc_ros.mapping import Candidate, LidarMap
-from liploc_ros.mapping.features import feature_scale
 from liploc_ros.mapping.lattice import NO_PLACE
 
+SEARCHED = 12  # times as many places and headings as distinct candidates: neighbours are similar, too
+RESCORED = 256  # candidates of the index that are scored again
 PATH_SIGMA = 0.6  # metres from the mapped path, of vehicles in the same lane
 
 
@@ -87,11 +88,43 @@ def match_candidates(
     covered = _covered_headings(lidar_map, heading_reach)
     pairs = _with_neighbours(candidates, lidar_map, covered)
     places, first = pairs[:, 0], pairs[:, 1] * layout.pool - heading_reach
-    columns = (first[:, None] + np.arange(view.features.shape[1] + 2 * heading_reach)) % layout.panorama_columns
-    windows = features[places[:, None], :, columns].astype(np.float32)  # (M, W, h, D)
-    returned = lidar_map.returned[places[:, None], :, columns]
-    comparison = compare_features(view.features / np.float32(feature_scale(features)), windows, returned)
+    windows, returned = features.unit_windows(places, first, view.features.shape[1] + 2 * heading_reach)
+    comparison = compare_features(view.features, windows, returned)
     return _without_repetitions(view, places, first, comparison, config, weights, lidar_map)
+
+
+def search_index(
+    features: NDArray[np.float32], count: int, lidar_map: LidarMap, allowed: NDArray[np.bool_] | None = None
+) -> list[Candidate]:
+    """Return the ``count`` best candidates of a map for a view (h, w, D), best first.
+
+    Those of a coded index are scored again by features. ``allowed`` (P, headings) restricts the search.
+    """
+    index = lidar_map.index
+    if not index.is_coded:
+        return index.search(features, count, allowed)
+    return rescore(features, index.search(features, max(count, RESCORED), allowed), lidar_map)[:count]
+
+
+def rescore(features: NDArray[np.float32], candidates: Sequence[Candidate], lidar_map: LidarMap) -> list[Candidate]:
+    """Return candidates by the cosine of their whole descriptors, from features instead of codes, best first.
+
+    A coded descriptor has few bytes: the right place is among the best few hundred more often than among the first few.
+
+    Args:
+        features: (h, w, D) of the view, 0 where the camera sees nothing.
+        candidates: of the index.
+        lidar_map: the map.
+    """
+    if not candidates:
+        return []
+    table = lidar_map.features
+    places, headings = np.array([(c.place, c.heading) for c in candidates], np.intp).T
+    windows = table.windows(places, headings * lidar_map.manifest.layout.pool, features.shape[1])
+    count = np.count_nonzero(windows[1], axis=(1, 2))
+    scores = table.sum_products(table.project(features), windows) / np.sqrt(np.maximum(count, 1))
+    best = np.argsort(-scores, kind="stable").tolist()
+    return [Candidate(candidates[i].place, candidates[i].heading, float(scores[i])) for i in best]
 
 
 def distinct_candidates(

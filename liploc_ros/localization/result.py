@@ -3,11 +3,16 @@
 
 """The result of localizing a single image."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
+from liploc_ros.localization.encoded_view import EncodedView
 from liploc_ros.localization.hypotheses import Hypothesis
+from liploc_ros.localization.matching import Matches
 from liploc_ros.localization.tilt import NO_TILT, Tilt
+from liploc_ros.mapping import Candidate
 
 
 class Status(IntEnum):
@@ -55,3 +60,12 @@ class Localization:
     def confidence(self) -> float:
         """Of the most probable hypothesis; 0 without one."""
         return self.hypotheses[0].confidence if self.hypotheses else 0.0
+
+
+class Found(NamedTuple):
+    """A view, what it was compared with, and the result."""
+
+    view: EncodedView
+    candidates: Sequence[Candidate]
+    matches: Matches
+    localization: Localization

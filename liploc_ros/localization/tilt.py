@@ -20,6 +20,9 @@ KNOWN_STEPS = np.deg2rad([0.1, 0.5])  # to which pitch and roll are rounded
 TILT_TRIES = 2.0  # by which the views at several tilts raise the rate of chance resemblances
 MIN_IMAGES = 10
 MAX_IMAGES = 1000  # recent images that count
+COARSE_STEPS = np.deg2rad([1.0, 2.0])  # to which they are rounded until they are known: few look-up tables are needed
+SEARCH_PERIODS = 3, 10  # images that are not accepted, of which one is searched at all tilts; after FEW_IMAGES
+FEW_IMAGES = 3
 MAX_REJECTED = 50  # images in a row after which the tilt is forgotten
 MAX_SPREAD = np.deg2rad([1.0, 3.0])  # of the recent pitches and rolls: interquartile range up to which they are known
 
@@ -41,6 +44,11 @@ class Tilt(NamedTuple):
         pitch, roll = np.rint(np.array(self) / KNOWN_STEPS) * KNOWN_STEPS
         return Tilt(float(pitch), float(roll))
 
+    def coarse(self, reach: float) -> "Tilt":
+        """In degrees of pitch and two of roll, at most ``reach`` [rad]."""
+        pitch, roll = np.clip(np.rint(np.array(self) / COARSE_STEPS) * COARSE_STEPS, -reach, reach)
+        return Tilt(float(pitch), float(roll))
+
     @property
     def degrees(self) -> tuple[float, float]:
         """Pitch and roll in degrees."""
@@ -58,7 +66,7 @@ class TiltEstimate:
         """Start without images; the tilt is known from ``min_images`` accepted images on."""
         self._min_images = min_images
         self._tilts: deque[Tilt] = deque(maxlen=MAX_IMAGES)
-        self._rejected = 0
+        self._rejected = self._unknown = 0
 
     def add(self, tilt: Tilt) -> None:
         """Add the tilt of an accepted image."""
@@ -70,6 +78,16 @@ class TiltEstimate:
         if self._rejected >= MAX_REJECTED:
             self._tilts.clear()
             self._rejected = 0
+
+    def is_search_due(self) -> bool:
+        """Return whether an image that is not accepted is searched at all tilts, while none is known.
+
+        That takes several times as long as another image. The first such image, and then every third, is searched. From
+        three accepted images on, the tilt is roughly known, and every tenth is searched.
+        """
+        self._unknown += 1
+        often, seldom = SEARCH_PERIODS
+        return self._unknown % seldom == 0 if self.images >= FEW_IMAGES else self._unknown % often == 1
 
     @property
     def images(self) -> int:
@@ -86,6 +104,10 @@ class TiltEstimate:
         """The rounded tilt if it is known, otherwise none."""
         return self.tilt.rounded if self.is_known else NO_TILT
 
+    def assumed(self, reach: float) -> Tilt:
+        """Return the known tilt, or else the median so far, rounded to those at which views are searched [rad]."""
+        return self.known if self.is_known else self.tilt.coarse(reach)
+
     @property
     def is_known(self) -> bool:
         """Whether enough images agree."""
@@ -97,6 +119,26 @@ class TiltEstimate:
             return False
         low, high = np.percentile(np.array(self._tilts), [25, 75], axis=0)
         return bool((high - low <= MAX_SPREAD).all())
+
+
+class CameraTilts:
+    """The tilts of all cameras."""
+
+    def __init__(self, min_images: int) -> None:
+        """Start without images; a tilt is known from ``min_images`` accepted images on."""
+        self._min_images = min_images
+        self._tilts: dict[str, tuple[MountedCamera, TiltEstimate]] = {}
+
+    def of(self, camera: MountedCamera) -> TiltEstimate:
+        """Return the tilt of a camera; it starts again if the mount was corrected."""
+        known = self._tilts.get(camera.frame_id)
+        if known is None or not np.array_equal(known[0].T_base_camera, camera.T_base_camera):
+            known = self._tilts[camera.frame_id] = camera, TiltEstimate(self._min_images)
+        return known[1]
+
+    def clear(self) -> None:
+        """Forget all tilts."""
+        self._tilts.clear()
 
 
 def pitches_within(reach: float) -> NDArray[np.float64]:

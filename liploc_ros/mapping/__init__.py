@@ -7,8 +7,9 @@ from liploc_ros.mapping.build import build_map, build_map_from_keyframes
 from liploc_ros.mapping.config import MapConfig
 from liploc_ros.mapping.keyframes import Keyframe, KeyframeSelector
 from liploc_ros.mapping.lidar_map import LidarMap
-from liploc_ros.mapping.manifest import Manifest, MapError
-from liploc_ros.mapping.place_index import Candidate, PlaceIndex
+from liploc_ros.mapping.manifest import Manifest
+from liploc_ros.mapping.search.place_index import Candidate, PlaceIndex
+from liploc_ros.mapping.tile_manifest import MapError
 
 __all__ = [
     "Candidate",

@@ -14,6 +14,9 @@ class MapConfig(FrozenModel):
     """How a map is built. Lengths in metres. Maps written before 2026-11-26 use the older key of a renamed field."""
 
     keyframe_spacing: float = Field(10.0, gt=0, description="minimum distance between the scans that are kept [m]")
+    keyframe_turning: float = Field(
+        45.0, gt=0, description="a scan is also kept after this turn and a quarter of the distance [degrees]"
+    )
     place_spacing: float = Field(1.0, gt=0, description="distance along the path between places [m]")
     lateral_reach: float = Field(
         4.0,
@@ -40,10 +43,17 @@ class MapConfig(FrozenModel):
     view_origin: tuple[float, float, float] | None = Field(
         None, description="origin of the views in the base frame [m]; null: the position of the LiDAR"
     )
-    point_voxel: float = Field(
-        0.1, ge=0, description="side of the voxels to which stored points are thinned [m]; 0 keeps all points"
+    code_features: bool = Field(
+        True, description="store features in about a tenth of the bytes; needs a model with a coding"
     )
-    index_size: int = Field(256, gt=0, description="numbers per descriptor in the search index")
+    store_points: bool = Field(True, description="keep the points of the keyframes, for pictures and RViz")
+    point_voxel: float = Field(
+        0.2, ge=0, description="side of the voxels to which stored points are thinned [m]; 0 keeps all points"
+    )
+    tile_length: float = Field(1000.0, ge=100, description="length of a tile of the map along the path [m]")
+    index_size: int = Field(
+        256, gt=0, description="numbers per descriptor in the search index of features that are not coded"
+    )
 
     @property
     def lateral_offsets(self) -> NDArray[np.float64]:

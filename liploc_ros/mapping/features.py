@@ -50,6 +50,11 @@ def quantize_features(features: NDArray[np.float32]) -> StoredFeatures:
     return np.asarray(np.clip(np.rint(features * np.float32(limit)), -limit, limit), dtype=kind)
 
 
+def unit_features(features: StoredFeatures) -> NDArray[np.float32]:
+    """Return stored features as unit vectors, 0 where nothing returned. Rounding errors of their length remain."""
+    return np.asarray(features * np.float32(1 / feature_scale(features)), dtype=np.float32)
+
+
 def feature_dtype(rows: int) -> np.dtype[np.signedinteger[Any]]:
     """Return the type in which a map stores features with so many rows."""
     return np.dtype(np.int16 if rows == 1 else np.int8)

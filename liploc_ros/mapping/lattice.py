@@ -27,9 +27,12 @@ class PlaceLattice:
         """Take station and lateral offset of each place; no two places have both in common."""
         self.station, self.lateral = np.asarray(station, np.intp), np.asarray(lateral, np.float64)
         self.offsets, self._lane = np.unique(np.round(self.lateral, 3), return_inverse=True)
+        # Stations may be those of a few tiles of a long map: the numbers between them take no memory.
+        known, known_number = np.unique(self.station, return_inverse=True)
+        self._number = (np.arange(len(known)) + np.cumsum(np.diff(known, prepend=known[:1]) > 1))[known_number]
         # A border of one station and one offset without places: neighbours beyond the ends need no special case.
-        self._rows = np.full((self.station.max(initial=-1) + 3, len(self.offsets) + 2), NO_PLACE, np.intp)
-        self._rows[self.station + 1, self._lane + 1] = np.arange(len(self.station))
+        self._rows = np.full((self._number.max(initial=-1) + 3, len(self.offsets) + 2), NO_PLACE, np.intp)
+        self._rows[self._number + 1, self._lane + 1] = np.arange(len(self.station))
 
     @classmethod
     def along_path(cls, count: int) -> "PlaceLattice":
@@ -45,13 +48,8 @@ class PlaceLattice:
 
     @property
     def stations(self) -> int:
-        """Number of stations."""
-        return len(self._rows) - 2
-
-    def sparse_rows(self, step: int = INDEXED_OFFSETS) -> NDArray[np.intp]:
-        """Return the rows of the places on the path and of every ``step``-th offset to both sides of it."""
-        from_path = self._lane - int(np.abs(self.offsets).argmin()) if len(self.offsets) else self._lane
-        return np.flatnonzero(from_path % step == 0)
+        """The largest number of a station, plus one."""
+        return int(self.station.max(initial=-1)) + 1
 
     @property
     def spacing(self) -> float:
@@ -60,6 +58,38 @@ class PlaceLattice:
 
     def with_neighbours(self, places: NDArray[np.intp]) -> NDArray[np.intp]:
         """Return (N, 5) rows: each place, those before, behind, to the right and to the left; -1 where none is."""
-        station, lane = self.station[places] + 1, self._lane[places] + 1
+        station, lane = self._number[places] + 1, self._lane[places] + 1
         steps = np.array([(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1)])
         return np.asarray(self._rows[station[:, None] + steps[:, 0], lane[:, None] + steps[:, 1]])
+
+
+def is_searched(lateral: NDArray[np.float64], spacing: float) -> NDArray[np.bool_]:
+    """Return which places (P,) are in the search index: those on the path and at every second offset beside it.
+
+    Args:
+        lateral: (P,) offsets of the places [m].
+        spacing: distance between two offsets [m].
+    """
+    return np.asarray(np.rint(lateral / spacing).astype(np.intp) % INDEXED_OFFSETS == 0)
+
+
+def tile_numbers(positions: NDArray[np.float64], station: NDArray[np.integer], tile_length: float) -> NDArray[np.intp]:
+    """Return the number (P,) of the tile of each place.
+
+    Tiles are cut every ``tile_length`` along the path, and where another session begins. All places of a station are in
+    one tile.
+
+    Args:
+        positions: (P, 3) of the places [m].
+        station: (P,) of the places; those of two sessions are not consecutive.
+        tile_length: [m].
+    """
+    stations, first = np.unique(station, return_index=True)
+    steps = np.linalg.norm(np.diff(positions[first], axis=0), axis=1)
+    starts = np.concatenate([[True], np.diff(stations) > 1])
+    distance = np.concatenate([[0.0], np.cumsum(steps)])
+    session = np.cumsum(starts) - 1
+    within = distance - distance[starts][session]
+    cuts = starts | (np.diff(within // tile_length, prepend=0.0) != 0)
+    number = np.cumsum(cuts) - 1
+    return np.asarray(number[np.searchsorted(stations, station)], np.intp)

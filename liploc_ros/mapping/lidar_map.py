@@ -1,33 +1,35 @@
 # Copyright 2026 liploc_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""A map in memory, and as a folder."""
+"""A map in memory: all tiles of a map folder, or some of them."""
 
 import hashlib
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from liploc_ros.encoders import ModelBundle
-from liploc_ros.encoders.spec import FeatureLayout
-from liploc_ros.files import check_replaceable, expand_path, replace_folder, sha256_of
+from liploc_ros.encoders.coding import MapCoding
+from liploc_ros.files import check_replaceable, expand_path, readable_folder, replace_folder, sha256_of
 from liploc_ros.geometry.se2 import PoseSE2, compose, se2_of
-from liploc_ros.mapping.features import StoredFeatures, feature_dtype
-from liploc_ros.mapping.lattice import PlaceLattice
-from liploc_ros.mapping.manifest import MANIFEST, Manifest, MapError, StoredFile, read_manifest
-from liploc_ros.mapping.place_index import PlaceIndex
+from liploc_ros.mapping.clouds import Clouds
+from liploc_ros.mapping.feature_table import CodedFeatures, CodedPanoramas, FeatureTable
+from liploc_ros.mapping.features import StoredFeatures, unit_features
+from liploc_ros.mapping.lattice import PlaceLattice, tile_numbers
+from liploc_ros.mapping.manifest import CHECKSUMMED, FORMAT_VERSION, MANIFEST, Manifest, read_manifest, write_manifest
+from liploc_ros.mapping.search.heading_compressor import HeadingCoder
+from liploc_ros.mapping.search.map_features import INDEX, check_model, features_and_index, indexed_places
+from liploc_ros.mapping.search.place_index import PlaceIndex
+from liploc_ros.mapping.tile_manifest import MapError, StoredFile, TileEntry
+from liploc_ros.mapping.tiles.legacy import read_legacy_map
+from liploc_ros.mapping.tiles.tile import Tile, read_tile, verify_files, write_tile
 
-PLACES, FEATURES, KEYFRAMES, POINTS, INDEX = "places.npy", "cells.npy", "keyframes.npy", "points.npy", "index.faiss"
-POINT_RESOLUTION = 0.01  # metres per count
-POINT = np.dtype([("xyz", "<i2", 3), ("reflectance", "u1")])
-PLACE = np.dtype([("T_map_base", "<f8", (4, 4)), ("station", "<i4"), ("lateral", "<f4")])
-KEYFRAME = np.dtype([("stamp_ns", "<i8"), ("T_map_lidar", "<f8", (4, 4)), ("first", "<i8"), ("count", "<i8")])
+TILES = "tiles"  # folder of the tiles
 
 
 @dataclass(frozen=True)
@@ -35,35 +37,36 @@ class LidarMap:
     """Places with the features of their panoramas, the thinned scans they were drawn from, and the search index.
 
     Attributes:
-        manifest: description and checksums.
+        manifest: description and checksums of the whole map.
         T_map_base: (P, 4, 4) poses of the places.
         lattice: station and lateral offset of each place, and its neighbours.
-        features: (P, h, columns, D) int8, unit vectors times 127; for whole-image embeddings (P, 1, headings, D) int16,
-            times 32767; 0 where nothing returned. Memory-mapped if loaded from a folder.
-        keyframes: (K,) of :data:`KEYFRAME`.
-        points: (N,) of :data:`POINT`, in the LiDAR's frame, centimetres.
+        features: (P, h, columns, D) of the panoramas. Memory-mapped if loaded from a folder.
+        keyframes: (K,) of :data:`~liploc_ros.mapping.tiles.tile.KEYFRAME`.
+        clouds: points of the keyframes; empty if the map was built without them.
         index: search over places x headings.
         path: the folder, or None for a map that was not saved.
+        numbers: (P,) of the places in the whole map; None if this is the whole map.
     """
 
     manifest: Manifest
     T_map_base: NDArray[np.float64]
     lattice: PlaceLattice
-    features: StoredFeatures
+    features: FeatureTable
     keyframes: NDArray[np.void]
-    points: NDArray[np.void]
+    clouds: Clouds
     index: PlaceIndex
     path: Path | None = field(default=None)
+    numbers: NDArray[np.intp] | None = field(default=None)
+
+    @property
+    def place_ids(self) -> NDArray[np.intp]:
+        """(P,) numbers of the places in the whole map."""
+        return np.arange(len(self.T_map_base)) if self.numbers is None else self.numbers
 
     @cached_property
     def id(self) -> str:
         """Hash that identifies this map."""
         return hashlib.sha256(self.manifest.model_dump_json().encode()).hexdigest()
-
-    @cached_property
-    def returned(self) -> NDArray[np.bool_]:
-        """(P, h, columns) cells with a return."""
-        return np.asarray(np.any(self.features, axis=-1))
 
     @cached_property
     def view_poses(self) -> PoseSE2:
@@ -87,22 +90,72 @@ class LidarMap:
 
     @property
     def drawn_length(self) -> float:
-        """Length of all lines of places together, those on the path and those beside it [m]."""
-        return len(self.features) * self.manifest.config.place_spacing
+        """Length of all lines of places of the whole map, those on the path and those beside it [m]."""
+        return self.manifest.places * self.manifest.config.place_spacing
+
+    @property
+    def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Smallest and largest x, y, z (3,) of the places of the whole map [m]."""
+        if self.numbers is None:
+            positions = self.T_map_base[:, :3, 3]
+            return positions.min(axis=0), positions.max(axis=0)
+        tiles = self.manifest.tiles
+        return np.min([tile.lower for tile in tiles], axis=0), np.max([tile.upper for tile in tiles], axis=0)
 
     @property
     def size_bytes(self) -> int:
         """Bytes on disk, without the manifest."""
-        return sum(file.bytes for file in self.manifest.files.values())
+        return self.manifest.size_bytes
 
     def keyframe_points(self, keyframe: int) -> NDArray[np.float32]:
-        """Return a keyframe's thinned points (N, 4) in the LiDAR's frame: x, y, z [m], reflectance 0 to 1."""
-        row = self.keyframes[keyframe]
-        stored = self.points[row["first"] : row["first"] + row["count"]]
-        points = np.empty((len(stored), 4), np.float32)
-        points[:, :3] = stored["xyz"] * np.float32(POINT_RESOLUTION)
-        points[:, 3] = stored["reflectance"] * np.float32(1 / 255)
-        return points
+        """Return a keyframe's thinned points (N, 4) in the LiDAR's frame: x, y, z [m], reflectance 0 to 1.
+
+        There are none if the map was built without them.
+
+        Raises:
+            MapError: they are damaged, which is found when a map is loaded with ``verify``.
+        """
+        try:
+            return self.clouds[keyframe] if len(self.clouds) else np.zeros((0, 4), np.float32)
+        except ValueError as error:
+            raise MapError(f"{self.path or 'map'}: scan {keyframe}: {error}: copy or build the map again") from error
+
+    def coded(self, coding: MapCoding) -> "LidarMap":
+        """Return the map with coded features and descriptors."""
+        layout, places = self.manifest.layout, indexed_places(self.lattice, self.manifest)
+        coder = HeadingCoder(coding.descriptors, layout)
+        codes = np.stack([coder.encode(self._panorama(place)) for place in places.tolist()])
+        panoramas = (unit_features(self._panorama(place)) for place in range(len(self.features)))
+        features = CodedFeatures([CodedPanoramas.of(panoramas, coding.features)], coding.features)
+        index = PlaceIndex.of_codes(codes, coding.descriptors, layout, places)
+        manifest = self.manifest.model_copy(update={"coding": coding.id})
+        return replace(self, manifest=manifest, features=features, index=index)
+
+    def _panorama(self, place: int) -> StoredFeatures:
+        return np.asarray(self.features.panoramas(np.array([place], np.intp))[0])
+
+    def tiles(self) -> Iterator[Tile]:
+        """Yield the map as tiles of ``tile_length`` along the path, in driving order."""
+        number = tile_numbers(self.T_map_base[:, :3, 3], self.lattice.station, self.manifest.config.tile_length)
+        of_keyframe = number[self.nearest_places(self.keyframes["T_map_lidar"][:, :3, 3])]
+        codes = self.index.codes
+        for tile in np.unique(number):
+            rows, keyframes = np.flatnonzero(number == tile), np.flatnonzero(of_keyframe == tile)
+            panoramas: StoredFeatures | CodedPanoramas
+            if isinstance(self.features, CodedFeatures):
+                panoramas = self.features.select(rows)
+            else:
+                panoramas = self.features.panoramas(rows)
+            clouds = [self.clouds.encoded(int(k)) for k in keyframes] if len(self.clouds) else []
+            yield Tile(
+                self.T_map_base[rows],
+                self.lattice.station[rows],
+                self.lattice.lateral[rows],
+                panoramas,
+                None if codes is None else codes[np.isin(self.index.places, rows)],
+                self.keyframes[keyframes],
+                Clouds.of(clouds) if clouds else Clouds(),
+            )
 
     def save(self, path: Path) -> "LidarMap":
         """Write the map; a previous map at ``path`` stays until the new one is complete. Returns the map as saved.
@@ -112,24 +165,21 @@ class LidarMap:
         """
         path = expand_path(path)
         check_replaceable(path, MANIFEST)
-        arrays: dict[str, NDArray[Any]] = {
-            PLACES: _stored_places(self.T_map_base, self.lattice),
-            FEATURES: self.features,
-            KEYFRAMES: self.keyframes,
-            POINTS: self.points,
-        }
+        coding, files, entries = self.manifest.coding, {}, []
         with replace_folder(path) as folder:
-            for name, array in arrays.items():
-                np.save(folder / name, array, allow_pickle=False)
-            self.index.save(folder / INDEX)
-            files = {f.name: StoredFile(sha256=sha256_of(f), bytes=f.stat().st_size) for f in sorted(folder.iterdir())}
-            manifest = self.manifest.model_copy(update={"files": files})
-            (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n")
+            for number, tile in enumerate(self.tiles()):
+                entries.append(write_tile(folder / TILES / f"{number:06d}", tile, FORMAT_VERSION, coding))
+            if coding is None:
+                self.index.save(folder / INDEX)
+                files[INDEX] = _stored_file(folder / INDEX)
+            update = {"format_version": FORMAT_VERSION, "tiles": tuple(entries), "files": files}
+            manifest = self.manifest.model_copy(update=update)
+            write_manifest(folder, manifest)
         return replace(self, manifest=manifest, path=path)
 
     @classmethod
     def load(cls, path: Path, bundle: ModelBundle | None = None, verify: bool = True) -> "LidarMap":
-        """Open a map; its features and points stay on disk until used.
+        """Open all tiles of a map; features and points stay on disk until used.
 
         Args:
             path: the map's folder.
@@ -139,130 +189,62 @@ class LidarMap:
         Raises:
             MapError: no map, a damaged one, one of a newer format, or one built by another model.
         """
-        path = expand_path(path)
+        path = readable_folder(expand_path(path))
         manifest = read_manifest(path)
         if bundle is not None:
             check_model(manifest, bundle, str(path))
-        required = (PLACES, FEATURES, KEYFRAMES, POINTS)
-        missing = [n for n in required if n not in manifest.files or not (path / n).is_file()]
-        if missing:
-            raise MapError(f"{path / missing[0]}: missing from the map: copy or build the map again")
-        if verify:
-            verify_files(path, manifest)
-        try:
-            features, keyframes, points = (
-                np.load(path / name, mmap_mode="r", allow_pickle=False) for name in (FEATURES, KEYFRAMES, POINTS)
-            )
-            T_map_base, lattice = _read_places(path / PLACES)
-        except (OSError, ValueError, EOFError) as error:
-            raise MapError(f"{path}: {error}: copy or build the map again") from error
-        _check_shapes(path, manifest, T_map_base, features, keyframes, points)
-        index = _index(path, features, lattice, manifest)
-        return cls(manifest, T_map_base, lattice, features, keyframes, points, index, path)
+        if manifest.format_version < CHECKSUMMED:
+            tiles = [read_legacy_map(path, manifest, verify)]
+        else:
+            tiles = [read_map_tile(path, manifest, entry, verify) for entry in manifest.tiles]
+        if verify and manifest.format_version >= CHECKSUMMED and (path / INDEX).exists():
+            verify_files(path, manifest.files)
+        return cls.of_tiles(manifest, tiles, bundle, path)
 
+    @classmethod
+    def of_tiles(
+        cls,
+        manifest: Manifest,
+        tiles: Sequence[Tile],
+        bundle: ModelBundle | None = None,
+        path: Path | None = None,
+        numbers: NDArray[np.intp] | None = None,
+    ) -> "LidarMap":
+        """Return the map that some or all tiles of a map make.
 
-def check_model(manifest: Manifest, bundle: ModelBundle, name: str) -> None:
-    """Check that a map was built by this model.
+        Args:
+            manifest: of the whole map.
+            tiles: at least one, in driving order.
+            bundle: the model that built the map; the default one if left out.
+            path: the map's folder.
+            numbers: see :class:`LidarMap`.
 
-    Raises:
-        MapError: it was built by another one; ``name`` names the map in the message.
-    """
-    if manifest.model_id != bundle.id:
-        raise MapError(
-            f"{name}: made by model {manifest.model_id[:12]} ({manifest.model_name}), this is {bundle.id[:12]} "
-            f"({bundle.spec.name}): build the map again with this model, or give the model it was made by"
+        Raises:
+            MapError: the map was coded by another coding than that of the model.
+        """
+        if not tiles:
+            raise MapError(f"{path or 'map'}: has no tiles: build the map again")
+        lattice = PlaceLattice(
+            np.concatenate([tile.station for tile in tiles]), np.concatenate([tile.lateral for tile in tiles])
+        )
+        features, index = features_and_index(manifest, tiles, lattice, bundle, path)
+        return cls(
+            manifest,
+            np.concatenate([tile.T_map_base for tile in tiles]),
+            lattice,
+            features,
+            np.concatenate([tile.keyframes for tile in tiles]),
+            Clouds.joined([tile.clouds for tile in tiles]) if len(tiles) > 1 else tiles[0].clouds,
+            index,
+            path,
+            numbers,
         )
 
 
-def verify_files(path: Path, manifest: Manifest) -> None:
-    """Compare every file with its checksum. The index may be missing, because it can be rebuilt.
-
-    Raises:
-        MapError: a file is missing or differs.
-    """
-    for name, stored in manifest.files.items():
-        if name == INDEX and not (path / name).exists():
-            continue
-        try:
-            actual = sha256_of(path / name)
-        except OSError as error:
-            raise MapError(f"{path / name}: {error.strerror}: copy or build the map again") from error
-        if actual != stored.sha256:
-            remedy = "delete it, it will be rebuilt" if name == INDEX else "copy or build the map again"
-            raise MapError(
-                f"{path / name}: damaged, checksum {actual[:12]} is not {stored.sha256[:12]} of the manifest: {remedy}"
-            )
+def read_map_tile(path: Path, manifest: Manifest, entry: TileEntry, verify: bool = True) -> Tile:
+    """Open a tile of the map at ``path``; see :func:`~liploc_ros.mapping.tiles.tile.read_tile`."""
+    return read_tile(path / TILES / entry.name, entry, manifest.layout, verify)
 
 
-def _stored_places(T_map_base: NDArray[np.float64], lattice: PlaceLattice) -> NDArray[np.void]:
-    places = np.zeros(len(T_map_base), PLACE)
-    places["T_map_base"], places["station"], places["lateral"] = T_map_base, lattice.station, lattice.lateral
-    return places
-
-
-def _read_places(path: Path) -> tuple[NDArray[np.float64], PlaceLattice]:
-    """Return the poses (P, 4, 4) of the places, and their lattice. Format 2 has poses only, all on the path.
-
-    Raises:
-        ValueError: the file contains something else.
-    """
-    stored = np.load(path, allow_pickle=False)
-    if stored.dtype != PLACE:
-        return stored, PlaceLattice.along_path(len(stored))
-    station, lateral = stored["station"], stored["lateral"]
-    if station.min(initial=0) < 0 or station.max(initial=0) > len(stored) or not np.isfinite(lateral).all():
-        raise ValueError("a place without station or lateral offset")
-    return np.ascontiguousarray(stored["T_map_base"]), PlaceLattice(stored["station"], stored["lateral"])
-
-
-def _check_shapes(
-    path: Path,
-    manifest: Manifest,
-    T_map_base: NDArray[np.float64],
-    features: StoredFeatures,
-    keyframes: NDArray[np.void],
-    points: NDArray[np.void],
-) -> None:
-    """Compare shapes and types of the arrays with the manifest.
-
-    Raises:
-        MapError: one differs.
-    """
-    layout = manifest.layout
-    expected: dict[str, tuple[NDArray[Any], tuple[int, ...], np.dtype[Any]]] = {
-        PLACES: (T_map_base, (manifest.places, 4, 4), np.dtype(np.float64)),
-        FEATURES: (
-            features,
-            (manifest.places, layout.rows, layout.panorama_columns, layout.channels),
-            feature_dtype(layout.rows),
-        ),
-        KEYFRAMES: (keyframes, (manifest.keyframes,), KEYFRAME),
-        POINTS: (points, points.shape[:1], POINT),
-    }
-    for name, (array, shape, dtype) in expected.items():
-        if array.shape != shape or array.dtype != dtype:
-            raise MapError(
-                f"{path / name}: {array.dtype} of shape {array.shape}, the manifest says {dtype} of {shape}: "
-                "build the map again"
-            )
-
-
-def _index(path: Path, features: StoredFeatures, lattice: PlaceLattice, manifest: Manifest) -> PlaceIndex:
-    """Read the stored index, or rebuild it if it is missing, or cannot be read by this FAISS version."""
-    if INDEX in manifest.files and (path / INDEX).exists():
-        with suppress(RuntimeError):
-            return PlaceIndex.load(path / INDEX, manifest.layout, indexed_places(lattice, manifest.layout))
-    return index_of(features, lattice, manifest.layout, manifest.config.index_size)
-
-
-def index_of(features: StoredFeatures, lattice: PlaceLattice, layout: FeatureLayout, size: int) -> PlaceIndex:
-    """Return the index of a map; see :meth:`PlaceIndex.build` for the arguments."""
-    return PlaceIndex.build(features, layout, size, places=indexed_places(lattice, layout))
-
-
-def indexed_places(lattice: PlaceLattice, layout: FeatureLayout) -> NDArray[np.intp]:
-    """Return the rows of the places that are searched; matching compares those next to them.
-
-    The embedding of a whole image has no features to compare.
-    """
-    return lattice.sparse_rows(1) if layout.embeds_whole_image else lattice.sparse_rows()
+def _stored_file(path: Path) -> StoredFile:
+    return StoredFile(sha256=sha256_of(path), bytes=path.stat().st_size)

@@ -3,7 +3,6 @@
 
 """``manifest.json``: the description of a map, and the checksums of its files."""
 
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -11,25 +10,23 @@ from typing import Any, Literal
 from pydantic import AliasChoices, Field, ValidationError, model_validator
 
 from liploc_ros.encoders.spec import ConfidenceModel, FeatureLayout
-from liploc_ros.errors import LiplocError
-from liploc_ros.files import expand_path, recover_folder
+from liploc_ros.files import expand_path, readable_folder, reason_of, write_file
 from liploc_ros.geometry import ViewGrid
+from liploc_ros.geometry.geodesy import GeodeticDatum
+from liploc_ros.mapping.checksummed_json import (
+    ChecksumError,
+    is_checksummed,
+    read_checksummed_json,
+    to_checksummed_json,
+    version_of,
+)
 from liploc_ros.mapping.config import MapConfig
+from liploc_ros.mapping.tile_manifest import MapError, StoredFile, TileEntry
 from liploc_ros.schema import FrozenModel, first_fault
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
+CHECKSUMMED = 4  # first version whose manifest has a checksum
 MANIFEST = "manifest.json"
-
-
-class MapError(LiplocError):
-    """A map that cannot be built, written or used."""
-
-
-class StoredFile(FrozenModel):
-    """Size and checksum of a file of the map."""
-
-    sha256: str
-    bytes: int
 
 
 class Source(FrozenModel):
@@ -67,13 +64,16 @@ class Manifest(FrozenModel):
     map_frame: str
     base_frame: str
     datum: str = Field(description="what the origin of the map frame is")
+    geodetic_datum: GeodeticDatum | None = Field(None, description="where it is on earth; null: not known")
     view_origin: tuple[float, float, float] = Field(description="origin of the views in the base frame [m]")
     sources: tuple[Source, ...]
     keyframes: int
     places: int
     headings: int = Field(description="headings per place in the search index")
     path_length: float
-    files: dict[str, StoredFile]
+    coding: str | None = Field(None, description="id of the coding of the features; null: they are not coded")
+    tiles: tuple[TileEntry, ...] = Field((), description="in driving order; empty up to format 3")
+    files: dict[str, StoredFile] = Field({}, description="in the folder of the map itself, besides the manifest")
 
     @model_validator(mode="before")
     @classmethod
@@ -86,6 +86,11 @@ class Manifest(FrozenModel):
         ):
             return {**values, "config": {"lateral_reach": 0.0, **values["config"]}}
         return values
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes on disk, without this manifest."""
+        return sum(file.bytes for file in self.files.values()) + sum(tile.bytes for tile in self.tiles)
 
     @cached_property
     def layout(self) -> FeatureLayout:
@@ -101,25 +106,31 @@ def read_manifest(path: Path) -> Manifest:
     Raises:
         MapError: there is none, or one that this version cannot read.
     """
-    path = expand_path(path)
-    recover_folder(path)
+    path = readable_folder(expand_path(path))
     try:
         text = (path / MANIFEST).read_bytes()
     except OSError as error:
         hint = "build one with `liploc map build SOURCE OUT`"
-        raise MapError(f"{path}: no map here ({MANIFEST}: {error.strerror}): check the path, or {hint}") from error
-    version = _format_version(text)  # before anything else: a newer format may look valid and mean something else
+        raise MapError(f"{path}: no map here ({MANIFEST}: {reason_of(error)}): check the path, or {hint}") from error
+    version = version_of(text)  # before anything else: a newer format may look valid and mean something else
     if version is not None and version > FORMAT_VERSION:
         raise MapError(f"{path}: map of format {version}, this version reads up to {FORMAT_VERSION}: update liploc_ros")
     try:
+        if is_checksummed(text) or version is None or version >= CHECKSUMMED:
+            return read_checksummed_json(text, Manifest)
         return Manifest.model_validate_json(text)
+    except ChecksumError as error:
+        raise MapError(f"{path / MANIFEST}: {error}: copy or build the map again") from error
     except ValidationError as error:
         raise MapError(f"{path / MANIFEST}: {first_fault(error)}: copy or build the map again") from error
 
 
-def _format_version(text: bytes) -> int | None:
-    try:
-        version = json.loads(text)["format_version"]
-    except (ValueError, KeyError, TypeError):
-        return None
-    return version if isinstance(version, int) else None
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest of a map, in the format that it names; a previous one is replaced.
+
+    Raises:
+        FileError: it cannot be written.
+    """
+    is_old = manifest.format_version < CHECKSUMMED
+    text = manifest.model_dump_json(indent=2).encode() + b"\n" if is_old else to_checksummed_json(manifest)
+    write_file(folder / MANIFEST, text)

@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation, Slerp
 from liploc_ros.mapping.config import MapConfig
 
 SAME_SPOT = 0.2  # metres within which a path pose may be that of a keyframe
+BLOCK = 512  # poses that are compared at a time
 
 
 @dataclass(frozen=True)
@@ -79,15 +80,29 @@ def path_distance(path: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _rows_on_path(path: NDArray[np.float64], keyframes: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Return the path pose nearest to each keyframe, in order, so that crossings are not confused."""
+    """Return the path pose of each keyframe, in order, so that crossings are not confused.
+
+    It is the first one that is near enough: a later pass over the same spot is another part of the path. Only poses up
+    to that one are looked at, so the time is proportional to the length of the path.
+    """
     rows, start = [], 0
     for keyframe in keyframes:
-        distance = np.linalg.norm(path[start:, :3, 3] - keyframe[:3, 3], axis=1)
-        # The first pose that is near enough: a later pass over the same spot is another part of the path.
-        near = np.flatnonzero(distance <= distance.min() + SAME_SPOT)
-        start += int(near[0])
+        start += _first_near(path[start:, :3, 3], keyframe[:3, 3])
         rows.append(start)
     return np.array(rows)
+
+
+def _first_near(positions: NDArray[np.float64], position: NDArray[np.float64]) -> int:
+    """Return the first of positions (N, 3) within ``SAME_SPOT`` of one (3,); the nearest if there is none."""
+    nearest, nearest_distance = 0, np.inf
+    for first in range(0, len(positions), BLOCK):
+        distance = np.linalg.norm(positions[first : first + BLOCK] - position, axis=1)
+        near = np.flatnonzero(distance <= SAME_SPOT)
+        if len(near):
+            return first + int(near[0])
+        if distance.min() < nearest_distance:
+            nearest, nearest_distance = first + int(distance.argmin()), float(distance.min())
+    return nearest
 
 
 def _spaced(keyframe_distance: NDArray[np.float64], config: MapConfig) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from liploc_ros.views.dynamic_removal import StaticScans
 from liploc_ros.views.image_file import ImageError, decode_image, read_image
 from liploc_ros.views.panorama import Panorama, PointsError, draw_panorama
 from liploc_ros.views.scan import Scan
+from liploc_ros.views.scan_content import check_points, has_reflectance
 from liploc_ros.views.virtual_view import draw_virtual_view
 
 __all__ = [
@@ -21,8 +22,10 @@ __all__ = [
     "ViewError",
     "Viewer",
     "WholeImageViewer",
+    "check_points",
     "decode_image",
     "draw_panorama",
     "draw_virtual_view",
+    "has_reflectance",
     "read_image",
 ]

@@ -4,7 +4,7 @@
 """Remove dynamic objects from the scans of a drive by visibility: another scan saw through their points."""
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -52,7 +52,8 @@ class StaticScans:
         self._removal = removal
         self._scans = scans
         self._positions = positions
-        self._seen_through = lru_cache(MAX_CACHED_PAIRS)(self._packed_seen_through)
+        # Not a method: it would refer to this object, and the scans would stay in memory until garbage is collected.
+        self._seen_through = lru_cache(MAX_CACHED_PAIRS)(partial(_packed_seen_through, scans, removal))
 
     def static_scan(self, index: int, observers: NDArray[np.bool_] | None = None) -> Scan:
         """Return a scan without dynamic points.
@@ -79,5 +80,6 @@ class StaticScans:
             chosen.update(order[far & (order < index)][-1:].tolist(), order[far & (order > index)][:1].tolist())
         return sorted(chosen)
 
-    def _packed_seen_through(self, index: int, other: int) -> NDArray[np.uint8]:
-        return np.packbits(seen_through(self._scans[index], self._scans[other], *self._removal[1:]))
+
+def _packed_seen_through(scans: Sequence[Scan], removal: Removal, index: int, other: int) -> NDArray[np.uint8]:
+    return np.packbits(seen_through(scans[index], scans[other], *removal[1:]))

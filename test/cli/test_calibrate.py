@@ -16,6 +16,7 @@ from liploc_ros.errors import LiplocError
 from liploc_ros.localization.calibration.samples import SAMPLES_FILE, load_samples, save_samples
 from liploc_ros.localization.calibration.storage import read_confidence_model
 from liploc_ros.mapping import LidarMap
+from liploc_ros.mapping.manifest import read_manifest, write_manifest
 
 pytestmark = pytest.mark.slow
 
@@ -63,8 +64,7 @@ def test_a_calibration_that_is_not_possible_is_refused_in_one_line(calibrated, d
     save_samples(tmp_path / "finer.npz", samples, (1.0, 1.0))
     save_samples(tmp_path / "liploc.npz", [replace(samples[0], row_scores=samples[0].row_scores[:, :2])], (2.0, 1.0))
     demo_map.save(tmp_path / "map")
-    manifest = (tmp_path / "map/manifest.json").read_text()
-    (tmp_path / "map/manifest.json").write_text(manifest.replace(demo_map.manifest.model_id, "0" * 64))
+    write_manifest(tmp_path / "map", read_manifest(tmp_path / "map").model_copy(update={"model_id": "0" * 64}))
     out, fit = tmp_path / "new.json", ["--samples", file]
     for arguments, why in (
         ([tmp_path, *fit], r"model bundle or of a map, or a name that ends in \.json"),

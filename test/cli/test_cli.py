@@ -39,7 +39,7 @@ def built(tmp_path_factory, demo_bag):
 
 def test_a_map_is_built_from_a_bag_and_described(built):
     info = liploc("map", "info", built).stdout
-    assert "kitti_0013_excerpt" in info and "every 2 m" in info and "cells.npy" in info
+    assert "kitti_0013_excerpt" in info and "every 2 m" in info and "coded, " in info
     assert re.search(r"confidence +min_confidence 0\.\d+; ", info)
     assert "intact" in liploc("map", "verify", built).stdout
 

@@ -8,7 +8,8 @@ from typing import get_args
 import pytest
 from typer.testing import CliRunner
 
-from liploc_ros.cli import evaluate, main, map, options
+from liploc_ros.cli import evaluate, main, options
+from liploc_ros.cli.map.build import KEYFRAME_SPACING, KEYFRAME_TURNING, TILE_LENGTH
 from liploc_ros.encoders import Backend, Precision
 from liploc_ros.encoders.tensorrt.flavour import FlavourName
 from liploc_ros.evaluation import EvaluationOptions
@@ -22,6 +23,7 @@ VERBS = [
     "engine",
     "evaluate",
     "export",
+    "fit-coding",
     "kitti",
     "localize",
     "map",
@@ -37,7 +39,9 @@ def test_choices_are_those_of_the_library():
 
 
 def test_defaults_are_those_of_the_library():
-    assert (MapConfig().place_spacing, MapConfig().keyframe_spacing) == (options.PLACE_SPACING, map.KEYFRAME_SPACING)
+    config = MapConfig()
+    assert (config.keyframe_spacing, config.keyframe_turning) == (KEYFRAME_SPACING, KEYFRAME_TURNING)
+    assert (config.place_spacing, config.tile_length) == (options.PLACE_SPACING, TILE_LENGTH)
     lateral = options.LATERAL_REACH, options.LATERAL_SPACING
     assert (MapConfig().lateral_reach, MapConfig().lateral_spacing) == lateral
     evaluation = EvaluationOptions()

@@ -21,7 +21,7 @@ from liploc_ros.errors import LiplocError
 from liploc_ros.mapping import MapError
 
 MOUNT = "velo_link 0.81 -0.31 0.80 0 0 0"
-VERBS = [("map", "build"), ("localize",), ("evaluate",), ("calibrate",), ("calibrate-mount",)]
+VERBS = [("map", "build"), ("localize",), ("evaluate",), ("calibrate",), ("calibrate-mount",), ("fit-coding",)]
 
 
 def run(*arguments, home=None):

@@ -80,11 +80,11 @@ def test_recall_over_a_gap_is_that_of_a_slow_and_obvious_implementation(demo_dri
     assert 0.2 < np.mean(np.array(errors) < 5) <= 1
 
 
-def test_stored_descriptors_rank_places_as_the_map_index_does(demo_map, demo_drive, demo_camera, bundle):
+def test_stored_descriptors_rank_places_as_the_map_index_does(plain_map, demo_drive, demo_camera, bundle):
     encoders, grid = bundle.encoders(), bundle.spec.grid
     frame = next(demo_drive.images())
     features = encoders.encode_camera(CameraViewer(grid, demo_camera).draw(frame.images[demo_camera.frame_id]()))
-    index = PlaceIndex.build(demo_map.features, bundle.spec, 256, heading_step=1)
+    index = PlaceIndex.build(plain_map.features.array, bundle.spec, 256, heading_step=1)
     stored = StoredDescriptors(index, bundle.spec.pool)
     ranking = rank(stored.of_views([features]), stored, len(index.places), None, None, 5)
     best = index.search(features, 1)[0]

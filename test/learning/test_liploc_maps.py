@@ -22,7 +22,7 @@ from liploc_ros.learning.run import TrainingRun  # noqa: E402
 from liploc_ros.localization import Localizer  # noqa: E402
 from liploc_ros.localization.calibration.fit import fit_confidence_model  # noqa: E402
 from liploc_ros.mapping import LidarMap, MapConfig, build_map  # noqa: E402
-from liploc_ros.mapping.place_index import PlaceIndex  # noqa: E402
+from liploc_ros.mapping.search.place_index import PlaceIndex  # noqa: E402
 from liploc_ros.views import draw_panorama  # noqa: E402
 
 TINY = {"encoder": "test_vit", "batch": 4, "headings": 9, "min_negative_distance": 0.5, "steps": 2}
@@ -69,7 +69,7 @@ def test_an_image_is_localized_on_a_map_of_whole_image_embeddings(trained, train
     result = Localizer(trained_map, bundle).localize(read(), drive.cameras[name], 7)
     encoders = bundle.encoders()
     query = encoders.encode_camera(encoders.viewer(drive.cameras[name]).draw(read()))[0, 0]
-    scores = trained_map.features[:, 0].astype(np.float32) @ query / 32767
+    scores = trained_map.features.array[:, 0].astype(np.float32) @ query / 32767
     place = np.unravel_index(scores.argmax(), scores.shape)[0]
     T_place_base = inverse(trained_map.T_map_base[place]) @ result.best.T_map_base
     assert np.linalg.norm(T_place_base[:2, 3]) < 2.5 and result.best.score >= scores.max() - 1e-3
@@ -97,7 +97,7 @@ def ideal(sample):
 def test_a_map_of_whole_image_embeddings_is_unchanged_after_saving_and_loading(trained, trained_map, tmp_path):
     loaded = LidarMap.load(trained_map.save(tmp_path / "map").path, trained[1])
     assert np.array_equal(loaded.features, trained_map.features) and loaded.manifest.pool == 1
-    assert loaded.index.search(loaded.features[2][:, 4:5] / np.float32(32767), 1)[0].place == 2
+    assert loaded.index.search(loaded.features.array[2][:, 4:5] / np.float32(32767), 1)[0].place == 2
 
 
 def test_the_search_ranks_embeddings_by_their_inner_product(trained, trained_map):

@@ -23,6 +23,7 @@ from liploc_ros.localization.acceptance import accept
 from liploc_ros.localization.config import AcceptanceConfig, CovarianceConfig, MatchingConfig
 from liploc_ros.localization.hypotheses import Hypothesis
 from liploc_ros.mapping import MapError, PlaceIndex
+from liploc_ros.mapping.feature_table import PlainFeatures
 from liploc_ros.mapping.lattice import PlaceLattice
 from liploc_ros.views import ViewError
 
@@ -114,16 +115,16 @@ def test_a_map_of_another_model_is_refused(demo_map, bundle):
 
 
 @pytest.mark.slow
-def test_two_places_that_look_alike_are_ambiguous_and_both_are_reported(demo_map, bundle, demo_camera, demo_image):
+def test_two_places_that_look_alike_are_ambiguous_and_both_are_reported(plain_map, bundle, demo_camera, demo_image):
     """The same street twice, a kilometre apart."""
-    moved = demo_map.T_map_base.copy()
+    moved = plain_map.T_map_base.copy()
     moved[:, 0, 3] += 1000
-    features = np.concatenate([demo_map.features, demo_map.features])
+    features = np.concatenate([plain_map.features.array] * 2)
     twice = replace(
-        demo_map,
-        T_map_base=np.concatenate([demo_map.T_map_base, moved]),
-        lattice=PlaceLattice.joined([demo_map.lattice, demo_map.lattice]),
-        features=features,
+        plain_map,
+        T_map_base=np.concatenate([plain_map.T_map_base, moved]),
+        lattice=PlaceLattice.joined([plain_map.lattice, plain_map.lattice]),
+        features=PlainFeatures(features),
         index=PlaceIndex.build(features, bundle.spec, 256),
     )
     config = LocalizerConfig(acceptance=AcceptanceConfig(min_confidence=0, min_margin=0.1))

@@ -81,3 +81,21 @@ def test_the_peak_lies_between_the_angles():
     angles = np.array([-0.02, 0.0, 0.02])
     assert peak_of(angles.tolist(), (-((angles - 0.007) ** 2)).tolist()) == pytest.approx(0.007, abs=1e-3)
     assert peak_of(angles.tolist(), [1.0, 2.0, 3.0]) == pytest.approx(0.02, abs=1e-3)
+
+
+def test_an_accepted_image_is_searched_once_while_the_tilt_is_not_known(demo_map, bundle, demo_camera, frames):
+    localizer = Localizer(demo_map, bundle)
+    searches = []
+    localizer.search = lambda view, prior=None: searches.append(view.tilt) or Localizer.search(localizer, view, prior)
+    results = [localizer.localize(image, demo_camera, 0) for image, _ in frames[:4]]
+    accepted = sum(result.status is Status.SUCCESS for result in results)
+    assert accepted >= 3 and len(searches) <= accepted + 8 * (4 - accepted)
+    assert localizer.tilt_of(demo_camera).images > 0
+
+
+def test_images_that_are_not_accepted_are_searched_at_all_tilts_less_often_once_some_are():
+    tilt = TiltEstimate()
+    assert [tilt.is_search_due() for _ in range(6)] == [True, False, False, True, False, False]
+    for _ in range(3):
+        tilt.add(NO_TILT)
+    assert sum(tilt.is_search_due() for _ in range(20)) == 2

@@ -13,6 +13,7 @@ from liploc_ros.localization import Localizer, LocalizerConfig, Status, Tracking
 from liploc_ros.localization.config import MatchingConfig, TrackingConfig
 from liploc_ros.localization.tracking.result import OUTDATED
 from liploc_ros.mapping import PlaceIndex
+from liploc_ros.mapping.feature_table import PlainFeatures
 from liploc_ros.mapping.lattice import PlaceLattice
 
 SECOND = 1_000_000_000
@@ -195,13 +196,13 @@ def test_two_cameras_update_one_belief_and_their_images_may_come_out_of_order(lo
 
 
 @pytest.mark.slow
-def test_a_vehicle_off_the_map_is_never_localized(demo_map, bundle, demo_camera, frames):
+def test_a_vehicle_off_the_map_is_never_localized(plain_map, bundle, demo_camera, frames):
     """The map is the first 70 m of the street; the vehicle drives on the rest."""
     part = slice(0, 70)
-    features = np.asarray(demo_map.features)[part]
+    features = np.asarray(plain_map.features)[part]
     index = PlaceIndex.build(features, bundle.spec, 256)
-    lattice, poses = PlaceLattice.along_path(70), demo_map.T_map_base[part]
-    first_part = replace(demo_map, T_map_base=poses, lattice=lattice, features=features, index=index)
+    lattice, poses = PlaceLattice.along_path(70), plain_map.T_map_base[part]
+    first_part = replace(plain_map, T_map_base=poses, lattice=lattice, features=PlainFeatures(features), index=index)
     positions = first_part.T_map_base[:, :2, 3]
     off_map = [f for f in frames if np.linalg.norm(positions - f[2][:2, 3], axis=1).min() > 15]
     assert len(off_map) > 10

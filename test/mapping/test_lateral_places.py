@@ -3,7 +3,7 @@
 
 """Places beside the path: where the road is free, and their neighbours."""
 
-import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,12 +82,7 @@ def test_places_of_joined_maps_are_no_neighbours():
     assert sorted(neighbours[0][neighbours[0] >= 0]) == [1, 2] and sorted(neighbours[1][neighbours[1] >= 0]) == [3, 4]
 
 
-def test_a_map_of_format_2_has_places_on_the_path_only(saved_map, demo_map):
+def test_a_map_of_format_2_has_places_on_the_path_only():
     """Format 2 stored poses alone, and had no setting for places beside the path."""
-    np.save(saved_map / "places.npy", demo_map.T_map_base)
-    manifest = json.loads((saved_map / "manifest.json").read_text())
-    manifest["format_version"] = 2
-    del manifest["config"]["lateral_reach"], manifest["config"]["lateral_spacing"]
-    (saved_map / "manifest.json").write_text(json.dumps(manifest))
-    loaded = LidarMap.load(saved_map, verify=False)
+    loaded = LidarMap.load(Path(__file__).parent / "formats" / "format_2")
     assert loaded.lattice.stations == len(loaded.features) and loaded.manifest.config.lateral_reach == 0

@@ -78,7 +78,7 @@ def test_loading_a_damaged_map_keeps_the_old_one(bench, settings, saved_map, ima
     received = bench.subscribe(PoseHypothesisArray, "/localizer/hypotheses")
     node = bench.start(LocalizerNode, **settings)
     before = node.engine.lidar_map.id
-    with (saved_map / "cells.npy").open("r+b") as file:
+    with (saved_map / "tiles/000000/features.npy").open("r+b") as file:
         file.seek(-1, os.SEEK_END)
         file.write(b"\x55")
     response = bench.call(LoadMap, "/localizer/load_map", LoadMap.Request(path=str(saved_map)))

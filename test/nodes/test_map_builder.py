@@ -75,8 +75,8 @@ def collector(drops):
     return ScanCollector(5.0, 0.05, lambda key, reason: drops.append(reason))
 
 
-def no_points():
-    return np.zeros((0, 4), np.float32)
+def one_point():
+    return np.array([[5, 0, 0, 0.5]], np.float32)
 
 
 def drive(bench, recorded):
@@ -88,7 +88,7 @@ def drive(bench, recorded):
 
 def test_a_scan_between_two_poses_gets_the_pose_between_them(collector):
     collector.add_odometry(0, pose_from_yaw(0, 0, 0, 0))
-    assert collector.add_scan(50_000_000, lambda: np.eye(4), no_points) == 0
+    assert collector.add_scan(50_000_000, lambda: np.eye(4), one_point) == 0
     assert collector.add_odometry(100_000_000, pose_from_yaw(2, 0, 0, 0)) == 1
     assert collector.snapshot().keyframes[0].T_map_base[0, 3] == pytest.approx(1.0)
 
@@ -98,14 +98,14 @@ def test_a_scan_before_the_first_pose_is_extrapolated_whatever_arrives_first(col
     odometry = [(100_000_000, pose_from_yaw(1, 0, 0, 0)), (200_000_000, pose_from_yaw(2, 0, 0, 0))]
     for number in range(3):
         if number == scan_after:
-            collector.add_scan(50_000_000, lambda: np.eye(4), no_points)
+            collector.add_scan(50_000_000, lambda: np.eye(4), one_point)
         if number < 2:
             collector.add_odometry(*odometry[number])
     assert collector.snapshot().keyframes[0].T_map_base[0, 3] == pytest.approx(0.5)
 
 
 def test_a_scan_without_odometry_is_dropped_after_a_while(collector, drops):
-    collector.add_scan(SECOND, lambda: np.eye(4), no_points)
+    collector.add_scan(SECOND, lambda: np.eye(4), one_point)
     time.sleep(0.06)
     collector.process_waiting()
     assert collector.dropped == 1
@@ -116,7 +116,7 @@ def test_scans_of_a_bag_played_again_are_late(collector, drops):
     for _ in range(2):
         for seconds in range(3):
             collector.add_odometry(seconds * SECOND, pose_from_yaw(10.0 * seconds, 0, 0, 0))
-            collector.add_scan(seconds * SECOND, lambda: np.eye(4), no_points)
+            collector.add_scan(seconds * SECOND, lambda: np.eye(4), one_point)
     assert len(collector.snapshot().keyframes) == 3
     assert "played in a loop" in drops[0]
 
@@ -126,7 +126,7 @@ def test_a_scan_of_a_lidar_without_mount_is_dropped_after_a_while(collector, dro
         raise MountError("where is it?")
 
     collector.add_odometry(0, np.eye(4))
-    collector.add_scan(0, unknown, no_points)
+    collector.add_scan(0, unknown, one_point)
     assert drops == []
     time.sleep(0.06)
     collector.process_waiting()
@@ -136,14 +136,14 @@ def test_a_scan_of_a_lidar_without_mount_is_dropped_after_a_while(collector, dro
 def test_the_path_between_scans_is_kept_up_to_the_last_scan(collector):
     for tenths in range(20):
         collector.add_odometry(tenths * SECOND // 10, pose_from_yaw(float(tenths), 0, 0, 0))
-    collector.add_scan(SECOND, lambda: np.eye(4), no_points)
+    collector.add_scan(SECOND, lambda: np.eye(4), one_point)
     assert [T[0, 3] for T in collector.snapshot().path] == list(range(11))
 
 
 def test_the_path_length_is_updated_with_each_scan(collector):
     for second in range(10):
         collector.add_odometry(second * SECOND, pose_from_yaw(float(second), second % 3, 0, 0))
-        collector.add_scan(second * SECOND, lambda: np.eye(4), no_points)
+        collector.add_scan(second * SECOND, lambda: np.eye(4), one_point)
     collected = collector.snapshot()
     assert collector.path_length == pytest.approx(path_distance(np.stack(collected.path))[-1])
     assert collector.keyframes == len(collected.keyframes) > 1

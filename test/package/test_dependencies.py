@@ -49,6 +49,7 @@ ROS = {
     "rosgraph_msgs",
     "sensor_msgs",
     "std_msgs",
+    "std_srvs",
     "visualization_msgs",
 }
 # Imported by name at run time, where a ROS 2 installation has them. PyPI does not.
@@ -63,6 +64,7 @@ INSTALLED_SEPARATELY = {
 NEEDED_AT_RUN_TIME = {
     "train": {"tensorboard"},  # torch.utils.tensorboard imports it
     "rtx": {"tensorrt-rtx-cu12"},  # imported by name: encoders/tensorrt/flavour.py
+    "ray": set(),
     "test": {"pytest-timeout"},  # a plugin of pytest
     "": {"ros-rosidl-default-runtime"},  # libraries of the generated messages
 }
@@ -120,7 +122,7 @@ def library_imports() -> set[str]:
     """Return what the package imports without its extras."""
     learning = imports_of("liploc_ros/learning") & {"onnx", "safetensors", "tensorboard", "timm", "torch"}
     rtx = {"cuda", "tensorrt_rtx"}
-    return imports_of("liploc_ros", "launch") - learning - rtx
+    return imports_of("liploc_ros", "launch") - learning - rtx - {"ray"}
 
 
 def test_pyproject_declares_the_imports_of_the_library():
@@ -134,7 +136,12 @@ def test_package_xml_declares_the_imports_of_the_library():
 
 @pytest.mark.parametrize(
     ("extra", "folders"),
-    [("train", ["liploc_ros/learning"]), ("rtx", ["liploc_ros/encoders/tensorrt"]), ("test", ["test"])],
+    [
+        ("train", ["liploc_ros/learning"]),
+        ("rtx", ["liploc_ros/encoders/tensorrt"]),
+        ("ray", ["liploc_ros/mapping/build"]),
+        ("test", ["test"]),
+    ],
 )
 def test_an_extra_declares_what_only_its_folder_imports(extra, folders):
     everywhere = distributions(library_imports()) | (set() if extra != "test" else declared("train") | declared("rtx"))

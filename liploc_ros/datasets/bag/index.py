@@ -14,7 +14,13 @@ from liploc_ros.datasets.bag.topics import BagTopics
 from liploc_ros.datasets.camera_info import camera_from_info, is_rectified
 from liploc_ros.datasets.image_encoding import describe_depth, describe_video
 from liploc_ros.datasets.left_out import LeftOut
-from liploc_ros.datasets.pose_message import base_frame_of, frame_name, odometry_pose, pose_of_stamped_transform
+from liploc_ros.datasets.pose_message import (
+    base_frame_of,
+    check_same_frame,
+    frame_name,
+    odometry_pose,
+    pose_of_stamped_transform,
+)
 from liploc_ros.datasets.transforms import StaticTransforms
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import Pose, PoseError
@@ -45,6 +51,8 @@ class BagIndex:
     """Stamp [ns], child frame and pose of the odometry."""
     odometry_frame: str = ""
     scans: TopicIndex = field(default_factory=TopicIndex)
+    more_scans: dict[str, TopicIndex] = field(default_factory=dict)
+    """Scans of other LiDARs, by topic."""
     images: dict[str, TopicIndex] = field(default_factory=dict)
     camera_infos: dict[str, Any] = field(default_factory=dict)
     """The first usable CameraInfo, by topic."""
@@ -59,9 +67,11 @@ class BagIndex:
             DatasetError: the bag is damaged.
         """
         self.images = {topic: TopicIndex() for topic in self.topics.images}
+        self.more_scans = {topic: TopicIndex() for topic in self.topics.more_points}
         actions: dict[str | None, Callable[[MessageKey, Any], None]] = {
             self.topics.tf_static: self._add_static,
             self.topics.odometry: self._add_pose,
+            **dict.fromkeys(self.topics.more_points, self._add_more_scans),
             self.topics.points: self._add_scan,
             **dict.fromkeys(self.topics.camera_infos, self._add_camera_info),
             **dict.fromkeys(self.topics.images, self._add_image),
@@ -112,12 +122,16 @@ class BagIndex:
 
     def _add_pose(self, key: MessageKey, msg: Any) -> None:
         odometry = odometry_pose(msg)
+        check_same_frame(odometry.frame_id, self.odometry_frame)
         child = base_frame_of(odometry.child_frame_id, self.options.base_frame)
         self.poses.append((self._stamp_ns(msg.header, key), child, odometry.T))
         self.odometry_frame = self.odometry_frame or odometry.frame_id
 
     def _add_scan(self, key: MessageKey, msg: Any) -> None:
         self._add_sensor(self.scans, key, msg)
+
+    def _add_more_scans(self, key: MessageKey, msg: Any) -> None:
+        self._add_sensor(self.more_scans[key.topic], key, msg)
 
     def _add_image(self, key: MessageKey, msg: Any) -> None:
         index = self.images[key.topic]

@@ -31,4 +31,7 @@ class BagOptions(FrozenModel):
     )
     pose_limits: PoseLimits = PoseLimits()
     reflectance: ReflectanceSettings = ReflectanceSettings()
+    deskew: bool = Field(
+        False, description="correct points for the motion of the vehicle during a scan, by their times"
+    )
     image_bits: int = Field(0, ge=0, le=16, description="used bits of 16-bit images; 0: found from the values")

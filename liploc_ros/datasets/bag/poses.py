@@ -88,7 +88,8 @@ def find_poses(index: BagIndex, calibration: Calibration, needs: Collection[Data
     transforms = index.transforms
     transforms.update(calibration.transforms)
     mounts = SensorMounts(options.sensor_mounts, transforms)
-    frames = {index.topics.points or "": index.scans, **{t: i for t, i in index.images.items() if not i.refused}}
+    frames = {index.topics.points or "": index.scans, **index.more_scans}
+    frames |= {t: i for t, i in index.images.items() if not i.refused}
     sensors = [i.frame_id or t for t, i in frames.items() if i.messages]
     base_frame = frame_name(options.base_frame or (index.poses[0][1] if index.poses else DEFAULT_BASE_FRAME))
     wants_poses = not index.poses and (not needs or "odometry" in needs)

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from liploc_ros.datasets.bag.calibration import read_calibration
 from liploc_ros.datasets.bag.cameras import mounted_cameras
 from liploc_ros.datasets.bag.file import BagFile, MessageKey
-from liploc_ros.datasets.bag.index import BagIndex, Progress
+from liploc_ros.datasets.bag.index import BagIndex, Progress, TopicIndex
+from liploc_ros.datasets.bag.joined_scans import OtherLidar, join_scans
 from liploc_ros.datasets.bag.options import BagOptions
+from liploc_ros.datasets.bag.point_times import deskewed, point_times
 from liploc_ros.datasets.bag.poses import BagPoses, find_poses
 from liploc_ros.datasets.bag.topics import BagTopics, DataKind, choose_topics
 from liploc_ros.datasets.drive import DatasetError, Drive, Frame
@@ -25,7 +27,8 @@ from liploc_ros.datasets.image_message import image_from_message
 from liploc_ros.datasets.missing_poses import explain_missing_poses
 from liploc_ros.datasets.point_cloud import points_from_cloud2, reflectance_scale
 from liploc_ros.datasets.reflectance import ReflectanceScale, describe_saturation
-from liploc_ros.geometry import MountedCamera
+from liploc_ros.datasets.trajectory import Trajectory
+from liploc_ros.geometry import MountedCamera, Pose
 from liploc_ros.views.panorama import PointsError
 
 SAMPLED_SCANS = 5
@@ -97,11 +100,17 @@ def _drive(index: BagIndex, poses: BagPoses, cameras: Mapping[str, MountedCamera
         for topic, camera in cameras.items()
         for stamp_ns, key in index.images[topic].messages
     ]
-    scale = _reflectance_scale(index)
-    scans = [
-        Frame(stamp_ns, poses.trajectory.at(stamp_ns), {}, partial(_read_points, bag, key, scale))
-        for stamp_ns, key in index.scans.messages
-    ]
+    scans: list[Frame] = []
+    if T_base_lidar is not None:
+        others = [
+            OtherLidar(topic, _scans(index, poses, topic, scan, mount), mount)
+            for topic, scan in index.more_scans.items()
+            for mount in [poses.mount_of(index, topic, scan.frame_id)]
+        ]
+        scans = _scans(index, poses, index.topics.points or "", index.scans, T_base_lidar)
+        scans, lacking = join_scans(scans, T_base_lidar, others)
+        for sentence in lacking:
+            _logger.warning("%s: %s", bag.path, sentence)
     problems = [p for p in (_pose_problem(poses, scans, "scans"), _pose_problem(poses, images, "images")) if p]
     for problem in problems:
         _logger.warning("%s: %s", bag.path, problem)
@@ -117,9 +126,27 @@ def _drive(index: BagIndex, poses: BagPoses, cameras: Mapping[str, MountedCamera
         T_base_lidar=T_base_lidar,
         base_frame=poses.base_frame,
         lidar_frame=index.scans.frame_id or "lidar",
+        pose_frame=poses.map_frame or "odom",
         datum=f"origin of the frame {poses.map_frame or 'odom'!r} in {bag.path.name}",
         pose_problem="; ".join(problems),
     )
+
+
+def _scans(index: BagIndex, poses: BagPoses, topic: str, scans: TopicIndex, T_base_lidar: Pose) -> list[Frame]:
+    """Return the scans of a LiDAR."""
+    scale = _reflectance_scale(index, topic, scans)
+    motion = _Motion(poses.trajectory, T_base_lidar) if index.options.deskew else None
+    return [
+        Frame(
+            stamp_ns,
+            poses.trajectory.at(stamp_ns),
+            {},
+            partial(_read_points, index.bag, key, scale)
+            if motion is None
+            else partial(_read_deskewed, index.bag, key, scale, stamp_ns, motion),
+        )
+        for stamp_ns, key in sorted(scans.messages)
+    ]
 
 
 def _pose_problem(poses: BagPoses, frames: Sequence[Frame], kind: str) -> str:
@@ -131,10 +158,10 @@ def _pose_problem(poses: BagPoses, frames: Sequence[Frame], kind: str) -> str:
     return f"{len(without)} of {len(frames)} {kind} have no pose: {reason}: {REMEDIES[cause]}"
 
 
-def _reflectance_scale(index: BagIndex) -> ReflectanceScale | None:
-    """Return the scale of the reflectance of all scans, found from some of them."""
-    source = f"{index.bag.path}: {index.topics.points}"
-    keys = [key for _, key in index.scans.messages]
+def _reflectance_scale(index: BagIndex, topic: str, scans: TopicIndex) -> ReflectanceScale | None:
+    """Return the scale of the reflectance of all scans of a LiDAR, found from some of them."""
+    source = f"{index.bag.path}: {topic}"
+    keys = [key for _, key in scans.messages]
     sampled = keys[:: max(1, len(keys) // SAMPLED_SCANS)][:SAMPLED_SCANS]
     readable = [msg for msg in map(index.bag.message, sampled) if _is_readable(msg, source)]
     if not readable:
@@ -160,3 +187,17 @@ def _read_image(bag: BagFile, key: MessageKey, bits: int) -> NDArray[np.uint8]:
 
 def _read_points(bag: BagFile, key: MessageKey, scale: ReflectanceScale | None) -> NDArray[np.float32]:
     return points_from_cloud2(bag.message(key), f"{bag.path}: {key.topic}", scale)
+
+
+class _Motion(NamedTuple):
+    """How a LiDAR moves."""
+
+    trajectory: Trajectory
+    T_base_lidar: Pose
+
+
+def _read_deskewed(
+    bag: BagFile, key: MessageKey, scale: ReflectanceScale | None, stamp_ns: int, motion: _Motion
+) -> NDArray[np.float32]:
+    msg, source = bag.message(key), f"{bag.path}: {key.topic}"
+    return deskewed(points_from_cloud2(msg, source, scale), point_times(msg, stamp_ns, source), stamp_ns, *motion)

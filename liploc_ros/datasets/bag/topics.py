@@ -31,6 +31,9 @@ class BagTopics(FrozenModel):
     """Topics to read. Topics that are not given are found by their types or names."""
 
     points: str | None = Field(None, description="sensor_msgs/PointCloud2 of the LiDAR")
+    more_points: tuple[str, ...] = Field(
+        (), description="PointCloud2 of more LiDARs, whose scans are joined to `points`"
+    )
     odometry: str | None = Field(
         None,
         description="nav_msgs/Odometry, PoseStamped or PoseWithCovarianceStamped of the vehicle, or tf2_msgs/TFMessage",
@@ -84,6 +87,7 @@ def choose_topics(
     has_tf_odometry = bag.topics.get(wanted.odometry or "") in TF_TYPES
     return BagTopics(
         points=_choose(bag, wanted.points, POINT_TYPES, "points", needs),
+        more_points=tuple(_checked(bag, topic, POINT_TYPES, "points") for topic in wanted.more_points),
         odometry=None if has_tf_odometry else _choose(bag, wanted.odometry, ODOMETRY_TYPES, "odometry", needs),
         images=images,
         camera_infos=infos,

@@ -13,6 +13,7 @@ from liploc_ros.datasets.kitti.raw_calibration import read_kitti_calibration
 from liploc_ros.datasets.kitti.rectified_camera import OPTICAL_FRAMES
 from liploc_ros.datasets.kitti.timestamps import read_timestamps, stamp_of
 from liploc_ros.datasets.kitti.velodyne import LIDAR_FRAME, read_scan
+from liploc_ros.geometry.geodesy import GeodeticDatum
 from liploc_ros.views.image_file import read_image
 
 SENSORS = (*(f"image_{number}" for number in OPTICAL_FRAMES), "velodyne_points")
@@ -64,6 +65,7 @@ def read_kitti_raw(folder: Path) -> Drive:
         T_base_lidar=calibration.T_base_lidar,
         lidar_frame=LIDAR_FRAME,
         datum=_datum(records[0]),
+        geodetic_datum=_geodetic_datum(records[0]),
     )
 
 
@@ -74,6 +76,11 @@ def _datum(record: OxtsRecord) -> str:
         f"first OXTS position of the drive: latitude {latitude:.8f}, longitude {longitude:.8f} degrees, "
         f"altitude {altitude:.3f} m; axes east, north, up"
     )
+
+
+def _geodetic_datum(record: OxtsRecord) -> GeodeticDatum:
+    latitude, longitude, altitude = record.geodetic.tolist()
+    return GeodeticDatum(latitude=latitude, longitude=longitude, altitude=altitude, projection="mercator")
 
 
 def _check_layout(folder: Path) -> None:

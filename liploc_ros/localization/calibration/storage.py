@@ -13,8 +13,8 @@ from liploc_ros.encoders.bundle import SPEC_FILE
 from liploc_ros.encoders.spec import ConfidenceModel
 from liploc_ros.files import write_file
 from liploc_ros.localization.calibration.fit import CalibrationError
-from liploc_ros.mapping.lidar_map import check_model
-from liploc_ros.mapping.manifest import MANIFEST, read_manifest
+from liploc_ros.mapping.manifest import MANIFEST, read_manifest, write_manifest
+from liploc_ros.mapping.search.map_features import check_model
 from liploc_ros.schema import first_fault
 
 Kind = Literal["bundle", "map", "file"]
@@ -73,13 +73,11 @@ def write_confidence_model(path: Path, confidence_model: ConfidenceModel) -> Non
     kind = kind_of(path)
     if kind == "bundle":
         spec = ModelBundle.load(path).spec.model_copy(update={"confidence_model": confidence_model})
-        path, text = path / SPEC_FILE, spec.model_dump_json(indent=2)
+        write_file(path / SPEC_FILE, spec.model_dump_json(indent=2) + "\n")
     elif kind == "map":
-        manifest = read_manifest(path).model_copy(update={"confidence_model": confidence_model})
-        path, text = path / MANIFEST, manifest.model_dump_json(indent=2)
+        write_manifest(path, read_manifest(path).model_copy(update={"confidence_model": confidence_model}))
     else:
-        text = confidence_model.model_dump_json(indent=2)
-    write_file(path, text + "\n")
+        write_file(path, confidence_model.model_dump_json(indent=2) + "\n")
 
 
 def read_confidence_model(path: Path) -> ConfidenceModel | None:

@@ -91,9 +91,13 @@ class Tracker:
         self._likelihood = ViewLikelihood(lidar_map, temperature)
         self.reset()
 
+    def use_map(self, part: LidarMap) -> None:
+        """Continue on another part of the same map; the hypotheses stay."""
+        self._map, self._likelihood = part, self._likelihood.on_part(part)
+
     def reset(self) -> None:
         """Forget all images: the vehicle may be anywhere."""
-        mixture = MixtureFilter(self._tracking, POSES_PER_PLACE * len(self._map.features))
+        mixture = MixtureFilter(self._tracking, POSES_PER_PLACE * self._map.manifest.places)
         self._memory = TrackerMemory(mixture, History(self._tracking.max_images))
 
     def set_thresholds(self, config: LocalizerConfig) -> None:
@@ -107,6 +111,18 @@ class Tracker:
     def restore(self, snapshot: TrackerMemory) -> None:
         """Continue from a snapshot, which stays as it is."""
         self._memory = copy.deepcopy(snapshot)
+
+    @property
+    def state(self) -> TrackingState:
+        """The state after the last image."""
+        return self._memory.state
+
+    @property
+    def is_whole_map_due(self) -> bool:
+        """Whether the next image is to be searched in the whole map: while lost, and once in ``whole_map_period``."""
+        elapsed = self.stamp_ns - (self._memory.whole_map_ns or 0)
+        is_lost = self._memory.state is TrackingState.LOST
+        return is_lost or abs(elapsed) >= self._tracking.whole_map_period * NANOSECONDS
 
     @property
     def mixture(self) -> MixtureFilter:

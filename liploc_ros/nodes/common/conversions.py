@@ -104,7 +104,7 @@ def path_to_message(poses: Sequence[tuple[int, Pose]], header: Header) -> Path:
 def map_to_message(lidar_map: LidarMap, stamp_ns: int) -> MapInfo:
     """Return the description of a map as liploc_ros/MapInfo."""
     manifest = lidar_map.manifest
-    positions = lidar_map.T_map_base[:, :3, 3]
+    lower, upper = lidar_map.bounds
     return MapInfo(
         header=header_at(stamp_ns, manifest.map_frame),
         path=str(lidar_map.path or ""),
@@ -119,8 +119,8 @@ def map_to_message(lidar_map: LidarMap, stamp_ns: int) -> MapInfo:
         lateral_spacing=lidar_map.place_spacing[1],
         path_length=manifest.path_length,
         size_bytes=lidar_map.size_bytes,
-        min_corner=point_to_message(positions.min(axis=0)),
-        max_corner=point_to_message(positions.max(axis=0)),
+        min_corner=point_to_message(lower),
+        max_corner=point_to_message(upper),
     )
 
 

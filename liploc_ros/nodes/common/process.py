@@ -7,11 +7,12 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import rclpy
 from rclpy.exceptions import InvalidHandle
-from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException, ShutdownException, TimeoutException
 from rclpy.logging import get_logger
 from rclpy.signals import SignalHandlerOptions
 
@@ -39,6 +40,39 @@ class RunnableNode(Protocol):
 
     def destroy_node(self) -> Any:
         """Free the resources of the node."""
+
+
+class PoolExecutor(Executor):
+    """Runs callbacks in a pool of threads.
+
+    In Jazzy, the MultiThreadedExecutor of rclpy does not wait for its callbacks at shutdown, and they would log after
+    the end of the node.
+    """
+
+    def __init__(self, threads: int) -> None:
+        """Start the pool."""
+        super().__init__()
+        self._pool = ThreadPoolExecutor(threads)
+        self._running: list[Any] = []
+
+    def spin_once(self, timeout_sec: float | None = None) -> None:
+        """Wait for one callback, and run it in the pool. An exception of an earlier one is raised."""
+        try:
+            task, _, _ = self.wait_for_ready_callbacks(timeout_sec=timeout_sec)
+        except (ShutdownException, TimeoutException):
+            return
+        self._pool.submit(task)
+        self._running.append(task)
+        done = [task for task in self._running if task.done()]
+        self._running = [task for task in self._running if not task.done()]
+        for task in done:
+            task.result()
+
+    def shutdown(self, timeout_sec: float | None = None) -> bool:
+        """Run no more callbacks, and wait for those that run."""
+        has_finished = super().shutdown(timeout_sec)
+        self._pool.shutdown(wait=True)
+        return bool(has_finished)
 
 
 def run_node(
@@ -88,7 +122,7 @@ def run_node(
 
 def _spin(node: RunnableNode, stop: threading.Event) -> None:
     """Spin in another thread: Python runs signal handlers in the main thread only, which has to wait in Python code."""
-    executor = MultiThreadedExecutor(num_threads=4)
+    executor = PoolExecutor(threads=4)
     executor.add_node(node)
     failures: list[BaseException] = []
 
@@ -113,7 +147,6 @@ def _spin(node: RunnableNode, stop: threading.Event) -> None:
         node.close()
     finally:
         executor.shutdown(timeout_sec=2.0)
-        executor._executor.shutdown()  # in Jazzy, only this waits for callbacks: they must not log after the end
         thread.join(timeout=2.0)
     if failures:
         raise failures[0]

@@ -10,12 +10,12 @@ from typing import Any
 from rclpy.node import Node
 
 from liploc_ros.datasets.bag.topics import IMAGE_TYPES, POINT_TYPES
-from liploc_ros.nodes.subscriptions.lost_messages import REMEDY
+from liploc_ros.nodes.subscriptions.lost_messages import IMAGE_REMEDY
 
 MAX_SILENCE = 5.0
 """Time without messages after which the log warns [s]."""
 REMEDIES = {
-    **dict.fromkeys(IMAGE_TYPES, f", or {REMEDY}"),
+    **dict.fromkeys(IMAGE_TYPES, f", or {IMAGE_REMEDY}"),
     **dict.fromkeys(POINT_TYPES, ", or give its process a shared-memory segment larger than a scan (docs/dds.md)"),
 }
 """What helps if large messages are lost."""

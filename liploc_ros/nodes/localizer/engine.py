@@ -14,6 +14,7 @@ from liploc_ros.errors import LiplocError
 from liploc_ros.files import expand_path
 from liploc_ros.geometry import MountedCamera, Pose
 from liploc_ros.localization import Localization, Localizer, LocalizerConfig, PosePrior, TrackingResult
+from liploc_ros.localization.long_map import localizer_on
 from liploc_ros.mapping import LidarMap, MapError
 from liploc_ros.nodes.localizer.parameters import LocalizerParameters
 
@@ -104,12 +105,12 @@ class LocalizerEngine:
     ) -> "LocalizerEngine":
         if not parameters.map:
             raise MapError("no map given: set the parameter map to the folder of a map (`liploc map build` builds one)")
-        lidar_map = LidarMap.load(expand_path(parameters.map).absolute(), bundle)
+        path = expand_path(parameters.map).absolute()
         config = parameters.config()
         encoder = config.encoder
         used = encoders or bundle.encoders(encoder.threads, encoder.backend, encoder.precision)
         try:
-            localizer = Localizer(lidar_map, bundle, config, used)
+            localizer = localizer_on(path, bundle, config, used)
             localizer.warm_up()
         except Exception:
             if encoders is None:

@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 
 from liploc_ros.localization import Localization, Status, TrackingResult, TrackingState
+from liploc_ros.localization.long_map import map_mode
 from liploc_ros.localization.tilt import TiltEstimate
 from liploc_ros.nodes.common.diagnostics import Health, Level
 from liploc_ros.nodes.localizer.camera import CameraInput
@@ -123,8 +124,11 @@ def map_health(engine: LocalizerEngine, load_error: str) -> Health:
         "map id": lidar_map.id,
         "model id": lidar_map.manifest.model_id,
         "places": str(lidar_map.manifest.places),
+        "search": map_mode(lidar_map.manifest).reason,
         "last load_map": load_error or "no error",
     }
+    if engine.localizer.map_problem:
+        health.add(Level.ERROR, f"a part of the map cannot be used: {engine.localizer.map_problem}")
     if load_error:
         health.add(Level.WARN, f"load_map failed, the old map stays: {load_error}")
     return health

@@ -117,7 +117,7 @@ def _ellipse(hypothesis: Hypothesis, header: Header, number: int, alpha: float) 
 
 def _shown_points(lidar_map: LidarMap) -> NDArray[np.float32]:
     """Return (N, 3) points in the map frame, thinned evenly, at most about MAX_POINTS."""
-    step = max(1, len(lidar_map.points) // MAX_POINTS)
+    step = max(1, int(lidar_map.keyframes["count"].sum()) // MAX_POINTS)
     clouds = []
     for number, row in enumerate(lidar_map.keyframes):
         points = lidar_map.keyframe_points(number)[::step, :3]

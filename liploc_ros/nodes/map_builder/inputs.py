@@ -3,6 +3,7 @@
 
 """The inputs of the map builder: scans and odometry."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +13,9 @@ from sensor_msgs.msg import PointCloud2
 
 from liploc_ros.datasets.bag.topics import POINT_TYPES
 from liploc_ros.datasets.base_frame import BaseFrame
-from liploc_ros.datasets.pose_message import DEFAULT_BASE_FRAME, frame_name, odometry_pose
+from liploc_ros.datasets.pose_message import DEFAULT_BASE_FRAME, check_same_frame, frame_name, odometry_pose
 from liploc_ros.errors import LiplocError
+from liploc_ros.geometry import PoseError
 from liploc_ros.nodes.common import ros_libraries
 from liploc_ros.nodes.common.conversions import stamp_ns_of
 from liploc_ros.nodes.common.logging import ThrottledLog
@@ -21,12 +23,14 @@ from liploc_ros.nodes.common.mounts import Mounts
 from liploc_ros.nodes.common.parameters import check_topic
 from liploc_ros.nodes.common.subscription import deliver
 from liploc_ros.nodes.inputs.odometry_source import OdometrySource
-from liploc_ros.nodes.map_builder.health import BuilderFaults, InputMonitor
+from liploc_ros.nodes.map_builder.monitor import BuilderFaults, InputMonitor
 from liploc_ros.nodes.map_builder.parameters import MapBuilderParameters
 from liploc_ros.nodes.map_builder.scan_collector import ScanCollector
 from liploc_ros.nodes.subscriptions.following_subscription import FollowingSubscription
-from liploc_ros.nodes.subscriptions.serialized_message import SerializedMessage
+from liploc_ros.nodes.subscriptions.lost_messages import SCAN_REMEDY, LostMessages
+from liploc_ros.nodes.subscriptions.serialized_message import SerializedMessage, SerializedMessageError
 from liploc_ros.nodes.subscriptions.stamps import ODOMETRY, SCANS, RelativeStampCheck
+from liploc_ros.views import check_points
 
 ODOMETRY_QUEUE = 1000  # small messages, none of which may be lost while a scan is read
 SAME_CLOCK = "give scans and odometry stamps of the same clock"
@@ -66,7 +70,10 @@ class BuilderInputs:
             check_topic(node, name, topic)
         self.points_topic = node.resolve_topic_name(settings.points_topic)
         self.odometry_topic = node.resolve_topic_name(settings.odometry_topic)
-        self.odometry_frame = ""
+        self.odometry_frame = self.lidar_frame = ""
+        self.refused_odometry = 0
+        """Messages of odometry that could not be used, not counting their stamps."""
+        self.lost_scans = LostMessages("scans", SCAN_REMEDY)
         self.base = BaseFrame(settings.base_frame, mounts.lookup, node.get_logger().warning)
         self.faults = BuilderFaults(log, self.points_topic)
         self.collector = ScanCollector(settings.keyframe_spacing, settings.odometry_timeout, self.faults.add)
@@ -92,6 +99,11 @@ class BuilderInputs:
         )
 
         def on_points(message: SerializedMessage) -> None:
+            self._count_lost(message)
+            if self.collector.is_paused:
+                self.points.tick()
+                self.collector.skip()
+                return
             deliver(message.read, self._on_points, self.points_topic, self._on_bad_scan, node.get_logger())
 
         self.points.subscription = FollowingSubscription(
@@ -120,10 +132,12 @@ class BuilderInputs:
             return
         try:
             odometry = odometry_pose(msg)
+            check_same_frame(odometry.frame_id, self.odometry_frame)
             T_map_base = self.base.pose(odometry, self.odometry_topic)
             self.odometry_frame = self.odometry_frame or odometry.frame_id
             self._use(self.collector.add_odometry(stamp_ns, T_map_base))
         except LiplocError as error:
+            self.refused_odometry += 1
             self.faults.add("odometry", f"{self.odometry_topic}: {error}")
 
     def _on_points(self, msg: Any) -> None:
@@ -134,15 +148,37 @@ class BuilderInputs:
             self.faults.add_stamp(self.points_topic, error)
             return
         try:
+            frame_id = self._checked_frame(msg)
             points = self._read_points(msg, self.points_topic)
+            check_points(points)
         except LiplocError as error:
             self._on_bad_scan(type(error).__name__, str(error))
             return
         # Once there is odometry for the scan, the base frame is known, and /tf_static has been received.
-        frame_id = frame_name(msg.header.frame_id)
         self._use(
             self.collector.add_scan(stamp_ns, lambda: self._mounts.lookup(self.base.name, frame_id), lambda: points)
         )
+
+    def origin(self) -> str:
+        """Return what the origin of the map is, in words."""
+        return f"origin of the frame {self.odometry_frame!r} of {self.odometry_topic}"
+
+    def _count_lost(self, message: SerializedMessage) -> None:
+        try:
+            self.lost_scans.add(message, time.monotonic())
+        except SerializedMessageError:  # reported when it is read
+            return
+
+    def _checked_frame(self, msg: Any) -> str:
+        """Return the frame of a scan, which must be that of the first one: a keyframe has the mount of one LiDAR."""
+        frame_id = frame_name(msg.header.frame_id)
+        self.lidar_frame = self.lidar_frame or frame_id
+        if frame_id != self.lidar_frame:
+            raise PoseError(
+                f"a scan in the frame {frame_id!r}, earlier they were in {self.lidar_frame!r}: give each LiDAR a topic "
+                "of its own, and map one of them"
+            )
+        return frame_id
 
     def _use(self, new_keyframes: int) -> None:
         if new_keyframes:

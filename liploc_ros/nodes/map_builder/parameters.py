@@ -55,6 +55,12 @@ class MapBuilderParameters(MapConfig):
         description="time that a scan waits for odometry newer than itself before it is dropped; a lost message is "
         "repeated after up to 3 s [s]",
     )
+    autosave_keyframes: int = Field(
+        0,
+        ge=0,
+        description="number of new keyframes after which the map is saved to map_path in the background; the whole map "
+        "is drawn again, and the pause after a save is at least as long as the save; 0: off",
+    )
     save_at_shutdown: bool = Field(True, description="write the map at shutdown if it has scans that are not saved yet")
 
     @field_validator("view_origin")

@@ -20,6 +20,8 @@ from liploc_ros.mapping.keyframes import ScanCounts
 from liploc_ros.mapping.places import path_distance
 
 MAX_WAITING_SCANS = 50
+MAX_PENDING_POSES = 100_000  # of 0.2 kB, at least MIN_STEP apart
+MIN_STEP = 0.1  # m; a standing vehicle adds nothing to the path
 HISTORY_NS = 60_000_000_000
 POLL_PERIOD = 0.02  # s
 DAY = 86_400.0  # s
@@ -67,13 +69,16 @@ class ScanCollector:
         self._on_drop = on_drop
         self._lock = threading.RLock()
         self._trajectory = Trajectory()
-        self._pending_path: deque[tuple[int, Pose]] = deque(maxlen=10_000)
+        self._pending_path: deque[tuple[int, Pose]] = deque(maxlen=MAX_PENDING_POSES)
         self._waiting: deque[_WaitingScan] = deque()
         self._selector: KeyframeSelector | None = None
         self._last_ns = -1
         self._newest_odometry_ns = -1
         self.received = 0
         self.dropped = 0
+        self.paused = 0
+        """Scans that arrived during a pause."""
+        self.is_paused = False
         self._without_pose = 0
         self.path_length = 0.0
         """Distance driven so far [m]."""
@@ -86,7 +91,7 @@ class ScanCollector:
                 self._newest_odometry_ns = -1
             if stamp_ns > self._newest_odometry_ns:
                 self._newest_odometry_ns = stamp_ns
-                self._pending_path.append((stamp_ns, T_map_base))
+                self._add_to_path(stamp_ns, T_map_base)
                 self._trajectory.forget_before(stamp_ns - HISTORY_NS)
             return self.process_waiting()
 
@@ -106,6 +111,24 @@ class ScanCollector:
                 self.drop("queue", f"more than {MAX_WAITING_SCANS} scans wait for odometry, the oldest is dropped")
             return self.process_waiting()
 
+    def pause(self) -> bool:
+        """Use no scan until :meth:`resume`; odometry goes on. Returns whether there was no pause before."""
+        with self._lock:
+            was_paused, self.is_paused = self.is_paused, True
+            return not was_paused
+
+    def resume(self) -> bool:
+        """Use scans again. Returns whether there was a pause."""
+        with self._lock:
+            was_paused, self.is_paused = self.is_paused, False
+            return was_paused
+
+    def skip(self) -> None:
+        """Count a scan that arrived during a pause."""
+        with self._lock:
+            self.received += 1
+            self.paused += 1
+
     def refuse(self) -> None:
         """Count a scan whose stamp cannot be used."""
         with self._lock:
@@ -120,11 +143,8 @@ class ScanCollector:
             self._without_pose += key in WITHOUT_POSE
         self._on_drop(key, reason)
 
-    def process_waiting(self, *, wait: bool = True) -> int:
+    def process_waiting(self) -> int:
         """Use the waiting scans that have a pose by now, and drop those that waited too long.
-
-        Args:
-            wait: False also drops the scans that could still wait.
 
         Returns:
             The number of new keyframes.
@@ -134,19 +154,18 @@ class ScanCollector:
             while self._waiting:
                 scan = self._waiting[0]
                 overdue = time.monotonic() - scan.arrived > self._max_wait
-                if wait and not overdue and not self._is_ready(scan):
+                if not overdue and not self._is_ready(scan):
                     break
                 self._waiting.popleft()
                 self._use(scan)
             return self.keyframes - before
 
     def flush(self) -> None:
-        """Wait for the odometry of the waiting scans, but not longer than ``max_wait``; then use or drop them all."""
-        deadline = time.monotonic() + self._max_wait
-        while self._waiting and time.monotonic() < deadline:
+        """Wait until scans that arrived so far are used, or dropped after ``max_wait``. More may arrive meanwhile."""
+        until = time.monotonic()
+        while self._oldest_arrival() <= until:
             time.sleep(POLL_PERIOD)
             self.process_waiting()
-        self.process_waiting(wait=False)
 
     def snapshot(self) -> CollectedScans:
         """Return copies of what was collected so far, which later scans do not change."""
@@ -169,8 +188,19 @@ class ScanCollector:
     def counts(self) -> ScanCounts:
         """Return what became of the scans; those that still wait for a pose are not counted."""
         with self._lock:
-            near = self.received - self.dropped - self.keyframes - len(self._waiting)
-            return ScanCounts(self.keyframes, near, self._without_pose, self.dropped - self._without_pose)
+            near = self.received - self.paused - self.dropped - self.keyframes - len(self._waiting)
+            counts = ScanCounts(self.keyframes, near, self._without_pose, self.dropped - self._without_pose)
+            counts.without_reflectance = self._selector.without_reflectance if self._selector else 0
+            return counts
+
+    def _oldest_arrival(self) -> float:
+        with self._lock:
+            return self._waiting[0].arrived if self._waiting else np.inf
+
+    def _add_to_path(self, stamp_ns: int, T_map_base: Pose) -> None:
+        last = self._pending_path[-1][1] if self._pending_path else None
+        if last is None or np.linalg.norm(T_map_base[:3, 3] - last[:3, 3]) > MIN_STEP:
+            self._pending_path.append((stamp_ns, T_map_base))
 
     def _is_ready(self, scan: _WaitingScan) -> bool:
         """Return whether nothing is missing for a scan: odometry, and for the first one the mount of the LiDAR."""
@@ -210,7 +240,10 @@ class ScanCollector:
         known = max(0, len(self._selector.path) - 1)
         while self._pending_path and self._pending_path[0][0] <= scan.stamp_ns:
             self._selector.add_pose(self._pending_path.popleft()[1])
-        self._selector.add_scan(scan.stamp_ns, T_map_base, scan.read_points)
+        try:
+            self._selector.add_scan(scan.stamp_ns, T_map_base, scan.read_points)
+        except LiplocError as error:
+            self.drop("points", str(error))
         self.path_length += float(path_distance(np.stack(self._selector.path[known:]))[-1])
         self._last_ns = scan.stamp_ns
 

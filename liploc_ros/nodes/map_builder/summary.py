@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from liploc_ros.nodes.map_builder.health import BuilderFaults, InputMonitor
+from liploc_ros.nodes.map_builder.monitor import BuilderFaults, InputMonitor
 from liploc_ros.nodes.map_builder.scan_collector import ScanCollector
 
 

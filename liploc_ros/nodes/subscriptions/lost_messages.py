@@ -21,9 +21,13 @@ MAX_JITTER = 0.25  # of the period
 MIN_REGULAR = 0.6  # of the intervals are the period, otherwise the camera has none
 MAX_PERIODS, MAX_GAP = 10, 1.0  # a longer gap than both (s) is a pause or a clock jump
 NANOSECONDS = 1_000_000_000
-REMEDY = (
+IMAGE_REMEDY = (
     "give the camera driver a shared-memory segment larger than an image, or use reliable quality of service, the "
     "compressed topic or a lower rate (docs/dds.md)"
+)
+SCAN_REMEDY = (
+    "give the LiDAR driver a shared-memory segment larger than a scan, or use reliable quality of service or a larger "
+    "queue (docs/dds.md)"
 )
 
 
@@ -36,7 +40,14 @@ class LostMessages:
     only late. Pauses and jumps of the clock are not counted.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, what: str = "images", remedy: str = IMAGE_REMEDY) -> None:
+        """Start without messages.
+
+        Args:
+            what: names the messages in diagnostics.
+            remedy: what users can do if many are lost.
+        """
+        self._what, self._remedy = what, remedy
         self.total = 0
         self._recent: deque[tuple[float, int]] = deque()
         self._sequences: dict[bytes, int] = {}
@@ -66,11 +77,11 @@ class LostMessages:
     def report(self, health: Health, topic: str, now: float) -> str:
         """Add counts to a diagnostic status; returns the warning in it, or an empty string."""
         ratio = self.ratio(now)
-        health.values |= {"images lost": str(self.total), "images lost, ratio": f"{ratio:.3f}"}
+        health.values |= {f"{self._what} lost": str(self.total), f"{self._what} lost, ratio": f"{ratio:.3f}"}
         gaps = sum(count > 0 for _, count in list(self._recent))
         if ratio <= MAX_RATIO or gaps < MIN_GAPS:
             return ""
-        warning = f"{topic}: {ratio:.0%} of the images of the last {WINDOW:.0f} s never arrived: {REMEDY}"
+        warning = f"{topic}: {ratio:.0%} of the {self._what} of the last {WINDOW:.0f} s never arrived: {self._remedy}"
         health.add(Level.WARN, warning)
         return warning
 

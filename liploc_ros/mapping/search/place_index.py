@@ -3,23 +3,24 @@
 
 """Search over places x headings: FAISS inner product of compressed descriptors."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import faiss
 import numpy as np
-import scipy.fft
-import scipy.linalg
 from numpy.typing import NDArray
 
+from liploc_ros.encoders.coding import DescriptorCoding
+from liploc_ros.encoders.coding.descriptor_coding import add_codes, linear_transform, stored_codes
+from liploc_ros.encoders.coding.principal_components import principal_components
 from liploc_ros.encoders.spec import FeatureLayout
-from liploc_ros.files import FileError
-from liploc_ros.mapping.features import StoredFeatures, describe, describe_headings, pooled_columns
+from liploc_ros.files import unwritable
+from liploc_ros.mapping.features import StoredFeatures, describe, describe_headings
+from liploc_ros.mapping.search.heading_compressor import HeadingCompressor, every_heading, heading_step_of
 
 TRAINING_DESCRIPTORS = 3_000  # from which the compression is learned
-MAX_COLUMN_STEP = 4  # feature columns; matching covers 3 to both sides of a candidate
 PLACES_PER_BLOCK = 16  # whose descriptors are in memory at a time
 
 
@@ -56,6 +57,7 @@ class PlaceIndex:
         self._layout = layout
         self._places = places
         self._step = heading_step
+        self.is_coded = False  # few bytes per descriptor: candidates should be scored again by features
 
     @classmethod
     def build(
@@ -83,17 +85,43 @@ class PlaceIndex:
         if len(places) * layout.headings // step < 4 * size or size >= dimension:
             index: faiss.Index = faiss.IndexFlatIP(dimension)
             for block in _blocks(features, places):
-                index.add(_every(step, describe_headings(block, layout), layout))
+                index.add(every_heading(step, describe_headings(block, layout), layout))
             return cls(index, layout, places, step)
         training = _training_descriptors(features, places, layout)
-        components = _principal_components(training, size)
+        components = principal_components(training, size)
         index = _compressed_index(components, training @ components)
-        compressor = _HeadingCompressor(components, layout)
+        compressor = HeadingCompressor(components, layout)
         codes = faiss.downcast_index(index.index)
         for block in _blocks(features, places):
-            codes.add(_every(step, compressor.compress(block), layout))
+            codes.add(every_heading(step, compressor.compress(block), layout))
         index.ntotal = codes.ntotal
         return cls(index, layout, places, step)
+
+    @classmethod
+    def of_codes(
+        cls,
+        codes: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
+        coding: DescriptorCoding,
+        layout: FeatureLayout,
+        places: NDArray[np.intp],
+    ) -> "PlaceIndex":
+        """Return the index of coded descriptors.
+
+        Args:
+            codes: (N, headings, bytes) of the indexed headings of places, of HeadingCoder; or several such arrays.
+            coding: by which they were coded.
+            layout: how features are arranged.
+            places: (N,) rows of the map's places.
+        """
+        index = cls(coding.index(), layout, places, heading_step_of(layout))
+        for part in [codes] if isinstance(codes, np.ndarray) else codes:
+            index.add_codes(part)
+        index.is_coded = True
+        return index
+
+    def add_codes(self, codes: NDArray[np.uint8]) -> None:
+        """Add the codes (N, headings, bytes) of descriptors to an index that :meth:`of_codes` returned."""
+        add_codes(self._index, codes.reshape(-1, codes.shape[2]))
 
     @classmethod
     def load(cls, path: Path, layout: FeatureLayout, places: NDArray[np.intp]) -> "PlaceIndex":
@@ -115,12 +143,16 @@ class PlaceIndex:
             FileError: it cannot be written.
         """
         try:
-            faiss.write_index(self._index, str(path))
-        except RuntimeError as error:  # FAISS has no other error for a full disk
-            reason = str(error).splitlines()[-1]
-            raise FileError(
-                f"{path}: cannot be written (FAISS: {reason}): free space, or choose another folder"
-            ) from error
+            # FAISS would report a full disk by an error of its own, without the cause.
+            path.write_bytes(faiss.serialize_index(self._index).data)
+        except OSError as error:
+            raise unwritable(path, error) from error
+
+    @property
+    def codes(self) -> NDArray[np.uint8] | None:
+        """(N, headings, bytes) codes of an index that :meth:`of_codes` returned; None for others."""
+        codes = stored_codes(self._index)
+        return None if codes is None else codes.reshape(len(self._places), self.headings, -1)
 
     @property
     def places(self) -> NDArray[np.intp]:
@@ -167,49 +199,11 @@ class PlaceIndex:
         groups = indexed.reshape(len(indexed), self.headings, self._step)
         rows = np.any(groups, axis=2)
         api: Any = faiss  # its Python layer takes other arguments than the generated types say
-        among = api.SearchParameters(sel=api.IDSelectorBitmap(np.packbits(rows.ravel(), bitorder="little")))
+        kind = api.SearchParametersIVF if self.is_coded else api.SearchParameters
+        among = kind(sel=api.IDSelectorBitmap(np.packbits(rows.ravel(), bitorder="little")))
         if not isinstance(self._index, faiss.IndexPreTransform):
             return among
         return api.SearchParametersPreTransform(index_params=among)
-
-
-def heading_step_of(layout: FeatureLayout) -> int:
-    """Return the distance of indexed headings: as many as are ``MAX_COLUMN_STEP`` columns of features apart.
-
-    Matching compares the headings in between. The embedding of a whole image has no features to compare.
-    """
-    if layout.embeds_whole_image:
-        return 1
-    steps = range(1, MAX_COLUMN_STEP // layout.pool + 1)
-    return max((step for step in steps if layout.headings % step == 0), default=1)
-
-
-class _HeadingCompressor:
-    """Compresses the descriptors of all headings of a panorama at once.
-
-    A window over the columns times a matrix is a circular correlation along the columns. In the frequency domain it is
-    one small matrix product per frequency, about twenty times fewer operations than one product per window.
-    """
-
-    def __init__(self, components: NDArray[np.float32], layout: FeatureLayout) -> None:
-        """Take principal components (dimension, size) of descriptors."""
-        self._layout = layout
-        self._width = layout.view_columns // layout.pool
-        kernel = np.zeros((layout.headings, components.shape[0] // self._width, components.shape[1]), np.float32)
-        kernel[: self._width] = components.reshape(self._width, -1, components.shape[1])
-        self._kernel = np.conj(scipy.fft.rfft(kernel, axis=0))  # (frequencies, h D, size)
-
-    def compress(self, features: StoredFeatures) -> NDArray[np.float32]:
-        """Return (P * headings, size) compressed unit descriptors of panoramas (P, h, columns, D)."""
-        headings = self._layout.headings
-        columns = pooled_columns(features, self._layout).reshape(len(features), headings, -1)
-        spectrum = scipy.fft.rfft(columns, axis=1).transpose(1, 0, 2)
-        products = scipy.fft.irfft(np.matmul(spectrum, self._kernel), n=headings, axis=0).transpose(1, 0, 2)
-        energy = np.square(columns).sum(axis=2)
-        energy = np.concatenate([energy, energy[:, : self._width - 1]], axis=1)
-        norms = np.sqrt(np.lib.stride_tricks.sliding_window_view(energy, self._width, axis=1).sum(axis=2))
-        compressed = products / np.maximum(norms, 1e-9)[..., None]
-        return np.ascontiguousarray(compressed.reshape(len(features) * headings, -1), dtype=np.float32)
 
 
 def _blocks(features: StoredFeatures, places: NDArray[np.intp]) -> Iterator[StoredFeatures]:
@@ -217,39 +211,18 @@ def _blocks(features: StoredFeatures, places: NDArray[np.intp]) -> Iterator[Stor
         yield features[places[start : start + PLACES_PER_BLOCK]]
 
 
-def _every(step: int, descriptors: NDArray[np.float32], layout: FeatureLayout) -> NDArray[np.float32]:
-    """Return the descriptors of every ``step``-th heading, of those (P * headings, size) of all headings."""
-    by_place = descriptors.reshape(-1, layout.headings, descriptors.shape[1])
-    return np.ascontiguousarray(by_place[:, ::step].reshape(-1, descriptors.shape[1]))
-
-
 def _compressed_index(components: NDArray[np.float32], compressed: NDArray[np.float32]) -> faiss.IndexPreTransform:
     """Return an empty index of principal components (dimension, size), 8 bits each.
 
-    The components are those of the products themselves, not of deviations from the mean: with the mean removed, a
-    search would not rank by the inner product of the descriptors. ``compressed`` (N, size) sets the ranges of the 8-bit
-    numbers.
+    ``compressed`` (N, size) sets the ranges of the 8-bit numbers.
     """
-    dimension, size = components.shape
-    compress = faiss.LinearTransform(dimension, size, False)
-    faiss.copy_array_to_vector(np.ascontiguousarray(components.T).ravel(), compress.A)
-    compress.is_trained = True
-    quantizer = faiss.IndexScalarQuantizer(size, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT)
+    quantizer = faiss.IndexScalarQuantizer(
+        components.shape[1], faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
+    )
     quantizer.train(np.ascontiguousarray(compressed))
-    index = faiss.IndexPreTransform(compress, quantizer)
+    index = faiss.IndexPreTransform(linear_transform(components), quantizer)
     index.is_trained = True
     return index
-
-
-def _principal_components(descriptors: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Return the ``size`` leading principal components (dimension, size) of descriptors (N, dimension).
-
-    They are computed from the (N, N) products of the descriptors, because N is smaller than the dimension. SciPy
-    computes the leading ones only, which is much faster than faiss.PCAMatrix.
-    """
-    last = len(descriptors) - 1
-    variances, vectors = scipy.linalg.eigh(descriptors @ descriptors.T, subset_by_index=(last - size + 1, last))
-    return np.asarray(descriptors.T @ (vectors / np.sqrt(np.maximum(variances, 1e-12))), dtype=np.float32)
 
 
 def _training_descriptors(

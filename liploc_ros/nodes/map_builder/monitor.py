@@ -1,7 +1,7 @@
 # Copyright 2026 liploc_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Diagnostic status of the map builder."""
+"""What arrives at the map builder, and what cannot be used."""
 
 import time
 from collections import Counter
@@ -9,10 +9,10 @@ from collections.abc import Collection
 
 from rclpy.node import Node
 
-from liploc_ros.nodes.common.diagnostics import Health, Level, RateMeter
+from liploc_ros.nodes.common.diagnostics import RateMeter
 from liploc_ros.nodes.common.logging import ThrottledLog
 from liploc_ros.nodes.inputs.odometry_source import OdometrySubscription
-from liploc_ros.nodes.inputs.silence import MAX_SILENCE, SilenceLog, why_silent
+from liploc_ros.nodes.inputs.silence import SilenceLog, why_silent
 from liploc_ros.nodes.subscriptions.stamps import RelativeStampCheck, StampError
 
 
@@ -53,9 +53,13 @@ class InputMonitor:
             stamp_ns: of the message.
             reference_ns: stamp to compare with; 0 if there is none yet.
         """
+        self.tick()
+        return self.stamps.check(stamp_ns, reference_ns, self._received_at)
+
+    def tick(self) -> None:
+        """Record that a message arrived."""
         self._received_at = time.monotonic()
         self._rate.tick(self._received_at)
-        return self.stamps.check(stamp_ns, reference_ns, self._received_at)
 
     @property
     def is_received(self) -> bool:
@@ -130,33 +134,10 @@ class BuilderFaults:
         self._last[kind] = line
         self._log.warn(kind, line)
 
+    def counts(self) -> str:
+        """Return how often each kind of fault occurred, on one line."""
+        return ", ".join(f"{kind}: {count}" for kind, count in self._counts.most_common())
+
     def most_frequent(self) -> str:
         """Return the fault that occurred most often, with its count; empty without faults."""
         return "".join(f"{self._last[kind]} ({count} times)" for kind, count in self._counts.most_common(1))
-
-
-def building_health(message: str, points: InputMonitor, odometry: InputMonitor, faults: BuilderFaults) -> Health:
-    """Return the diagnostic status of the inputs; its conditions are in docs/nodes.md."""
-    mismatches = [points.mismatch(), odometry.mismatch()]
-    lines = faults.lines()
-    health = Health(message)
-    health.values = {
-        "points topic": points.topic,
-        "odometry topic": odometry.topic,
-        "scans/s": f"{points.rate():.1f}",
-        "odometry/s": f"{odometry.rate():.1f}",
-        "scan reliability": points.reliability(),
-        "odometry reliability": odometry.reliability(),
-        "scan quality of service": mismatches[0] or "matches",
-        "odometry quality of service": mismatches[1] or "matches",
-        "last fault": lines[-1] if lines else "none",
-    }
-    for line in [*mismatches, *lines]:
-        if line:
-            health.add(Level.ERROR, line)
-    for monitor in (points, odometry):
-        monitor.stamps.report(health, time.monotonic())
-        if monitor.age() > MAX_SILENCE:
-            reason = monitor.why_silent()
-            health.add(Level.WARN, f"no {monitor.what} on {monitor.topic} for more than {MAX_SILENCE:.0f} s: {reason}")
-    return health

@@ -1,0 +1,195 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""A map of any length: its tiles stay on disk, and are opened where the map is compared with an image."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from liploc_ros.encoders import ModelBundle
+from liploc_ros.encoders.coding import MapCoding
+from liploc_ros.files import expand_path
+from liploc_ros.mapping.lattice import is_searched
+from liploc_ros.mapping.lidar_map import LidarMap, read_map_tile
+from liploc_ros.mapping.manifest import Manifest, read_manifest
+from liploc_ros.mapping.search.coarse_config import CoarsePlaces
+from liploc_ros.mapping.search.coarse_index import CoarseIndex
+from liploc_ros.mapping.search.map_features import check_model, coding_of
+from liploc_ros.mapping.search.rescoring import NearPlaces
+from liploc_ros.mapping.tile_manifest import MapError
+from liploc_ros.mapping.tiles.tile import Tile
+
+COARSE = "coarse"  # folder of the coarse index
+COARSE_STATIONS = 4  # every fourth place on the path is in the coarse index
+NEAR_STATIONS = 2
+SAMPLED_PLACES = 400
+TILES_IN_MEMORY = 64  # of about 7 MB on disk each, of which only what is compared is read
+
+
+class TiledMap:
+    """The tiles of a map with coded features. Opening it reads the manifest only.
+
+    A tile is compared with its checksums when it is first opened.
+
+    Attributes:
+        manifest: description of the whole map.
+        path: its folder.
+        bundle: the model that built it.
+        coding: by which its features are coded.
+    """
+
+    def __init__(self, manifest: Manifest, path: Path, bundle: ModelBundle) -> None:
+        """Take the manifest of the map at ``path``; see :meth:`open`."""
+        self.manifest, self.path, self.bundle = manifest, path, bundle
+        self.coding: MapCoding = coding_of(manifest, bundle, path)
+        self._lower = np.array([tile.lower[:2] for tile in manifest.tiles])
+        self._upper = np.array([tile.upper[:2] for tile in manifest.tiles])
+        self._rows = np.cumsum([0, *(tile.places for tile in manifest.tiles)])
+        self.tile = lru_cache(TILES_IN_MEMORY)(self._open_tile)
+
+    @classmethod
+    def open(cls, path: Path, bundle: ModelBundle) -> "TiledMap":
+        """Open a map.
+
+        Raises:
+            MapError: no map, a damaged one, one of another format or model, or one whose features are not coded.
+        """
+        path = expand_path(path)
+        manifest = read_manifest(path)
+        check_model(manifest, bundle, str(path))
+        if manifest.coding is None or not manifest.tiles:
+            raise MapError(
+                f"{path}: its features are not coded, so it cannot be searched tile by tile: "
+                "run `liploc map upgrade` with a model that has a coding"
+            )
+        return cls(manifest, path, bundle)
+
+    @cached_property
+    def id(self) -> str:
+        """Hash that identifies this map."""
+        return hashlib.sha256(self.manifest.model_dump_json().encode()).hexdigest()
+
+    def __len__(self) -> int:
+        """Return the number of tiles."""
+        return len(self.manifest.tiles)
+
+    def tiles_near(self, positions: NDArray[np.float64], radius: float) -> NDArray[np.intp]:
+        """Return the tiles whose places may be within ``radius`` [m] of positions (N, 2), in driving order."""
+        outside = np.maximum(self._lower - positions[:, None, :2], positions[:, None, :2] - self._upper)
+        distance = np.linalg.norm(np.maximum(outside, 0), axis=2)  # to the box around each tile
+        return np.flatnonzero((distance <= radius).any(axis=0))
+
+    def around(self, positions: NDArray[np.float64], radius: float) -> LidarMap | None:
+        """Return the part of the map within ``radius`` [m] of positions (N, 2); None if there are no places.
+
+        Raises:
+            MapError: a tile is missing or damaged.
+        """
+        rows = {}
+        for number in self.tiles_near(positions, radius).tolist():
+            tile = self.tile(number)
+            distance = np.linalg.norm(tile.T_map_base[:, None, :2, 3] - positions[None, :, :2], axis=2)
+            near = distance.min(axis=1) <= radius
+            if near.any():
+                rows[number] = np.flatnonzero(np.isin(tile.station, tile.station[near]))
+        return self._part(rows) if rows else None
+
+    def beside(self, tiles: NDArray[np.intp], places: NDArray[np.intp], stations: int) -> LidarMap | None:
+        """Return the part of the map within some stations of places, at every lateral offset; None without places.
+
+        Args:
+            tiles: (N,) tile of each place.
+            places: (N,) rows of the places in their tiles.
+            stations: reach along the path.
+
+        Raises:
+            MapError: a tile is missing or damaged.
+        """
+        rows = {}
+        for number in np.unique(tiles).tolist():
+            tile = self.tile(number)
+            centre = np.unique(tile.station[places[tiles == number]])
+            reached = (centre[:, None] + np.arange(-stations, stations + 1)).ravel()
+            rows[number] = np.flatnonzero(np.isin(tile.station, reached))
+        return self._part(rows) if rows else None
+
+    def joined(self, parts: Sequence[LidarMap]) -> LidarMap:
+        """Return the union of parts of this map."""
+        number, row = self._located(np.unique(np.concatenate([part.place_ids for part in parts])))
+        return self._part({n: row[number == n] for n in np.unique(number).tolist()})
+
+    def sample(self, tiles: int) -> LidarMap:
+        """Return a part of the map that stands for all of it: places spread over at most so many tiles."""
+        chosen = np.unique(np.linspace(0, len(self) - 1, min(tiles, len(self))).round().astype(np.intp))
+        step = max(1, SAMPLED_PLACES // len(chosen))
+        rows = {}
+        for number in chosen.tolist():
+            count = len(self.tile(number).station)
+            rows[number] = np.unique(np.linspace(0, count - 1, min(step, count)).round().astype(np.intp))
+        return self._part(rows)
+
+    def coarse_index(self) -> CoarseIndex:
+        """Return the coarse index over all tiles; it is built first if it is missing or of other tiles.
+
+        Raises:
+            FileError: it cannot be written.
+        """
+        key = hashlib.sha256("".join(tile.sha256 for tile in self.manifest.tiles).encode()).hexdigest()
+        return CoarseIndex.open_or_build(self.path / COARSE, self, key)
+
+    def coarse_places(self, tile: int) -> CoarsePlaces:
+        """Return every fourth place on the path of a tile; see :class:`CoarsePlaces`. The tile is not kept."""
+        opened = read_map_tile(self.path, self.manifest, self.manifest.tiles[tile], verify=False)
+        searched = np.flatnonzero(is_searched(opened.lateral, self.manifest.config.lateral_spacing))
+        coarse = (opened.lateral[searched] == 0) & (opened.station[searched] % COARSE_STATIONS == 0)
+        codes = self._descriptors(opened)[coarse]
+        projected = self.coding.descriptors.quantizer.decode(codes.reshape(-1, codes.shape[2]))
+        rows = searched[coarse]
+        return CoarsePlaces(rows, opened.T_map_base[rows, :2, 3], projected.reshape(*codes.shape[:2], -1))
+
+    def near_places(self, tile: int, places: NDArray[np.intp]) -> NearPlaces:
+        """Return the searched places within two stations of places (C,); see :class:`NearPlaces`."""
+        opened = self.tile(tile)
+        searched = np.flatnonzero(is_searched(opened.lateral, self.manifest.config.lateral_spacing))
+        apart = np.abs(opened.station[searched][None] - opened.station[places][:, None])
+        candidate, descriptor = np.nonzero(apart <= NEAR_STATIONS)
+        rows = searched[descriptor]
+        codes = self._descriptors(opened)[descriptor]
+        return NearPlaces(candidate, rows, opened.T_map_base[rows, :2, 3], np.asarray(codes))
+
+    def prefetch(self, tiles: NDArray[np.intp]) -> None:
+        """Open tiles that are needed next; they are small and memory-mapped, so nothing is read ahead."""
+
+    def _descriptors(self, tile: Tile) -> NDArray[np.uint8]:
+        if tile.descriptors is None:
+            raise MapError(f"{self.path}: a tile without descriptors: build the map again")
+        return tile.descriptors
+
+    def _part(self, rows: dict[int, NDArray[np.intp]]) -> LidarMap:
+        """Return the map of some places: rows of each tile, in increasing order."""
+        selected = [self._selected(self.tile(number), rows[number]) for number in sorted(rows)]
+        ids = np.concatenate([self._rows[number] + rows[number] for number in sorted(rows)])
+        part = LidarMap.of_tiles(self.manifest, selected, self.bundle, self.path, ids)
+        part.__dict__["id"] = self.id  # a cached property: the hash of a long manifest takes some time
+        return part
+
+    def _selected(self, tile: Tile, rows: NDArray[np.intp]) -> Tile:
+        spacing = self.manifest.config.lateral_spacing
+        searched = is_searched(tile.lateral, spacing)
+        descriptor = np.cumsum(searched) - 1
+        return tile.select(rows, descriptor[rows[searched[rows]]])
+
+    def _located(self, place_ids: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the tile, and the row in it, of places (N,)."""
+        number = np.searchsorted(self._rows, place_ids, side="right") - 1
+        return np.asarray(number, np.intp), np.asarray(place_ids - self._rows[number], np.intp)
+
+    def _open_tile(self, number: int) -> Tile:
+        """Return a tile, without its keyframes."""
+        tile = read_map_tile(self.path, self.manifest, self.manifest.tiles[number])
+        return tile.without_keyframes()

@@ -1,0 +1,91 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Long maps: images are compared with a part of the map."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from liploc_ros.localization import Localizer, PosePrior, Status, TrackingState
+from liploc_ros.localization.long_map import LongMapLocalizer, localizer_on, map_mode
+from liploc_ros.localization.long_map import localizer as module
+from liploc_ros.mapping import LidarMap, MapConfig, MapError, build_map
+from liploc_ros.mapping.search.coarse_index import CoarseIndex
+from liploc_ros.mapping.tiled_map import TiledMap
+
+
+@pytest.fixture(scope="module")
+def two_tiles(demo_drive, bundle, tmp_path_factory):
+    config = MapConfig(lateral_reach=0, tile_length=100, store_points=False)
+    path = build_map(demo_drive, bundle, config).save(tmp_path_factory.mktemp("long") / "map").path
+    TiledMap.open(path, bundle).coarse_index()
+    return path
+
+
+@pytest.fixture
+def tiled(two_tiles, bundle, tmp_path):
+    return TiledMap.open(Path(shutil.copytree(two_tiles, tmp_path / "map")), bundle)
+
+
+@pytest.fixture
+def frames(demo_drive, demo_camera):
+    return [(f, f.images[demo_camera.frame_id]()) for f in list(demo_drive.images())[2::6]]
+
+
+def test_images_are_found_as_on_the_whole_map(tiled, bundle, frames, demo_camera):
+    whole, parts = Localizer(LidarMap.load(tiled.path, bundle), bundle), LongMapLocalizer(tiled, bundle)
+    for frame, image in frames:
+        found = [localizer.localize(image, demo_camera, frame.stamp_ns) for localizer in (whole, parts)]
+        assert [result.status for result in found] == [found[0].status] * 2
+        assert np.allclose(found[0].best.T_map_base, found[1].best.T_map_base, atol=0.3)
+        assert found[0].best.place_id == found[1].best.place_id
+
+
+def test_tracking_stays_localized_on_the_tiles_around(tiled, bundle, demo_drive, demo_camera):
+    localizer = LongMapLocalizer(tiled, bundle)
+    states = []
+    for frame in list(demo_drive.images())[:16]:
+        image = frame.images[demo_camera.frame_id]()
+        states.append(localizer.track(image, demo_camera, frame.stamp_ns, frame.T_map_base).state)
+    assert states[-8:] == [TrackingState.LOCALIZED] * 8
+    assert 0 < len(localizer.lidar_map.T_map_base) <= tiled.manifest.places == localizer.lidar_map.manifest.places
+
+
+def test_a_prior_restricts_the_part_that_is_opened(tiled, bundle, frames, demo_camera):
+    (frame, image), localizer = frames[2], LongMapLocalizer(tiled, bundle)
+    x, y = frame.T_map_base[:2, 3]
+    yaw = np.arctan2(frame.T_map_base[1, 0], frame.T_map_base[0, 0])
+    prior = PosePrior(np.array([x, y, yaw]), np.diag([1.0, 1.0, 0.01]))
+    best = localizer.localize(image, demo_camera, 0, prior).best
+    assert np.hypot(*(best.T_map_base[:2, 3] - (x, y))) < 2
+
+
+def test_a_tile_that_disappears_is_named_and_the_last_part_stays(tiled, bundle, frames, demo_camera):
+    localizer = LongMapLocalizer(tiled, bundle)
+    shutil.rmtree(tiled.path / "tiles" / "000001")
+    tiled.tile.cache_clear()
+    result = localizer.localize(frames[-1][1], demo_camera, 0)
+    assert result.status in (Status.SUCCESS, Status.UNKNOWN_PLACE, Status.AMBIGUOUS)
+    assert "000001" in localizer.map_problem and "copy or build the map again" in localizer.map_problem
+
+
+def test_a_damaged_coarse_index_is_built_again(tiled):
+    (tiled.path / "coarse" / "index.faiss").write_bytes(b"no index")
+    assert isinstance(tiled.coarse_index(), CoarseIndex)
+
+
+def test_the_mode_follows_from_the_length(tiled, bundle, monkeypatch):
+    assert type(localizer_on(tiled.path, bundle)) is Localizer
+    monkeypatch.setattr(module, "MAX_EXHAUSTIVE_LENGTH", 50.0)
+    assert map_mode(tiled.manifest).is_long and "coarse index" in map_mode(tiled.manifest).reason
+    assert type(localizer_on(tiled.path, bundle)) is LongMapLocalizer
+
+
+def test_a_map_without_coded_features_is_not_searched_by_tiles(demo_drive, bundle, tmp_path):
+    config = MapConfig(lateral_reach=0, code_features=False)
+    path = build_map(demo_drive, bundle, config).save(tmp_path / "map").path
+    with pytest.raises(MapError, match="liploc map upgrade"):
+        TiledMap.open(path, bundle)
