@@ -50,6 +50,12 @@ def target_path(path: Path | str) -> Path:
         raise FileError(f"{path}: cannot be reached ({reason_of(error)}): choose another path") from error
 
 
+def cache_folder() -> Path:
+    """Return the user's folder for what can be made again, according to the XDG base directory specification."""
+    root = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(root) if Path(root).is_absolute() else Path.home() / ".cache") / "liploc_ros"
+
+
 def write_file(path: Path, data: bytes | str) -> None:
     """Write a file atomically; the previous version stays until the new one is on disk.
 

@@ -4,6 +4,7 @@
 """A map of any length: its tiles stay on disk, and are opened where the map is compared with an image."""
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.encoders.coding import MapCoding
-from liploc_ros.files import expand_path
+from liploc_ros.files import FileError, cache_folder, expand_path
 from liploc_ros.mapping.lattice import is_searched
 from liploc_ros.mapping.lidar_map import LidarMap, read_map_tile
 from liploc_ros.mapping.manifest import Manifest, read_manifest
@@ -24,6 +25,7 @@ from liploc_ros.mapping.search.rescoring import NearPlaces
 from liploc_ros.mapping.tile_manifest import MapError
 from liploc_ros.mapping.tiles.tile import Tile
 
+LOG = logging.getLogger(__name__)
 COARSE = "coarse"  # folder of the coarse index
 COARSE_STATIONS = 4  # every fourth place on the path is in the coarse index
 NEAR_STATIONS = 2
@@ -136,11 +138,18 @@ class TiledMap:
     def coarse_index(self) -> CoarseIndex:
         """Return the coarse index over all tiles; it is built first if it is missing or of other tiles.
 
+        If the folder of the map cannot be written, the index is kept in the user's cache.
+
         Raises:
-            FileError: it cannot be written.
+            FileError: it cannot be written there either.
         """
         key = hashlib.sha256("".join(tile.sha256 for tile in self.manifest.tiles).encode()).hexdigest()
-        return CoarseIndex.open_or_build(self.path / COARSE, self, key)
+        try:
+            return CoarseIndex.open_or_build(self.path / COARSE, self, key)
+        except FileError as error:
+            folder = cache_folder() / COARSE / key[:16]
+            LOG.warning("%s: the coarse index is kept in %s", error, folder)
+            return CoarseIndex.open_or_build(folder, self, key)
 
     def coarse_places(self, tile: int) -> CoarsePlaces:
         """Return every fourth place on the path of a tile; see :class:`CoarsePlaces`. The tile is not kept."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from liploc_ros.files import FileError
 from liploc_ros.localization import Localizer, PosePrior, Status, TrackingState
 from liploc_ros.localization.long_map import LongMapLocalizer, localizer_on, map_mode
 from liploc_ros.localization.long_map import localizer as module
@@ -75,6 +76,19 @@ def test_a_tile_that_disappears_is_named_and_the_last_part_stays(tiled, bundle, 
 def test_a_damaged_coarse_index_is_built_again(tiled):
     (tiled.path / "coarse" / "index.faiss").write_bytes(b"no index")
     assert isinstance(tiled.coarse_index(), CoarseIndex)
+
+
+def test_the_coarse_index_of_a_map_that_cannot_be_written_is_in_the_cache(tiled, tmp_path, monkeypatch, caplog):
+    def build(folder, *arguments, whole=CoarseIndex.build):
+        if tiled.path in folder.parents:
+            raise FileError(f"{folder}: cannot be written")
+        return whole(folder, *arguments)
+
+    shutil.rmtree(tiled.path / "coarse")
+    monkeypatch.setattr(CoarseIndex, "build", build)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert len(tiled.coarse_index().places) and not (tiled.path / "coarse").exists()
+    assert "kept in" in caplog.text and (tmp_path / "cache" / "liploc_ros" / "coarse").is_dir()
 
 
 def test_the_mode_follows_from_the_length(tiled, bundle, monkeypatch):

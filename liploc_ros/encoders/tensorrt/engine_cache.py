@@ -5,7 +5,6 @@
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,7 +15,7 @@ from pydantic import Field, ValidationError
 from liploc_ros.encoders.encoder import ModelError
 from liploc_ros.encoders.tensorrt.engine_key import EngineKey
 from liploc_ros.encoders.tensorrt.engine_lock import engine_lock
-from liploc_ros.files import write_file
+from liploc_ros.files import cache_folder, write_file
 from liploc_ros.schema import FrozenModel
 
 LOG = logging.getLogger(__name__)
@@ -26,9 +25,8 @@ Loaded = TypeVar("Loaded")
 
 
 def default_folder() -> Path:
-    """Return the user's folder of engines, according to the XDG base directory specification."""
-    root = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(root) if Path(root).is_absolute() else Path.home() / ".cache") / "liploc_ros" / "engines"
+    """Return the user's folder of engines."""
+    return cache_folder() / "engines"
 
 
 class EngineRecord(FrozenModel):
