@@ -11,8 +11,8 @@ from support.bag_maker import write_bag
 
 from liploc_ros.datasets import BagOptions, BagTopics
 from liploc_ros.datasets.bag import messages
+from liploc_ros.datasets.bag.point_times import deskewed, point_times
 from liploc_ros.datasets.bag.reader import read_bag
-from liploc_ros.datasets.point_times import deskewed, point_times
 from liploc_ros.datasets.trajectory import Trajectory
 from liploc_ros.geometry import pose_from_yaw
 from liploc_ros.views import PointsError

@@ -57,7 +57,8 @@ def write_map(
 ) -> Written:
     """Build the map of one or several recordings into a folder.
 
-    Memory does not grow with their length, but if the features are not coded: then the index is built at the end.
+    Points are read when they are needed: memory grows with the length by the poses only. If the features are not
+    coded, the index is built at the end, and takes memory for the whole map.
 
     Finished tiles are kept in ``.NAME.partial`` next to the folder until the map is complete. If the build was stopped
     or killed, the same call continues with the next tile; the map is the same to the byte, except for ``created_at``.
@@ -104,9 +105,8 @@ def write_map(
     finally:
         partial.close()
     if manifest.coding is None:
-        manifest = (
-            LidarMap.load(path, bundle, verify=False).save(path).manifest
-        )  # with its index, which is slow to build
+        # With its index, which takes long to build.
+        manifest = LidarMap.load(path, bundle, verify=False).save(path).manifest
     return Written(manifest, counts, len(finished))
 
 
