@@ -33,8 +33,8 @@ SECOND = 1_000_000_000
 START_NODE = "import sys; from liploc_ros.nodes.map_builder.node import main; sys.exit(main(sys.argv))"
 DIE_WHILE_SAVING = """
 import os, signal
-from liploc_ros.mapping import PlaceIndex
-PlaceIndex.save = lambda self, path: os.kill(os.getpid(), signal.SIGKILL)
+from liploc_ros.mapping import lidar_map
+lidar_map.write_manifest = lambda folder, manifest: os.kill(os.getpid(), signal.SIGKILL)
 """
 
 

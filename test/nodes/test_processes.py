@@ -4,7 +4,6 @@
 """Several processes on one vehicle, and a map that is replaced while images arrive. All over DDS."""
 
 import copy
-import json
 import signal
 import threading
 
@@ -15,6 +14,7 @@ pytest.importorskip("rclpy")
 from diagnostic_msgs.msg import DiagnosticArray
 from support.ros_bench import IMAGE, INFO, run_process
 
+from liploc_ros.mapping.manifest import read_manifest, write_manifest
 from liploc_ros.msg import Belief, LocalizationStatus, PoseHypothesisArray
 from liploc_ros.nodes.common.conversions import header_at, stamp_ns_of
 from liploc_ros.nodes.localizer.node import LocalizerNode
@@ -55,8 +55,7 @@ def test_a_map_is_replaced_while_images_arrive(bench, settings, saved_map, image
     received = bench.subscribe(PoseHypothesisArray, "/localizer/hypotheses")
     node = bench.start(LocalizerNode, **settings)
     before = node.engine.lidar_map.id
-    manifest = saved_map / "manifest.json"
-    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "datum": "another"}))
+    write_manifest(saved_map, read_manifest(saved_map).model_copy(update={"datum": "another"}))
     bench.publish(INFO, info)
     is_over = threading.Event()
 
