@@ -10,6 +10,7 @@ import argparse
 import json
 import platform
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +111,7 @@ def main() -> None:
     results.add("camera encoder", medians_ms(lambda: encoders.encode_camera(view))[0])
     results.add("panorama encoder", medians_ms(lambda: encoders.encode_panorama(panorama))[0])
 
-    lidar_map = build_map(drive, bundle, MapConfig())
+    lidar_map = build_map(drive, bundle, MapConfig(code_features=False))
     features = encoders.encode_camera(view)
     query = describe(features, bundle.spec.pool)
     descriptors = describe_headings(np.asarray(lidar_map.features), bundle.spec)
@@ -119,13 +120,14 @@ def main() -> None:
     )
     results.add("search of all places and headings", ours, "exhaustive search", theirs)
 
-    localizer = Localizer(lidar_map, bundle)
-    localizer.warm_up()
-    results.add("image to hypotheses", medians_ms(lambda: localizer.localize(image, mounted, 0))[0])
-
-    single, tracked = times_over_the_drive(localizer, drive)
-    results.add("the same, images of the drive", single)
-    results.add("tracked with odometry", tracked)
+    for name, searched in (("not coded", lidar_map), ("coded", build_map(drive, bundle, MapConfig()))):
+        localizer = Localizer(searched, bundle)
+        localizer.warm_up()
+        duration = medians_ms(partial(localizer.localize, image, mounted, 0))[0]
+        results.add(f"image to hypotheses, map {name}", duration)
+        single, tracked = times_over_the_drive(localizer, drive)
+        results.add(f"images of the drive, map {name}", single)
+        results.add(f"tracked with odometry, map {name}", tracked)
 
     results.write(args.out)
     print(args.out)
