@@ -53,7 +53,7 @@ class Recipe:
 
 
 class Streets:
-    """Recipes of tiles of 1 km; the same for the same number of a tile, whatever was asked for before."""
+    """Recipes of tiles of 1 km; the same for the same number of a tile, whichever were made before."""
 
     def __init__(self, runs: Sequence[NDArray[np.int32]], seed: int = 0) -> None:
         """Take runs: rows of the bank 1 m apart; a run of one row is a single frame."""

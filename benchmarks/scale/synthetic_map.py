@@ -112,9 +112,6 @@ class SyntheticMap:
             return self._descriptors.encode(self._true)
         return np.asarray(np.load(self._folder / f"{tile:06d}.npy", mmap_mode="r"))
 
-    def prefetch(self, tiles: NDArray[np.intp]) -> None:
-        """See :class:`FineSource`; the tiles are read through memory maps."""
-
     def near_places(self, tile: int, places: NDArray[np.intp]) -> NearPlaces:
         """See :class:`FineSource`."""
         if tile == self.true_tile:

@@ -164,6 +164,10 @@ class CodedFeatures:
         """The parts, in the order of their places."""
         return self._parts
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return the decoded features as integers, for :func:`numpy.asarray`."""
+        return np.asarray(self.panoramas(np.arange(len(self))), dtype)
+
     def select(self, places: NDArray[np.intp]) -> CodedPanoramas:
         """Return the codes of the panoramas at places (M,)."""
         part_of = np.searchsorted(self._starts, places, side="right") - 1

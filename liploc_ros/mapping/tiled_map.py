@@ -171,9 +171,6 @@ class TiledMap:
         codes = self._descriptors(opened)[descriptor]
         return NearPlaces(candidate, rows, opened.T_map_base[rows, :2, 3], np.asarray(codes))
 
-    def prefetch(self, tiles: NDArray[np.intp]) -> None:
-        """Open tiles that are needed next; they are small and memory-mapped, so nothing is read ahead."""
-
     def _descriptors(self, tile: Tile) -> NDArray[np.uint8]:
         if tile.descriptors is None:
             raise MapError(f"{self.path}: a tile without descriptors: build the map again")

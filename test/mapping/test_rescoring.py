@@ -12,12 +12,6 @@ HEADINGS = 36
 class Tiles:
     """Two tiles of 20 places, 1 m apart. The code of a place and heading is its number within the tile."""
 
-    def __init__(self):
-        self.announced = []
-
-    def prefetch(self, tiles):
-        self.announced += tiles.tolist()
-
     def near_places(self, tile, places):
         around = np.clip(places[:, None] + np.arange(-2, 3), 0, 19)
         candidate = np.repeat(np.arange(len(places)), 5)
@@ -49,7 +43,6 @@ def test_neighbours_of_a_better_candidate_are_left_out():
     assert np.diff(np.sort(found.place)).min() > 1
 
 
-def test_candidates_of_all_tiles_are_compared_and_announced():
-    tiles = Tiles()
-    found = rescore(candidates((1, 3, 35), (0, 12, 0)), tables(12, 0), tiles, 2)
-    assert found.tile.tolist()[0] == 0 and tiles.announced == [0, 1]
+def test_candidates_of_all_tiles_are_compared():
+    found = rescore(candidates((1, 3, 35), (0, 12, 0)), tables(12, 0), Tiles(), 50)
+    assert found.tile[0] == 0 and set(found.tile.tolist()) == {0, 1}

@@ -78,10 +78,6 @@ class MapFocus:
         """Drop the part around the belief, which is lost."""
         self._near, self._centres = None, np.zeros((0, 2))
 
-    def close(self) -> None:
-        """End the background thread."""
-        self._loader.shutdown(wait=False, cancel_futures=True)
-
     def _open(self, tiles: NDArray[np.intp]) -> None:
         for number in tiles.tolist():
             try:

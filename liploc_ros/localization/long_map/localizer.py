@@ -78,10 +78,6 @@ class LongMapLocalizer(Localizer):
         super().__init__(tiled.sample(SAMPLED_TILES), bundle, config, encoders)
         self._focus = MapFocus(tiled, tiled.coarse_index())
 
-    def close(self) -> None:
-        """End the background thread."""
-        self._focus.close()
-
     def _look_nearby(self) -> None:
         """Take the part of the map around the hypotheses, while there are any to rely on."""
         tracker = self.tracker

@@ -38,7 +38,7 @@ class PartialMap:
         self._lock = -1
 
     def open(self) -> dict[int, TileEntry]:
-        """Return the tiles that an earlier build of the same map has finished; start anew if there is none.
+        """Return the tiles that an earlier build of the same map has finished; what another build left is removed.
 
         Raises:
             MapError: another process builds this map.

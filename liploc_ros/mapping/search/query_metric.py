@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-REGULARIZATION = 1.0  # times the mean energy of a direction
+from liploc_ros.encoders.coding.descriptor_coding import whitening
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,11 +25,9 @@ class QueryMetric:
     whitening: NDArray[np.float32]
 
     @classmethod
-    def fit(cls, descriptors: NDArray[np.float32], regularization: float = REGULARIZATION) -> "QueryMetric":
+    def fit(cls, descriptors: NDArray[np.float32]) -> "QueryMetric":
         """Return the metric of a map with these projected descriptors (N, d)."""
-        energies, directions = np.linalg.eigh(descriptors.T.astype(np.float64) @ descriptors / max(1, len(descriptors)))
-        damped = np.maximum(energies, 0) + regularization * energies.mean() + 1e-12
-        return cls(np.asarray(directions / np.sqrt(damped), np.float32))
+        return cls(whitening(descriptors))
 
     def whiten(self, descriptors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return descriptors (..., d) whose inner product is the weighted one."""

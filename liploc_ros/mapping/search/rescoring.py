@@ -34,9 +34,6 @@ class NearPlaces(NamedTuple):
 class FineSource(Protocol):
     """The tiles of a map, as far as candidates are scored again."""
 
-    def prefetch(self, tiles: NDArray[np.intp]) -> None:
-        """Announce that these tiles are read next, so that the disk reads several at once."""
-
     def near_places(self, tile: int, places: NDArray[np.intp]) -> NearPlaces:
         """Return the indexed places of a tile within two stations of places (C,), at every indexed lateral offset."""
 
@@ -53,7 +50,6 @@ def rescore(
         count: largest number of candidates that is returned.
     """
     tiles, order = np.unique(candidates.tile), np.argsort(candidates.tile, kind="stable")
-    source.prefetch(tiles)
     ends = np.searchsorted(candidates.tile[order], tiles, side="right")
     parts, headings = [], 1
     for tile, rows in zip(tiles.tolist(), np.split(order, ends[:-1]), strict=True):
