@@ -30,13 +30,14 @@ COARSE = "coarse"  # folder of the coarse index
 COARSE_STATIONS = 4  # every fourth place on the path is in the coarse index
 NEAR_STATIONS = 2
 SAMPLED_PLACES = 400
-TILES_IN_MEMORY = 64  # of about 7 MB on disk each, of which only what is compared is read
+TILES_IN_MEMORY = 128  # 1 MB each; features stay on disk until they are compared
 
 
 class TiledMap:
     """The tiles of a map with coded features. Opening it reads the manifest only.
 
-    A tile is compared with its checksums when it is first opened.
+    A tile is opened without reading its files. :meth:`verify` compares them with their checksums, which reads them
+    whole, and is for another thread than that of the images. A tile that differs cannot be opened from then on.
 
     Attributes:
         manifest: description of the whole map.
@@ -52,7 +53,8 @@ class TiledMap:
         self._lower = np.array([tile.lower[:2] for tile in manifest.tiles])
         self._upper = np.array([tile.upper[:2] for tile in manifest.tiles])
         self._rows = np.cumsum([0, *(tile.places for tile in manifest.tiles)])
-        self.tile = lru_cache(TILES_IN_MEMORY)(self._open_tile)
+        self._opened = lru_cache(TILES_IN_MEMORY)(self._open_tile)
+        self._checked: dict[int, str] = {}  # tiles that were verified, and what was wrong with them
 
     @classmethod
     def open(cls, path: Path, bundle: ModelBundle) -> "TiledMap":
@@ -79,6 +81,27 @@ class TiledMap:
     def __len__(self) -> int:
         """Return the number of tiles."""
         return len(self.manifest.tiles)
+
+    def tile(self, number: int) -> Tile:
+        """Return a tile, without its keyframes.
+
+        Raises:
+            MapError: it is missing or damaged.
+        """
+        problem = self._checked.get(number)
+        if problem:
+            raise MapError(problem)
+        return self._opened(number)
+
+    def verify(self, number: int) -> None:
+        """Compare the files of a tile with their checksums, once."""
+        if number in self._checked:
+            return
+        try:
+            read_map_tile(self.path, self.manifest, self.manifest.tiles[number])
+            self._checked[number] = ""
+        except MapError as error:
+            self._checked[number] = str(error)
 
     def tiles_near(self, positions: NDArray[np.float64], radius: float) -> NDArray[np.intp]:
         """Return the tiles whose places may be within ``radius`` [m] of positions (N, 2), in driving order."""
@@ -196,6 +219,5 @@ class TiledMap:
         return np.asarray(number, np.intp), np.asarray(place_ids - self._rows[number], np.intp)
 
     def _open_tile(self, number: int) -> Tile:
-        """Return a tile, without its keyframes."""
-        tile = read_map_tile(self.path, self.manifest, self.manifest.tiles[number])
+        tile = read_map_tile(self.path, self.manifest, self.manifest.tiles[number], verify=False)
         return tile.without_keyframes()

@@ -64,14 +64,25 @@ def test_a_prior_restricts_the_part_that_is_opened(tiled, bundle, frames, demo_c
     assert np.hypot(*(best.T_map_base[:2, 3] - (x, y))) < 2
 
 
-def test_a_tile_that_disappears_is_named_and_the_last_part_stays(tiled, bundle, frames, demo_camera):
+def test_a_tile_that_disappears_is_named_and_the_others_are_searched(tiled, bundle, frames, demo_camera):
     localizer = LongMapLocalizer(tiled, bundle)
     shutil.rmtree(tiled.path / "tiles" / "000001")
-    tiled.tile.cache_clear()
-    before = localizer.lidar_map
-    localizer.localize(frames[-1][1], demo_camera, 0)
-    assert localizer.lidar_map is before
+    tiled.verify(1)  # as the background does: what was opened before stays readable
+    frame, image = frames[1]
+    best = localizer.localize(image, demo_camera, 0).best
+    assert np.linalg.norm(best.T_map_base[:2, 3] - frame.T_map_base[:2, 3]) < 2
     assert "000001" in localizer.map_problem and "copy or build the map again" in localizer.map_problem
+
+
+def test_a_tile_with_a_flipped_byte_is_not_used_once_it_is_verified(tiled):
+    features = tiled.path / "tiles" / "000001" / "features.npy"
+    data = bytearray(features.read_bytes())
+    data[-1] ^= 1
+    features.write_bytes(data)
+    assert tiled.tile(1)
+    tiled.verify(1)
+    with pytest.raises(MapError, match=r"features\.npy: damaged"):
+        tiled.tile(1)
 
 
 def test_a_damaged_coarse_index_is_built_again(tiled):

@@ -3,7 +3,6 @@
 
 """The part of a long map that images are compared with."""
 
-import logging
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,34 +10,39 @@ from numpy.typing import NDArray
 
 from liploc_ros.localization.encoded_view import EncodedView
 from liploc_ros.localization.prior import GATE, PosePrior
-from liploc_ros.mapping import LidarMap
+from liploc_ros.mapping import LidarMap, MapError
 from liploc_ros.mapping.features import describe
-from liploc_ros.mapping.search.coarse_index import CoarseIndex
+from liploc_ros.mapping.search.coarse_index import CoarseCandidates, CoarseIndex
 from liploc_ros.mapping.search.rescoring import rescore
 from liploc_ros.mapping.tiled_map import TiledMap
 
-LOG = logging.getLogger(__name__)
 RADIUS = 120.0  # metres around the belief that are compared
 MARGIN = 60.0  # metres that the belief may move before another part is taken
-AHEAD = 1000.0  # metres around the belief in which tiles are opened in the background
-COARSE_CANDIDATES, FINE_CANDIDATES = 1000, 48
+AHEAD = 1000.0  # metres around the belief in which tiles are verified in the background
+COARSE_CANDIDATES, FINE_CANDIDATES = 100, 48
 REACH = 3  # stations around a candidate
 
 
 class MapFocus:
-    """Chooses the part of a map around a belief, around a prior, or around places that resemble an image."""
+    """Chooses the part of a map around a belief, around a prior, or around places that resemble an image.
+
+    Attributes:
+        problem: why a tile could not be used by the last search of the whole map, or empty.
+    """
 
     def __init__(self, tiled: TiledMap, coarse: CoarseIndex) -> None:
         """Take the map, and the index over all its tiles."""
         self._tiled, self._coarse = tiled, coarse
         self._near: LidarMap | None = None
         self._centres = np.zeros((0, 2))
+        self.problem = ""
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="tiles")
 
     def around_belief(self, positions: NDArray[np.float64]) -> LidarMap | None:
         """Return the part around hypotheses at positions (N, 2) [m]; None if the map has no places there.
 
-        It stays the same until one of them has moved by ``MARGIN``. Tiles farther along are opened in the background.
+        It stays the same until one of them has moved by ``MARGIN``. Tiles farther along are verified in the background,
+        and so read.
 
         Raises:
             MapError: a tile is missing or damaged.
@@ -46,7 +50,7 @@ class MapFocus:
         moved = np.linalg.norm(positions[:, None] - self._centres[None], axis=2).min(axis=1, initial=np.inf)
         if self._near is None or moved.max(initial=0.0) > MARGIN:
             self._near, self._centres = self._tiled.around(positions, RADIUS), positions.copy()
-            self._loader.submit(self._open, self._tiled.tiles_near(positions, AHEAD))
+            self._verify(self._tiled.tiles_near(positions, AHEAD))
         return self._near
 
     def around_prior(self, prior: PosePrior) -> LidarMap | None:
@@ -61,14 +65,14 @@ class MapFocus:
     def around_similar(self, view: EncodedView) -> LidarMap | None:
         """Return the places of the whole map that resemble a view most, those around them, and those near the belief.
 
-        Raises:
-            MapError: a tile is missing or damaged.
+        Tiles that are missing or damaged are left out, and named in ``problem``.
         """
         coding, pool = self._tiled.coding.descriptors, self._tiled.manifest.pool
         query = describe(view.features, pool) @ coding.components
-        found = self._coarse.search(query, COARSE_CANDIDATES)
+        found = self._readable(self._coarse.search(query, COARSE_CANDIDATES))
         weighed = self._coarse.metric.weigh(query)
         best = rescore(found, coding.quantizer.inner_products(weighed), self._tiled, FINE_CANDIDATES)
+        self._verify(np.unique(best.tile))
         part = self._tiled.beside(best.tile, best.place, REACH)
         if part is None or self._near is None:
             return part or self._near
@@ -78,9 +82,19 @@ class MapFocus:
         """Drop the part around the belief, which is lost."""
         self._near, self._centres = None, np.zeros((0, 2))
 
-    def _open(self, tiles: NDArray[np.intp]) -> None:
-        for number in tiles.tolist():
+    def _readable(self, candidates: CoarseCandidates) -> CoarseCandidates:
+        """Return the candidates in tiles that can be read."""
+        unreadable = []
+        self.problem = ""
+        for number in np.unique(candidates.tile).tolist():
             try:
                 self._tiled.tile(number)
-            except Exception as error:  # the image that needs the tile will report it
-                LOG.debug("tile %d: %s", number, error)
+            except MapError as error:
+                unreadable.append(number)
+                self.problem = self.problem or str(error)
+        return candidates.select(~np.isin(candidates.tile, unreadable)) if unreadable else candidates
+
+    def _verify(self, tiles: NDArray[np.intp]) -> None:
+        """Verify tiles in the background; the next image that needs a damaged one reports it."""
+        for number in tiles.tolist():
+            self._loader.submit(self._tiled.verify, number)

@@ -99,15 +99,16 @@ class LongMapLocalizer(Localizer):
         return True
 
     def _use(self, choose: Callable[[], LidarMap | None]) -> None:
-        """Continue with another part of the map. If a tile is missing or damaged, the last part stays."""
+        """Continue with another part of the map. If its tiles cannot be read, the last part stays."""
+        part, problem = None, ""
         try:
             part = choose()
         except MapError as error:
-            if str(error) != self.map_problem:
-                LOG.error("%s", error)
-            self.map_problem = str(error)
-            return
-        self.map_problem = ""
+            problem = str(error)
+        problem = problem or self._focus.problem
+        if problem and problem != self.map_problem:
+            LOG.error("%s", problem)
+        self.map_problem = problem
         if part is not None and part is not self.lidar_map:
             self.lidar_map = part
             self.tracker.use_map(part)
