@@ -5,7 +5,6 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import overload
 
 import numpy as np
 
@@ -14,11 +13,12 @@ from liploc_ros.datasets.left_out import warn_once
 from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import Pose
 from liploc_ros.views import Scan
+from liploc_ros.views.lazy_sequence import LazySequence
 
 SCANS_IN_MEMORY = 100  # of 2 MB each; a place needs its neighbours' scans
 
 
-class DriveScans(Sequence[Scan]):
+class DriveScans(LazySequence[Scan]):
     """Scans in files; only those used last are in memory. A frame without a readable scan has one without points."""
 
     def __init__(self, frames: Sequence[Frame], T_base_lidar: Pose | None) -> None:
@@ -30,13 +30,8 @@ class DriveScans(Sequence[Scan]):
     def __len__(self) -> int:
         return len(self._frames)
 
-    @overload
-    def __getitem__(self, index: int) -> Scan: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Scan]: ...
-    def __getitem__(self, index: int | slice) -> Scan | Sequence[Scan]:
-        if isinstance(index, slice):
-            return [self._read(i) for i in range(*index.indices(len(self)))]
+    def item(self, index: int) -> Scan:
+        """Return a scan."""
         return self._read(index)
 
     def _load(self, index: int) -> Scan:

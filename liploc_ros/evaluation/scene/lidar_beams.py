@@ -4,12 +4,12 @@
 """The beams of a spinning LiDAR, and scans with fewer of them."""
 
 from collections.abc import Sequence
-from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.views import Scan
+from liploc_ros.views.lazy_sequence import LazySequence
 
 # Elevations [rad] of the Velodyne HDL-64E as in KITTI's calibrated scans: the median of each beam over drive 0005,
 # fitted by a line for each of the two blocks of 32 lasers. They agree with the data sheet (2 to -24.9 degrees, steps of
@@ -67,7 +67,7 @@ def first_of_rays(ray: NDArray[np.integer], key: NDArray[np.int64]) -> NDArray[n
     return np.asarray(smallest[smallest < np.iinfo(np.int64).max] & 0xFFFFFFFF)
 
 
-class ThinnedScans(Sequence[Scan]):
+class ThinnedScans(LazySequence[Scan]):
     """The scans of a LiDAR with 64 beams as one with fewer would see them."""
 
     def __init__(self, scans: Sequence[Scan], beams: int) -> None:
@@ -77,12 +77,7 @@ class ThinnedScans(Sequence[Scan]):
     def __len__(self) -> int:
         return len(self._scans)
 
-    @overload
-    def __getitem__(self, index: int) -> Scan: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Scan]: ...
-    def __getitem__(self, index: int | slice) -> Scan | Sequence[Scan]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+    def item(self, index: int) -> Scan:
+        """Return a scan."""
         scan = self._scans[index]
         return Scan(thin_beams(scan.points, self._beams), scan.T_map_lidar)

@@ -6,7 +6,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from liploc_ros.evaluation.scene.simulated_scan import simulate_scan
 from liploc_ros.geometry import Pose, inverse, pose_from_yaw, transform_points
 from liploc_ros.schema import FrozenModel
 from liploc_ros.views import Scan
+from liploc_ros.views.lazy_sequence import LazySequence
 
 SOURCE_DISTANCE = 12.0  # [m] of the recorded scans whose points a simulated scan sees
 SOURCE_SPACING = 1.0  # [m] of recorded path between these scans; a standing vehicle adds nothing
@@ -67,7 +67,7 @@ class PassConditions(FrozenModel):
         )
 
 
-class SimulatedScans(Sequence[Scan]):
+class SimulatedScans(LazySequence[Scan]):
     """The scans of a vehicle that drives next to the recorded path, one for each recorded scan."""
 
     def __init__(self, recorded: MappedPass, lane: float, beams: int, *, remove_dynamic: bool = True) -> None:
@@ -88,14 +88,9 @@ class SimulatedScans(Sequence[Scan]):
     def __len__(self) -> int:
         return len(self._T_map_lidar)
 
-    @overload
-    def __getitem__(self, index: int) -> Scan: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Scan]: ...
-    def __getitem__(self, index: int | slice) -> Scan | Sequence[Scan]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        return self._simulated(int(index))
+    def item(self, index: int) -> Scan:
+        """Return a scan."""
+        return self._simulated(index)
 
     def _simulate(self, index: int) -> Scan:
         T_lidar_map = inverse(self._T_map_lidar[index])

@@ -3,10 +3,9 @@
 
 """Training samples: a camera view, and LiDAR views of the same place drawn from near and far scans."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from liploc_ros.learning.aligned.recipe import VirtualViews
 from liploc_ros.learning.data.sampling import base_pose, scans_around, view_pose
 from liploc_ros.mapping.drive_scans import DriveScans
 from liploc_ros.views import CameraView, CameraViewer, Panorama, StaticScans, draw_virtual_view
+from liploc_ros.views.lazy_sequence import LazySequence
 
 CONTEXT = 32  # more columns of the LiDAR view on both sides; a window of a panorama has this context too
 STATIC_SCANS_IN_MEMORY = 100  # of a drive, 2 MB each
@@ -36,7 +36,7 @@ class AlignedSample:
     virtual: tuple[Panorama, ...]
 
 
-class DrawnSamples(Sequence[AlignedSample]):
+class DrawnSamples(LazySequence[AlignedSample]):
     """The samples of all frames of a drive with an image, a scan and a pose; each is drawn when it is accessed.
 
     All random choices are made in advance, so that a sample does not depend on which others were drawn before, in this
@@ -61,13 +61,8 @@ class DrawnSamples(Sequence[AlignedSample]):
     def __len__(self) -> int:
         return len(self._frames)
 
-    @overload
-    def __getitem__(self, index: int) -> AlignedSample: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[AlignedSample]: ...
-    def __getitem__(self, index: int | slice) -> AlignedSample | Sequence[AlignedSample]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+    def item(self, index: int) -> AlignedSample:
+        """Return a sample."""
         frame, (own, virtual) = self._frames[index], self._plans[index]
         name, read = next(iter(frame.images.items()))
         return AlignedSample(

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,7 @@ from liploc_ros.mapping.places import Places
 from liploc_ros.mapping.search.heading_compressor import HeadingCoder
 from liploc_ros.mapping.tiles.tile import KEYFRAME, Tile
 from liploc_ros.views import Panorama, Scan, StaticScans
+from liploc_ros.views.lazy_sequence import LazySequence
 
 SCANS_IN_MEMORY = 64  # of about 2 MB each; a place needs its neighbours' scans
 
@@ -175,7 +176,7 @@ def _storage(bundle: ModelBundle, config: MapConfig) -> _PlainStorage | _CodedSt
     return _PlainStorage() if coding is None else _CodedStorage(coding, bundle.spec, config.lateral_spacing)
 
 
-class _KeyframeScans(Sequence[Scan]):
+class _KeyframeScans(LazySequence[Scan]):
     """The scans of keyframes; those used last are in memory."""
 
     def __init__(self, keyframes: Sequence[Keyframe]) -> None:
@@ -187,13 +188,8 @@ class _KeyframeScans(Sequence[Scan]):
     def __len__(self) -> int:
         return len(self._keyframes)
 
-    @overload
-    def __getitem__(self, index: int) -> Scan: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Scan]: ...
-    def __getitem__(self, index: int | slice) -> Scan | Sequence[Scan]:
-        if isinstance(index, slice):
-            return [self._read(k) for k in range(*index.indices(len(self)))]
+    def item(self, index: int) -> Scan:
+        """Return a scan."""
         return self._read(index)
 
     @property
