@@ -3,16 +3,20 @@
 
 """The notebooks of docs/notebooks as pages. They are executed first, so that a notebook that fails ends the build."""
 
+import os
 from functools import cache
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
 from nbconvert import MarkdownExporter
+from traitlets.config import Config
 
 from website.sources import DOCS, REPOSITORY
 
 TIMEOUT = 300  # s, of a cell
+WITHOUT_NETWORK = Config({"KernelManager": {"transport": "ipc"}})
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # as `limit_threads` does in programs
 
 
 def notebook_pages() -> dict[str, str | bytes]:
@@ -30,7 +34,9 @@ def execute(path: Path) -> nbformat.NotebookNode:
         CellExecutionError: a cell fails.
     """
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=TIMEOUT, resources={"metadata": {"path": str(REPOSITORY)}}).execute()
+    where = {"metadata": {"path": str(REPOSITORY)}}
+    client = NotebookClient(notebook, timeout=TIMEOUT, resources=where, config=WITHOUT_NETWORK)
+    client.execute(env={**os.environ, **ONE_THREAD})
     for cell in notebook.cells:  # times would make every execution differ
         cell.metadata.pop("execution", None)
     return notebook
