@@ -3,7 +3,7 @@
 
 """CHANGELOG.rst as Markdown, and the notes of a release.
 
-    python -m website.changelog 0.1.0        # the section of a version; Forthcoming: what is not released yet
+python -m website.changelog 0.1.0        # the section of a version; Forthcoming: what is not released yet
 """
 
 import re

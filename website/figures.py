@@ -142,7 +142,9 @@ def draw_belief(street: Street) -> Figure:
     figure, axes = _axes(3.0)
     axes.plot(distance, [0.0 if t.best is None else t.best.probability for t in tracked], "-", color="0.6", zorder=1)
     for state, colour in COLOURS.items():
-        chosen = [(d, t.best.probability) for d, t in zip(distance, tracked, strict=True) if t.state is state and t.best]
+        chosen = [
+            (d, t.best.probability) for d, t in zip(distance, tracked, strict=True) if t.state is state and t.best
+        ]
         if chosen:
             axes.plot(*np.transpose(chosen), "o", ms=5, color=colour, label=f"first hypothesis, {state.name}")
     axes.plot(distance, [t.probability_lost for t in tracked], "k:", label="lost")

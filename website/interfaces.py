@@ -15,7 +15,9 @@ INTRODUCTION = """# Messages and services
 From the definitions in `msg/` and `srv/`. [Nodes](../nodes.md) tells which node publishes, offers or expects them.
 
 """
-LINE = re.compile(r"(?P<type>[\w/]+(?:\[\w*\])?)\s+(?P<name>\w+)\s*(?:=\s*(?P<value>[^#\s]+))?\s*(?:#\s*(?P<comment>.*))?")
+LINE = re.compile(
+    r"(?P<type>[\w/]+(?:\[\w*\])?)\s+(?P<name>\w+)\s*(?:=\s*(?P<value>[^#\s]+))?\s*(?:#\s*(?P<comment>.*))?"
+)
 
 
 @dataclass

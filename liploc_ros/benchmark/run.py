@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,15 @@ class CellResult(FrozenModel):
     why: str = Field("", description="reason why the cell is not done")
     request: str = Field("", description="hash of everything that the result depends on, except the data")
     metrics: ProtocolMetrics | None = None
+
+    @property
+    def short_reason(self) -> str:
+        """Why the cell is not done, in a line; of missing drives only the first and how many there are."""
+        if self.status != "missing data":
+            return f"{self.status}: {self.why}"
+        drives = list(dict.fromkeys(re.split(r" \(|: ", why)[0] for why in self.why.split("; ")))
+        more = f" and {len(drives) - 1} more drives" if len(drives) > 1 else ""
+        return f"{self.status}: {drives[0]}{more}"
 
 
 @dataclass
