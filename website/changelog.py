@@ -23,14 +23,13 @@ def changelog_as_markdown(text: str) -> str:
     lines = [line for line in text.splitlines() if not re.fullmatch(r"\^{3,}", line)]
     result = [f"# {lines[0]}"]
     for line, following in pairwise([*lines[1:], ""]):
-        if re.fullmatch(r"[-~]{3,}", line):
-            continue
         is_heading = re.fullmatch(r"[-~]{3,}", following) and len(following) >= len(line) > 0
-        text_of_line = re.sub(r"``([^`]+)``", r"`\1`", line)
-        result.append(f"{LEVELS[following[0]]} {line}\n" if is_heading else re.sub(r"^\* ", "- ", text_of_line))
-    whole = "\n".join(result)
-    whole = re.sub(r"``([^`]+?)``", lambda code: f"`{' '.join(code[1].split())}`", whole)  # across lines
-    return re.sub(r"(?<=\S)\n- ", "\n- ", whole) + "\n"
+        if is_heading:
+            result.append(f"{LEVELS[following[0]]} {line}\n")
+        elif not re.fullmatch(r"[-~]{3,}", line):
+            result.append(re.sub(r"^\* ", "- ", line))
+    whole = re.sub(r"``([^`]+?)``", lambda code: f"`{' '.join(code[1].split())}`", "\n".join(result))
+    return re.sub(r"\n{3,}", "\n\n", whole).strip() + "\n"
 
 
 def release_notes(version: str) -> str:

@@ -100,13 +100,13 @@ def draw_search(street: Street) -> Figure:
     """Return the scores of the search index for the image: all places and headings."""
     index, layout = street.lidar_map.index, street.lidar_map.manifest.layout
     found = index.search(street.view.features, len(street.lidar_map.T_map_base) * layout.headings)
-    yaw = np.rad2deg([layout.heading_yaw(candidate.heading) for candidate in found])
+    yaw = np.rad2deg(layout.heading_yaw(np.array([candidate.heading for candidate in found])))
     places, scores = [c.place for c in found], [c.score for c in found]
     figure, axes = _axes(3.4)
     shown = axes.scatter(places, (yaw + 180) % 360 - 180, c=scores, s=24, marker="s", linewidths=0, cmap="magma")
     figure.colorbar(shown, label="cosine of the descriptors")
     chosen = street.localizer.search(street.view)
-    chosen_yaw = (np.rad2deg([layout.heading_yaw(c.heading) for c in chosen]) + 180) % 360 - 180
+    chosen_yaw = (np.rad2deg(layout.heading_yaw(np.array([c.heading for c in chosen]))) + 180) % 360 - 180
     axes.plot([c.place for c in chosen], chosen_yaw, "o", mfc="none", mec="c", ms=9, label="candidates")
     axes.plot(street.true_place, np.rad2deg(street.view.heading), "x", color="lime", ms=9, mew=2, label="truth")
     axes.set(xlabel="place along the path", ylabel="heading in the vehicle [degrees]")
