@@ -90,8 +90,9 @@ off-the-line: $(SHARED)  ## Evaluate the held-out models in other lanes, with fe
 calibrate: $(SHARED)  ## Fit the confidence models of the held-out models and the default model (after held-out; KITTI=FOLDER).
 	$(BIN)/python -m benchmarks.held_out.calibrate $(ON_KITTI) $(if $(DEFAULT_MODEL),--default-model '$(DEFAULT_MODEL)')
 
+# Not --quiet: with it, warnings do not count for --strict.
 docs: $(VENV)/.docs $(SHARED)  ## Build the documentation site; writes out/site.
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	$(BIN)/python -m website.check_site out/site
 
 clean:  ## Remove everything that the other targets created.

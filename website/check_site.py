@@ -66,10 +66,13 @@ def external_loads(site: Path) -> list[str]:
 def check_site(site: Annotated[Path, typer.Argument(help="Folder of the built site.")]) -> None:
     """Fail if a page loads something from another machine."""
     pages = len(list(site.rglob("*.html")))
+    if not pages:
+        typer.echo(f"{site}: no pages: build the site first, with make docs", err=True)
+        raise typer.Exit(1)
     found = external_loads(site)
     for line in found:
         typer.echo(line, err=True)
-    if found or not pages:
+    if found:
         typer.echo(f"{site}: {len(found)} loads from other machines in {pages} pages: remove them", err=True)
         raise typer.Exit(1)
     typer.echo(f"{site}: {pages} pages, which load nothing from other machines")
