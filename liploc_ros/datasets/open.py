@@ -58,6 +58,14 @@ def open_drive(
     Raises:
         DatasetError: the recording is missing, damaged or not supported, or topics or options are given but it is not
             a bag.
+
+    Examples:
+        >>> drive = open_drive(Path("demo/kitti_0013_excerpt.mcap"))
+        >>> len(list(drive.scans())), len(list(drive.images())), list(drive.cameras)
+        (17, 40, ['camera_color_left_optical'])
+        >>> image = next(drive.images()).images["camera_color_left_optical"]()
+        >>> image.shape, image.dtype.name
+        ((375, 1242, 3), 'uint8')
     """
     path = expand_path(path)
     if not path.exists():

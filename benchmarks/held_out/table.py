@@ -74,7 +74,3 @@ def _plot(curves: dict[str, dict[str, Curve]], figure: Path) -> None:
     axes[0].set_ylabel("recall@1 within 2 m [%]")
     axes[-1].legend(fontsize=8)
     page.savefig(figure)
-
-
-if __name__ == "__main__":
-    typer.run(held_out)
