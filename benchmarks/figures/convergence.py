@@ -9,12 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from benchmarks.figures.drive import Street, TrackedImage
 from benchmarks.figures.from_above import EXTENT, FromAbove, percent
+from benchmarks.figures.layout import Page, draw_scale, write_label
 from benchmarks.figures.style import (
     BLUE,
     DARK,
@@ -22,108 +22,105 @@ from benchmarks.figures.style import (
     INK,
     PALE,
     PAPER,
-    PIXELS,
     PROBABILITY,
     PROBABILITY_NORM,
     STATE_COLOURS,
     colour_lidar_view,
-    new_figure,
-    pixels_of,
 )
 from liploc_ros.localization import TrackingState
 from liploc_ros.localization.hypotheses import position_sigmas
 
-FIRST_IMAGE = 8  # from here on convergence takes longer than from most images
 HEIGHT, DPI = 652, 120
 SHOWN = 10.5, -12.5  # elevations that are shown of the camera image [degrees]
-ZOOM = (10.0, 6.94)  # metres to both sides of the most probable pose
+ZOOM = (7.0, 4.856)  # metres to both sides of the most probable pose
 SLOW, FAST, LAST = 850, 280, 3000  # milliseconds that an image is shown: converging, localized, at the end
 QUALITY = 74
 NOTE = "KITTI drive 0013, on which the model was trained"
 
 
-def write_convergence(path: Path, street: Street) -> str:
+def write_convergence(path: Path, street: Street, tracked: Sequence[TrackedImage]) -> str:
     """Write the animation as WebP, and return what it shows in words."""
-    tracked = street.track(FIRST_IMAGE)
+    known = [one.result.state is TrackingState.LOCALIZED for one in tracked]
+    localized = known.index(True) if any(known) else len(tracked) - 1
     animation = cv2.Animation()
     animation.frames = [page[..., ::-1] for page in _pages(street, tracked)]
-    localized = next(n for n, one in enumerate(tracked) if one.result.state is TrackingState.LOCALIZED)
     durations = np.where(np.arange(len(tracked)) <= localized + 1, SLOW, FAST)
     durations[-1] = LAST
     animation.durations = durations.tolist()
     cv2.imwriteanimation(str(path), animation, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
-    after = tracked[localized:]
+    error = [one.position_error for one in tracked[localized:]]
     return (
-        f"LOCALIZED after {localized + 1} images and {_travelled(tracked)[localized]:.0f} m; "
-        f"{sum(one.result.state is TrackingState.LOCALIZED for one in after)} of the last {len(after)} images LOCALIZED, "
-        f"position error median {np.median([one.position_error for one in after]):.2f} m, "
-        f"max {max(one.position_error for one in after):.2f} m"
+        f"{tracked[localized].result.state.name} after {localized + 1} images, {_travelled(tracked)[localized]:.0f} m; "
+        f"from then on {sum(known)} of {len(error)} images, error median {np.median(error):.2f} m, "
+        f"max {max(error):.2f} m; {path.stat().st_size / 1e6:.1f} MB"
     )
 
 
 def _pages(street: Street, tracked: Sequence[TrackedImage]) -> list[NDArray[np.uint8]]:
-    return [pixels_of(draw_page(street, tracked, number)) for number in range(len(tracked))]
-
-
-def draw_page(street: Street, tracked: Sequence[TrackedImage], number: int) -> Figure:
-    """Return the picture after an image."""
-    figure = new_figure(HEIGHT, DPI)
-    one = tracked[number]
-    _write_header(figure, tracked, number)
-    _draw_views(figure, street, one)
     above = FromAbove(street.from_above)
-    _draw_zoom(_axes(figure, 668, 54, 320, 222), above, one)
-    _draw_history(_axes(figure, 668, 310, 320, 96), tracked, number)
-    strip = _axes(figure, 12, 418, 976, 976 * (EXTENT[3] - EXTENT[2]) / (EXTENT[1] - EXTENT[0]))
+    return [draw_page(street, above, tracked, number).pixels() for number in range(len(tracked))]
+
+
+def draw_page(street: Street, above: FromAbove, tracked: Sequence[TrackedImage], number: int) -> Page:
+    """Return the picture after an image."""
+    page = Page(HEIGHT, DPI)
+    one = tracked[number]
+    _write_header(page, tracked, number)
+    _draw_views(page, street, one)
+    _draw_zoom(page.axes(668, 54, 320, 222), above, one)
+    _draw_history(page.axes(668, 310, 320, 96), tracked, number)
+    strip = page.axes(12, 418, 976, 976 * (EXTENT[3] - EXTENT[2]) / (EXTENT[1] - EXTENT[0]))
     above.draw(strip, one, 5.0, labels=True)
-    _draw_scale(strip, 20, "20 m")
-    _write_legend(figure)
-    return figure
+    draw_scale(strip, 20)
+    _write_legend(page)
+    return page
 
 
-def _write_header(figure: Figure, tracked: Sequence[TrackedImage], number: int) -> None:
+def _write_header(page: Page, tracked: Sequence[TrackedImage], number: int) -> None:
     one = tracked[number]
     state = one.result.state
-    _text(figure, 24, 27, state.name, fontsize=15, fontweight="bold", color=PAPER, va="center",
+    page.text(24, 27, state.name, fontsize=15, fontweight="bold", color=PAPER, va="center",
           bbox={"boxstyle": "round,pad=0.35", "fc": STATE_COLOURS[state], "ec": "none"})  # fmt: skip
     seconds = (one.stamp_ns - tracked[0].stamp_ns) / 1e9
     metres = _travelled(tracked)[number]
-    _text(figure, 212, 27, f"{seconds:.1f} s    image {number + 1}    {metres:.0f} m driven", fontsize=14, va="center")
-    _text(figure, 988, 17, "camera only: no odometry, no initial pose", ha="right", va="center", fontsize=11)
-    _text(figure, 988, 37, NOTE, ha="right", va="center", color=GREY, fontsize=10)
+    page.text(212, 27, f"{seconds:.1f} s    image {number + 1}    {metres:.0f} m driven", fontsize=14, va="center")
+    page.text(988, 17, "camera only: no odometry, no initial pose", ha="right", va="center", fontsize=11)
+    page.text(988, 37, NOTE, ha="right", va="center", color=GREY, fontsize=10)
 
 
-def _draw_views(figure: Figure, street: Street, one: TrackedImage) -> None:
+def _draw_views(page: Page, street: Street, one: TrackedImage) -> None:
     grid = street.grid
     up, down = SHOWN
     rows = round(3 * grid.height * (up - down) / (grid.up_deg - grid.down_deg))
     fine = grid.model_copy(update={"width": 3 * grid.width, "height": rows, "up_deg": up, "down_deg": down})
-    axes = _axes(figure, 12, 54, 640, 184)
+    axes = page.axes(12, 54, 640, 184)
     axes.imshow(street.camera_view(one.image, fine), interpolation="antialiased", aspect="auto")
-    _label(axes, "camera image")
-    axes = _axes(figure, 12, 246, 640, 160)
+    write_label(axes, "camera image")
+    axes = page.axes(12, 246, 640, 160)
     best = one.result.best
     if best is None:
         axes.set_facecolor(PALE)
         return
     view = street.lidar_view(best.T_map_base).facing(grid, street.camera.optical_axis_yaw)
     axes.imshow(colour_lidar_view(view), interpolation="nearest", aspect="auto")
-    _label(axes, f"LiDAR view of the map at the most probable pose ({percent(best.probability)})")
+    write_label(axes, f"LiDAR view of the map at the most probable pose ({percent(best.probability)})")
 
 
 def _draw_zoom(axes: Axes, above: FromAbove, one: TrackedImage) -> None:
-    above.draw(axes, one, 1.6, labels=False)
     best = one.result.best
     (x, y), _ = above.pose(one.T_map_base_true if best is None else best.T_map_base)
-    axes.set_xlim(x - ZOOM[0], x + ZOOM[0])
-    axes.set_ylim(y - ZOOM[1], y + ZOOM[1])
-    _draw_scale(axes, 5, "5 m")
+    above.draw(axes, one, 0.9, (x - ZOOM[0], x + ZOOM[0], y - ZOOM[1], y + ZOOM[1]))
+    draw_scale(axes, 2)
     if best is None:
         return
     along, across = position_sigmas(best)
     is_localized = one.result.state is TrackingState.LOCALIZED
-    text = f"error {one.position_error:.1f} m   σ {along:.1f} × {across:.1f} m" if is_localized else "around the most probable pose"
-    _label(axes, text, BLUE if is_localized else INK)
+    text = "around the most probable pose"
+    if is_localized:
+        text = f"error {one.position_error:.1f} m   σ {along:.1f} × {across:.1f} m"
+    if is_localized and above.is_beyond_map(one.T_map_base_true):
+        text = f"error {one.position_error:.1f} m: beyond the map"
+    write_label(axes, text, BLUE if is_localized else INK)
 
 
 def _draw_history(axes: Axes, tracked: Sequence[TrackedImage], number: int) -> None:
@@ -148,8 +145,8 @@ def _draw_history(axes: Axes, tracked: Sequence[TrackedImage], number: int) -> N
     axes.set_title("probability by image (grey: lost)", fontsize=11, loc="right", pad=5)
 
 
-def _write_legend(figure: Figure) -> None:
-    axes = _axes(figure, 12, 620, 976, 28)
+def _write_legend(page: Page) -> None:
+    axes = page.axes(12, 620, 976, 28)
     axes.axis("off")
 
     def shown(**style: object) -> Line2D:
@@ -171,29 +168,3 @@ def _travelled(tracked: Sequence[TrackedImage]) -> NDArray[np.float64]:
     """Return the distance from the first image to each image, along the true path [m]."""
     positions = np.array([one.T_map_base_true[:2, 3] for one in tracked])
     return np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(positions, axis=0), axis=1))])
-
-
-def _axes(figure: Figure, x: float, y: float, width: float, height: float) -> Axes:
-    """Return axes in units of the layout, from the upper left corner."""
-    axes = figure.add_axes((x / PIXELS, 1 - (y + height) / HEIGHT, width / PIXELS, height / HEIGHT))
-    axes.set_xticks([])
-    axes.set_yticks([])
-    return axes
-
-
-def _text(figure: Figure, x: float, y: float, text: str, **style: object) -> None:
-    figure.text(x / PIXELS, 1 - y / HEIGHT, text, **style)  # type: ignore[arg-type]
-
-
-def _label(axes: Axes, text: str, colour: str = INK) -> None:
-    axes.annotate(text, (0, 1), (8, -8), xycoords="axes fraction", textcoords="offset points", va="top", fontsize=11,
-                  color=colour, zorder=10, bbox={"boxstyle": "round,pad=0.25", "fc": PAPER, "ec": "none", "alpha": 0.85})  # fmt: skip
-
-
-def _draw_scale(axes: Axes, metres: float, text: str) -> None:
-    x, y = axes.get_xlim()[1], axes.get_ylim()[0]
-    unit = (axes.get_xlim()[1] - axes.get_xlim()[0]) / axes.get_window_extent().width * DPI / 100
-    x, y = x - 14 * unit, y + 14 * unit
-    axes.plot([x - metres, x], [y, y], "-", color=INK, lw=2.5, solid_capstyle="butt", zorder=9)
-    axes.annotate(text, (x - metres / 2, y), (0, 4), textcoords="offset points", ha="center", va="bottom", zorder=9,
-                  fontsize=10)  # fmt: skip

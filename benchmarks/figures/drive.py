@@ -20,6 +20,7 @@ from liploc_ros.mapping.drive_scans import DriveScans
 from liploc_ros.views import CameraViewer, Panorama, Scan, StaticScans, draw_virtual_view
 
 EXCERPT = Path(__file__).parents[2] / "demo" / "kitti_0013_excerpt.mcap"
+FIRST_IMAGE = 8  # from here on convergence takes longer than from most images
 MAX_POINT_DISTANCE = 40.0  # metres from the LiDAR, of points that are shown from above
 
 
@@ -96,9 +97,12 @@ class Street:
         """Return the panorama at a pose, drawn from the nearest scans as those of the map's places are."""
         manifest = self.lidar_map.manifest
         T_map_view = T_map_base @ pose_from_yaw(*manifest.view_origin, 0.0)
-        distance = [np.linalg.norm((scan.T_map_lidar - T_map_view)[:3, 3]) for scan in self.scans]
-        nearest = np.argsort(distance)[: manifest.config.scans_per_place]
-        return draw_virtual_view([self.scans[k] for k in nearest], T_map_view, grid or self.grid)
+        nearest = self.scans_near(T_map_view)[: manifest.config.scans_per_place]
+        return draw_virtual_view(nearest, T_map_view, grid or self.grid)
+
+    def scans_near(self, T_map: Pose) -> list[Scan]:
+        """Return the scans, the nearest to a pose first."""
+        return sorted(self.scans, key=lambda scan: float(np.linalg.norm((scan.T_map_lidar - T_map)[:3, 3])))
 
     @cached_property
     def scans(self) -> list[Scan]:
@@ -129,7 +133,7 @@ class StreetFrame:
         self.places = self.of(lidar_map.T_map_base[:, :2, 3])
         self.points, self.heights = self._points(scans, lidar_map.manifest.view_origin[2])
 
-    def of(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+    def of(self, positions: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return positions (N, 2) of the map in these coordinates."""
         return np.asarray((positions - self.origin) @ self.R.T)
 

@@ -7,7 +7,6 @@ import cv2
 import matplotlib
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, LogNorm
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from liploc_ros.localization import TrackingState
@@ -18,7 +17,6 @@ BLUE, ORANGE = "#0072b2", "#d98200"
 STATE_COLOURS = {TrackingState.LOST: GREY, TrackingState.CONVERGING: ORANGE, TrackingState.LOCALIZED: BLUE}
 PROBABILITY = LinearSegmentedColormap.from_list("probability", ["#fff1d6", "#fdc070", "#ee7a2c", "#b8350b", "#5c1403"])
 PROBABILITY_NORM = LogNorm(0.003, 1.0, clip=True)
-PIXELS = 1000  # width of a picture in units of the layout; a README is about 900 pixels wide
 NEAR, FAR = 5.0, 70.0  # metres, ends of the colour scale of ranges
 
 
@@ -38,20 +36,6 @@ def use_style() -> None:
             "savefig.facecolor": PAPER,
         }
     )
-
-
-def new_figure(height: float, dpi: int) -> Figure:
-    """Return a figure of 1000 x ``height`` units; a font of size 11 is 15 units high at any dpi."""
-    return Figure(figsize=(PIXELS / 100, height / 100), dpi=dpi)
-
-
-def pixels_of(figure: Figure) -> NDArray[np.uint8]:
-    """Return a figure as an image (h, w, 3) RGB."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def colour_lidar_view(view: Panorama, zoom: int = 1) -> NDArray[np.uint8]:
