@@ -64,7 +64,7 @@ bench: $(SHARED)  ## Compare the time-critical steps with reference algorithms; 
 	$(BIN)/python -m benchmarks.run --out out/bench.json
 
 figures: $(SHARED)  ## Draw the pictures of README and docs from the demo recording; writes docs/images.
-	MPLBACKEND=Agg $(BIN)/python -m benchmarks.figures
+	MPLBACKEND=Agg $(BIN)/python -m benchmarks.figures $(ARGS)
 
 lint: $(SHARED)  ## Check format, style, types and import directions.
 	$(BIN)/ruff format --check .

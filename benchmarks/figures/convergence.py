@@ -4,7 +4,6 @@
 """The animation of the README: the belief converges on a street."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -38,22 +37,34 @@ QUALITY = 74
 NOTE = "KITTI drive 0013, on which the model was trained"
 
 
-def write_convergence(path: Path, street: Street, tracked: Sequence[TrackedImage]) -> str:
-    """Write the animation as WebP, and return what it shows in words."""
-    known = [one.result.state is TrackingState.LOCALIZED for one in tracked]
-    localized = known.index(True) if any(known) else len(tracked) - 1
+def animate(street: Street, tracked: Sequence[TrackedImage]) -> bytes:
+    """Return the animation as a WebP file."""
     animation = cv2.Animation()
     animation.frames = [page[..., ::-1] for page in _pages(street, tracked)]
-    durations = np.where(np.arange(len(tracked)) <= localized + 1, SLOW, FAST)
+    durations = np.where(np.arange(len(tracked)) <= _first_localized(tracked) + 1, SLOW, FAST)
     durations[-1] = LAST
     animation.durations = durations.tolist()
-    cv2.imwriteanimation(str(path), animation, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
-    error = [one.position_error for one in tracked[localized:]]
+    _, encoded = cv2.imencodeanimation(".webp", animation, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
+    return encoded.tobytes()
+
+
+def describe(tracked: Sequence[TrackedImage]) -> str:
+    """Return what the animation shows, in words."""
+    first = _first_localized(tracked)
+    after = tracked[first:]
+    error = [one.position_error for one in after]
+    localized = sum(one.result.state is TrackingState.LOCALIZED for one in after)
     return (
-        f"{tracked[localized].result.state.name} after {localized + 1} images, {_travelled(tracked)[localized]:.0f} m; "
-        f"from then on {sum(known)} of {len(error)} images, error median {np.median(error):.2f} m, "
-        f"max {max(error):.2f} m; {path.stat().st_size / 1e6:.1f} MB"
+        f"{tracked[first].result.state.name} after {first + 1} images, {_travelled(tracked)[first]:.0f} m; LOCALIZED "
+        f"after {localized} of the last {len(after)} images, position error {np.median(error):.2f} m (median), "
+        f"{max(error):.2f} m (max)"
     )
+
+
+def _first_localized(tracked: Sequence[TrackedImage]) -> int:
+    """Return the number of the first image after which the pose is known, or else of the last one."""
+    states = [one.result.state for one in tracked]
+    return states.index(TrackingState.LOCALIZED) if TrackingState.LOCALIZED in states else len(states) - 1
 
 
 def _pages(street: Street, tracked: Sequence[TrackedImage]) -> list[NDArray[np.uint8]]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from liploc_ros import Localizer, ModelBundle, build_map, open_drive
 from liploc_ros.datasets import Drive
+from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import MountedCamera, Pose, ViewGrid, pose_from_yaw, transform_points
 from liploc_ros.localization import TrackingResult
 from liploc_ros.mapping import LidarMap
@@ -81,7 +82,7 @@ class Street:
         for frame in list(self.drive.images())[first:]:
             image = frame.images[self.camera.frame_id]()
             if frame.T_map_base is None:
-                raise ValueError(f"image at {frame.stamp_ns}: has no true pose")
+                raise LiplocError(f"image at {frame.stamp_ns}: has no true pose")
             result = localizer.track(image, self.camera, frame.stamp_ns)
             mixture = localizer.tracker.mixture
             belief = mixture.state[:, :3].copy(), mixture.covariance[:, :3, :3].copy(), mixture.probability.copy()

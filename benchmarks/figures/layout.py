@@ -3,8 +3,6 @@
 
 """Figures laid out in units: 1000 across, counted from the upper left corner."""
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 from matplotlib.axes import Axes
@@ -60,9 +58,10 @@ class Page:
         canvas.draw()  # type: ignore[no-untyped-call]
         return np.array(canvas.buffer_rgba(), np.uint8)[..., :3]  # type: ignore[no-untyped-call]
 
-    def save(self, path: Path) -> None:
-        """Write the page as WebP."""
-        cv2.imwrite(str(path), self.pixels()[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
+    def webp(self) -> bytes:
+        """Return the page as a WebP file."""
+        _, encoded = cv2.imencode(".webp", self.pixels()[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
+        return encoded.tobytes()
 
     @property
     def _background(self) -> Axes:

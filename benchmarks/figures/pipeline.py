@@ -12,6 +12,7 @@ from benchmarks.figures.drive import Street, TrackedImage
 from benchmarks.figures.from_above import EXTENT, FromAbove
 from benchmarks.figures.layout import Page
 from benchmarks.figures.style import BLUE, GREY, INK, colour_lidar_view
+from liploc_ros.errors import LiplocError
 from liploc_ros.geometry import Pose, transform_points
 from liploc_ros.localization.matching import rescore
 from liploc_ros.mapping import Candidate
@@ -48,7 +49,7 @@ def draw_pipeline(street: Street, several: TrackedImage, known: TrackedImage) ->
     view = localizer.encode(image, street.camera)
     best = localizer.localize(image, street.camera, frame.stamp_ns).best
     if view is None or best is None:
-        raise ValueError(f"image {SHOWN_IMAGE}: cannot be localized")
+        raise LiplocError(f"image {SHOWN_IMAGE}: cannot be localized")
     panorama = street.lidar_view(best.T_map_base)
     colours = _colour_features(view.features, localizer.encoders.encode_panorama(panorama))
     above = FromAbove(street.from_above)

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 
 from benchmarks.figures.layout import WIDTH, Page
 from benchmarks.figures.style import BLUE, GREY, INK, ORANGE
+from liploc_ros.errors import LiplocError
 
 TABLE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 HEADER = re.compile(r"^\| held out \|[^\n]*own scan[^\n]*$", re.MULTILINE)
@@ -27,12 +28,12 @@ def read_table(page: Path = TABLE) -> Curves:
     """Return recall [%] over gap by drive and recipe.
 
     Raises:
-        ValueError: the page has no such table.
+        LiplocError: the page has no such table.
     """
     text = page.read_text()
     header = HEADER.search(text)
     if header is None:
-        raise ValueError(f"{page}: has no table that begins with '| held out |' and has a column 'own scan'")
+        raise LiplocError(f"{page}: has no table that begins with '| held out |' and has a column 'own scan'")
     curves: Curves = {}
     for line in text[header.end() :].strip().splitlines()[1:]:
         cells = [cell.strip() for cell in line.strip("|").split("|")]
