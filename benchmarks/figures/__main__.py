@@ -17,6 +17,7 @@ from benchmarks.figures.style import use_style
 from liploc_ros.errors import LiplocError
 from liploc_ros.files import write_file
 from liploc_ros.localization import TrackingState
+from liploc_ros.threads import limit_threads
 
 FOLDER = Path(__file__).parents[2] / "docs" / "images"
 SEVERAL = 1  # the image after which the pipeline figure shows several hypotheses
@@ -39,6 +40,7 @@ def figures(
 def _draw(out: Path, map_folder: Path | None) -> None:
     if not hasattr(cv2, "imencodeanimation"):
         raise LiplocError(f"OpenCV {cv2.__version__} writes no animations: pip install 'opencv-python-headless>=4.12'")
+    limit_threads()
     use_style()
     _write(out / "held_out.webp", draw_recall(read_table()).webp(), "the table of docs/benchmarks.md")
     typer.echo("building the map of the demo ..." if map_folder is None else f"{map_folder}: loading ...")
