@@ -19,7 +19,7 @@ SHARED_SOURCES := $(wildcard config/* demo/* launch/* rviz/*)
 MODULES := $(shell find liploc_ros -type f -not -path 'liploc_ros/msg/*' -not -path 'liploc_ros/srv/*' -not -name '*.pyc' -not -name '*.so')
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast test-jazzy test-learning test-rtx gpu-check nvidia-driver encoders bench lint format train default-model held-out off-the-line calibrate docs clean
+.PHONY: help venv demo test test-fast test-jazzy test-learning test-rtx gpu-check nvidia-driver encoders bench figures lint format train default-model held-out off-the-line calibrate docs clean
 
 help:  ## Show this list.
 	@sed -nE 's/^([a-z-]+):.*  ## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
@@ -61,6 +61,9 @@ encoders: $(VENV)/.train $(VENV)/.openvino $(SHARED)  ## Compare ONNX Runtime wi
 
 bench: $(SHARED)  ## Compare the time-critical steps with reference algorithms; writes out/bench.json.
 	$(BIN)/python -m benchmarks.run --out out/bench.json
+
+figures: $(SHARED)  ## Draw the pictures of README and docs from the demo recording; writes docs/images.
+	MPLBACKEND=Agg $(BIN)/python -m benchmarks.figures $(ARGS)
 
 lint: $(SHARED)  ## Check format, style, types and import directions.
 	$(BIN)/ruff format --check .
