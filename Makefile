@@ -97,8 +97,8 @@ held-out: $(VENV)/.train $(SHARED)  ## Train and evaluate with each drive held o
 	@test -d '$(KITTI)/2011_09_26' || { echo 'KITTI=$(KITTI): contains no folder 2011_09_26: give the folder of KITTI raw data'; exit 1; }
 	set -e; for drive in $(DRIVES); do \
 	  others=$$(for other in $(DRIVES); do test $$other = $$drive || echo "--drive $(KITTI_DAY)_$${other}_sync"; done); \
-	  $(BIN)/liploc train aligned $$others $(SINGLES) $(if $(TRUNK),--trunk '$(TRUNK)') --out out/held_out/aligned_$$drive $(ARGS); \
-	  $(BIN)/liploc train liploc_efficientnet --set headings=3 --steps $(LIPLOC_STEPS) $$others $(SINGLES) \
+	  $(BIN)/liploc train aligned $$others $(SINGLES) --held-out-share 0 $(if $(TRUNK),--trunk '$(TRUNK)') --out out/held_out/aligned_$$drive $(ARGS); \
+	  $(BIN)/liploc train liploc_efficientnet --set headings=3 --steps $(LIPLOC_STEPS) $$others $(SINGLES) --held-out-share 0 \
 	    $(if $(TRUNK),--trunk '$(TRUNK)') --out out/held_out/liploc_$$drive $(ARGS); \
 	  for recipe in aligned liploc; do \
 	    $(BIN)/liploc evaluate $(KITTI_DAY)_$${drive}_sync --protocol gap-8 --gaps '0 3 5 8 12' --places frames \
