@@ -30,7 +30,7 @@ CONDITIONS = {
     "grey": "without color",
     "tilt-1": "mount wrong by 1 degree",
     "lane-1.75": "map of a lane 1.75 m to the left (simulated)",
-    "lane--1.75": "map of a lane 1.75 m to the right (simulated)",
+    "lane--3.5": "map of a lane 3.5 m to the right (simulated)",
     OFF_MAP: "taken at other places than those of the map",
 }
 BLOCK = 5  # successive off-map images that are in the same half
