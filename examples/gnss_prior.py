@@ -29,7 +29,7 @@ any_heading = np.pi**2
 prior = PosePrior(np.array([x, y, 0.0]), np.diag([sigma**2, sigma**2, any_heading]))
 for title, given in (("whole map", None), ("near the fix", prior)):
     result = localizer.localize(read_image(), drive.cameras[name], frame.stamp_ns, given)
-    for hypothesis in result.hypotheses:
+    for hypothesis in result.hypotheses[:3]:
         T = hypothesis.T_map_base
         print(
             f"{title}: {result.status.name}, x {T[0, 3]:.1f} m, y {T[1, 3]:.1f} m, heading {np.rad2deg(yaw_of(T)):.0f} "

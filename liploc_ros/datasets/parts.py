@@ -71,6 +71,15 @@ def hold_out_end(drive: Drive, share: float, gap: float = GAP, max_length: float
     )
 
 
+def far_from(drive: Drive, other: Drive, min_distance: float) -> Drive:
+    """Return a drive with its frames at least ``min_distance`` [m] from all of another; as it is if there are none."""
+    (frames, positions), others = _posed(drive), _posed(other)[1]
+    if not len(frames) or not len(others):
+        return drive
+    far = cKDTree(others).query(positions)[0] >= min_distance
+    return replace(drive, frames=_select(frames, far)) if far.any() else drive
+
+
 def stretch(drive: Drive, max_length: float, max_frames: int = 0) -> Drive:
     """Return the first ``max_length`` metres of a drive, with at most ``max_frames`` of its frames (0: all)."""
     frames, positions = _posed(drive)

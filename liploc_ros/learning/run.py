@@ -16,7 +16,7 @@ from torch import nn
 from liploc_ros.datasets import BagOptions, BagTopics, open_drive, open_sources
 from liploc_ros.datasets.bag.topics import DataKind
 from liploc_ros.datasets.drive import Drive
-from liploc_ros.datasets.parts import drive_length, hold_out_end, spread_frames, stretch
+from liploc_ros.datasets.parts import drive_length, far_from, hold_out_end, spread_frames, stretch
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.encoders.bundle import SPEC_FILE
 from liploc_ros.encoders.spec import ConfidenceModel
@@ -42,7 +42,7 @@ HELD_OUT_FILE, REPORT_FILE = "held_out.json", "held_out.md"
 NEEDS: tuple[DataKind, ...] = ("points", "odometry", "images")  # of a bag
 MAX_CODING_LENGTH = 500.0  # [m] of path to which the coding is fitted; more gives no better coding
 # Of what is trained on, to which the images of the part that is held out must not match, and the other way round.
-ELSEWHERE_LENGTH, ELSEWHERE_FRAMES = 100.0, 60  # [m]
+ELSEWHERE_LENGTH, ELSEWHERE_FRAMES, ELSEWHERE_DISTANCE = 100.0, 60, 50.0  # [m], [m] from the part
 LOG = logging.getLogger(__name__)
 
 
@@ -211,7 +211,8 @@ class TrainingRun:
     def _fit_confidence_model(self, out: Path, held_out: Drive, folder: Path) -> str:
         elsewhere = self.drives
         if self.held_out is held_out:
-            elsewhere = tuple(stretch(drive, ELSEWHERE_LENGTH, ELSEWHERE_FRAMES) for drive in elsewhere)
+            far = [far_from(drive, held_out, ELSEWHERE_DISTANCE) if drive.part else drive for drive in elsewhere]
+            elsewhere = tuple(stretch(drive, ELSEWHERE_LENGTH, ELSEWHERE_FRAMES) for drive in far)
         result = fit_on_held_out(held_out, elsewhere, ModelBundle.load(out), folder)
         write_confidence_model(out, result.confidence_model)
         write_model_card(out, ModelBundle.load(out).spec, result.summary)

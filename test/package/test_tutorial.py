@@ -12,15 +12,18 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[2]
-BLOCK = re.compile(r"<!-- run(?P<fails>: fails)? -->\n(?P<code>(?: {4}[^\n]*\n)+)(?:\n```text\n(?P<output>.*?)```)?", re.S)
+BLOCK = re.compile(
+    r"<!-- run(?P<fails>: fails)? -->\n(?P<code>(?: {4}[^\n]*\n)+)(?:\n```text\n(?P<output>.*?)```)?", re.S
+)
 LIPLOC = '#!/bin/sh\nexec "{python}" -m liploc_ros.cli.main "$@"\n'
 
 
 def run_page(page, folder):
     """Run the marked commands of a page in a folder; those that must fail have to print what the page shows."""
-    (folder / "examples").symlink_to(SOURCE / "examples")
     programs = folder / "programs"
-    programs.mkdir()
+    programs.mkdir(exist_ok=True)
+    if not (folder / "examples").exists():
+        (folder / "examples").symlink_to(SOURCE / "examples")
     for name, text in {"liploc": LIPLOC, "python": '#!/bin/sh\nexec "{python}" "$@"\n'}.items():
         (programs / name).write_text(text.format(python=sys.executable))
         (programs / name).chmod(0o755)
@@ -44,6 +47,7 @@ def run_page(page, folder):
 
 
 @pytest.mark.slow
-def test_the_commands_of_the_tutorial_run_as_printed(tmp_path):
+def test_the_commands_of_the_tutorial_and_the_recipes_run_as_printed(tmp_path):
     assert run_page("tutorial.md", tmp_path) >= 9
+    assert run_page("recipes.md", tmp_path) >= 1
     assert (tmp_path / "map.png").stat().st_size > 10_000
