@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from liploc_ros.datasets.drive import Drive
-from liploc_ros.datasets.parts import GAP, drive_length
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.encoders.spec import ConfidenceModel
 from liploc_ros.evaluation.confidence_samples import OFF_MAP
 from liploc_ros.evaluation.metrics import ACCEPTANCE_THRESHOLD
+from liploc_ros.learning.data.parts import GAP, drive_length
 from liploc_ros.localization.calibration.fit import CalibrationError, fit_confidence_model
 from liploc_ros.localization.calibration.outcomes import is_accepted, outcome_of
 from liploc_ros.localization.calibration.samples import ConfidenceSample

@@ -16,7 +16,6 @@ from torch import nn
 from liploc_ros.datasets import BagOptions, BagTopics, open_drive, open_sources
 from liploc_ros.datasets.bag.topics import DataKind
 from liploc_ros.datasets.drive import Drive
-from liploc_ros.datasets.parts import drive_length, far_from, hold_out_end, spread_frames, stretch
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.encoders.bundle import SPEC_FILE
 from liploc_ros.encoders.spec import ConfidenceModel
@@ -25,6 +24,7 @@ from liploc_ros.files import check_replaceable, unwritable, write_file
 from liploc_ros.learning.checkpoint import CHECKPOINT_FILE, load_checkpoint
 from liploc_ros.learning.confidence import UNFITTED, confidence_model_at, fit_on_held_out
 from liploc_ros.learning.data.dataset_checks import readable_frames
+from liploc_ros.learning.data.parts import drive_length, far_from, hold_out_end, spread_frames, stretch
 from liploc_ros.learning.data.preparation import draw_samples
 from liploc_ros.learning.distributed import Processes
 from liploc_ros.learning.expectation import describe_expectation
@@ -98,7 +98,7 @@ class TrainingRun:
             workers: number of processes that draw views and batches; see
                 :func:`~liploc_ros.learning.data.workers.default_workers`.
             held_out_share: share of the longest drive, at its end, that is not trained on; see
-                :func:`~liploc_ros.datasets.parts.hold_out_end`.
+                :func:`~liploc_ros.learning.data.parts.hold_out_end`.
             topics: of bags; the others are found by their types.
             options: for bags, what they do not tell themselves.
 

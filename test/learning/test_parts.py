@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from liploc_ros.datasets import DatasetError, Drive, Frame
-from liploc_ros.datasets.parts import drive_length, hold_out_end, spread_frames, stretch
 from liploc_ros.geometry import pose_from_yaw
+from liploc_ros.learning.data.parts import drive_length, hold_out_end, spread_frames, stretch
 
 
 def drive_along(x, y=None):
