@@ -24,7 +24,14 @@ from liploc_ros.files import check_replaceable, unwritable, write_file
 from liploc_ros.learning.checkpoint import CHECKPOINT_FILE, load_checkpoint
 from liploc_ros.learning.confidence import UNFITTED, confidence_model_at, fit_on_held_out
 from liploc_ros.learning.data.dataset_checks import readable_frames
-from liploc_ros.learning.data.parts import drive_length, far_from, hold_out_end, spread_frames, stretch
+from liploc_ros.learning.data.parts import (
+    drive_length,
+    far_from,
+    hold_out_end,
+    spread_frames,
+    stretch,
+    with_unique_names,
+)
 from liploc_ros.learning.data.preparation import draw_samples
 from liploc_ros.learning.distributed import Processes
 from liploc_ros.learning.expectation import describe_expectation
@@ -110,6 +117,7 @@ class TrainingRun:
         method = method_of(recipe)
         paths = [*drives[: recipe.sequences or None], *singles]
         sources = [drive for path in paths for drive in open_sources(path, topics, needs=NEEDS, options=options)]
+        sources = with_unique_names(sources)
         held_out = None
         if held_out_share and sources:
             longest = int(np.argmax([drive_length(drive) for drive in sources]))

@@ -3,6 +3,7 @@
 
 """Parts of drives: the end held out, and frames at a distance."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from liploc_ros.datasets import DatasetError, Drive, Frame
 from liploc_ros.geometry import pose_from_yaw
-from liploc_ros.learning.data.parts import drive_length, hold_out_end, spread_frames, stretch
+from liploc_ros.learning.data.parts import drive_length, hold_out_end, spread_frames, stretch, with_unique_names
 
 
 def drive_along(x, y=None):
@@ -61,3 +62,10 @@ def test_a_standing_vehicle_gives_one_frame_and_many_frames_are_thinned_evenly()
     assert positions(spread_frames(drive, 0.7, 3)) == [0, 2, 4]
     assert positions(stretch(drive, 2.0)) == [0, 0, 0.1, 1, 1.1, 2]
     assert positions(stretch(drive, 4.0, 2)) == [0, 4]
+
+
+def test_bags_of_the_same_name_are_told_apart():
+    drives = [replace(drive_along([0, 1]), source=Path(name)) for name in ("/monday/d.mcap", "/friday/d.mcap")]
+    assert [drive.name for drive in with_unique_names(drives)] == ["monday/d", "friday/d"]
+    assert [drive.name for drive in with_unique_names(drives[:1] * 2)] == ["monday/d (1)", "monday/d (2)"]
+    assert with_unique_names(drives[:1])[0].name == "d"

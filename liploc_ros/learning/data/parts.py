@@ -3,7 +3,8 @@
 
 """Parts of a drive: its last stretch held out, a stretch of limited length, and frames at a distance."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -99,6 +100,26 @@ def spread_frames(drive: Drive, min_distance: float, max_frames: int = 0) -> Dri
     if 0 < max_frames < len(chosen):
         chosen = [chosen[i] for i in np.linspace(0, len(chosen) - 1, max_frames).round().astype(int)]
     return replace(drive, frames=tuple(frames[i] for i in chosen))
+
+
+def with_unique_names(drives: Sequence[Drive]) -> list[Drive]:
+    """Return drives whose names differ: bags of the same name are named with their folders, or else with numbers.
+
+    Single frames keep their names.
+    """
+    renamed = _disambiguated(drives, lambda drive, number: f"{drive.source.absolute().parent.name}/{drive.name}")
+    return _disambiguated(renamed, lambda drive, number: f"{drive.name} ({number})")
+
+
+def _disambiguated(drives: Sequence[Drive], name: Callable[[Drive, int], str]) -> list[Drive]:
+    """Rename the drives whose names occur several times."""
+    counts, seen = Counter(drive.name for drive in drives if len(drive.frames) > 1), Counter[str]()
+    renamed = []
+    for drive in drives:
+        seen[drive.name] += 1
+        is_ambiguous = len(drive.frames) > 1 and counts[drive.name] > 1
+        renamed.append(replace(drive, name=name(drive, seen[drive.name])) if is_ambiguous else drive)
+    return renamed
 
 
 def drive_length(drive: Drive) -> float:
