@@ -19,7 +19,7 @@ from liploc_ros.datasets.drive import Drive
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.encoders.bundle import SPEC_FILE
 from liploc_ros.encoders.spec import ConfidenceModel
-from liploc_ros.evaluation.provenance import is_in_training
+from liploc_ros.evaluation.provenance import dataset_of, is_in_training
 from liploc_ros.files import check_replaceable, unwritable, write_file
 from liploc_ros.learning.checkpoint import CHECKPOINT_FILE, load_checkpoint
 from liploc_ros.learning.confidence import UNFITTED, confidence_model_at, fit_on_held_out
@@ -35,7 +35,7 @@ from liploc_ros.learning.data.parts import (
 from liploc_ros.learning.data.preparation import draw_samples
 from liploc_ros.learning.distributed import Processes
 from liploc_ros.learning.expectation import describe_expectation
-from liploc_ros.learning.export.bundle_writer import documents, write_bundle
+from liploc_ros.learning.export.bundle_writer import KITTI, documents, write_bundle
 from liploc_ros.learning.export.model_card import write_model_card
 from liploc_ros.learning.method import RANDOM, Sample
 from liploc_ros.learning.recipe import BaseRecipe
@@ -166,12 +166,7 @@ class TrainingRun:
         """
         check_replaceable(out, SPEC_FILE)
         folder = out.with_name(f"{out.name}.run") if folder is None else folder
-        held_out_drive = self.held_out
-        if held_out is not None:
-            opened = open_drive(held_out, self.topics, needs=NEEDS, options=self.options)
-            held_out_drive = readable_frames(opened)[0]
-        if held_out is not None and held_out_drive is not None and is_in_training(held_out_drive.name, self.hashes):
-            raise TrainingError(f"{held_out_drive.name} is both held out and trained on: remove it from one of the two")
+        held_out_drive = self.held_out if held_out is None else self._open_held_out(held_out)
         initial = confidence_model_at(confidence_model)
         with Processes.joined() as processes:
             model = self._train(trunk, held_out_drive, folder, resume, processes)
@@ -183,6 +178,14 @@ class TrainingRun:
                     result = self._fit_confidence_model(out, held_out_drive, folder)
             processes.wait()
         return ModelBundle.load(out), result
+
+    def _open_held_out(self, path: Path) -> Drive:
+        """Return a drive that is not trained on. Bags are told apart by their files, KITTI's drives by their names."""
+        drive = readable_frames(open_drive(path, self.topics, needs=NEEDS, options=self.options))[0]
+        is_same_file = drive.source.resolve() in {trained.source.resolve() for trained in self.drives}
+        if is_same_file or (dataset_of(drive.name) in KITTI and is_in_training(drive.name, self.hashes)):
+            raise TrainingError(f"{drive.name} is both held out and trained on: remove it from one of the two")
+        return with_unique_names([*self.drives, drive])[-1]
 
     def _fit_coding(self, out: Path) -> None:
         """Fit the coding of maps to the training drives. If that is not possible, the bundle has none."""
