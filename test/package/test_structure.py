@@ -11,8 +11,8 @@ import liploc_ros
 PACKAGE = Path(liploc_ros.__file__).parent
 SOURCE = Path(__file__).resolve().parents[2]
 GENERATED = {"msg", "srv"}
-MAX_LINES, MAX_MODULES, OUTPUT = re.compile(r"^```text\n.*?^```$", re.S | re.M)
-MAX_WIDTH = 300, 16, 120
+MAX_LINES, MAX_MODULES, MAX_WIDTH = 300, 16, 120
+OUTPUT = re.compile(r"^```text\n.*?^```$", re.S | re.M)
 
 FILES = [file for file in PACKAGE.rglob("*.py") if file.relative_to(PACKAGE).parts[0] not in GENERATED]
 
