@@ -31,7 +31,7 @@ RECIPES = ("aligned", "liploc")
 def commands(kitti: KittiData, trunk: Path | None, liploc_steps: int, more: Sequence[str]) -> Iterator[Command]:
     """Yield the trainings and evaluations of all drives."""
     for drive in DRIVES:
-        data = [*kitti.drives(others(drive)), *kitti.singles(), *options("--trunk", trunk)]
+        data = [*kitti.drives(others(drive)), *kitti.singles(), "--held-out-share", "0", *options("--trunk", trunk)]
         yield ["train", "aligned", *data, "--out", str(MODELS / f"aligned_{drive}"), *more]
         settings = ["--set", "headings=3", "--steps", str(liploc_steps)]
         yield ["train", "liploc_efficientnet", *settings, *data, "--out", str(MODELS / f"liploc_{drive}"), *more]

@@ -81,14 +81,24 @@ def open_drive(
     return read(path)
 
 
-def open_sources(path: Path) -> list[Drive]:
+def open_sources(
+    path: Path,
+    topics: BagTopics | None = None,
+    *,
+    needs: Collection[DataKind] = (),
+    options: BagOptions | None = None,
+) -> list[Drive]:
     """Return the training data at a path: one drive, or many single frames of KITTI's object benchmark.
+
+    The other arguments are those of :func:`open_drive`, and hold for bags.
 
     Raises:
         DatasetError: the recording is missing, damaged or not supported.
     """
     path = expand_path(path)
-    return read_kitti_object(path) if _is_object_split(path) else [open_drive(path)]
+    if _is_object_split(path):
+        return read_kitti_object(path)
+    return [open_drive(path, topics, needs=needs, options=options)]
 
 
 def _reader(path: Path) -> tuple[str, Reader]:
