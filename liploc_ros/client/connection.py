@@ -181,8 +181,8 @@ class Connection:
             )
         offered = sorted(
             name.removesuffix(f"/{service}")
-            for name, _ in self.node.get_service_names_and_types()
-            if name.endswith(f"/{service}")
+            for name, _ in self.node.get_service_names_and_types()  # also those that only have clients
+            if name.endswith(f"/{service}") and name != f"{node}/{service}"
         )
         others = f"; nodes that offer it: {', '.join(offered)}" if offered else ""
         executable = node.rpartition("/")[2]
