@@ -15,6 +15,7 @@ MIN_RATES = {"images": 1.0, "odometry": 5.0, "scans": 1.0, "CameraInfo": 0.0}
 """Rates below which results get worse [Hz]: tracking needs an image per second, and interpolated odometry."""
 MAX_LAG = 1.0  # s between the stamps of images or scans and those of odometry
 LATE = 0.5  # s of delay of images above which poses come late
+OTHER_TOPICS = "; topics of type "  # in a reason for silence, before topics that could be meant
 NODE_LEVELS = (Level.OK, Level.WARN, Level.ERROR, Level.ERROR)
 
 GraphCheck = Callable[[GraphSnapshot], Iterable[Finding]]
@@ -89,8 +90,11 @@ def check_topics(graph: GraphSnapshot) -> Iterable[Finding]:
         if len(topic.types) > 1:
             yield error(f"{topic.name} is published with several types: {names}", "give each type its own topic")
         if topic.silence:
-            found = of_text(Level.ERROR if topic.wanted_by else Level.WARN, topic.silence)
-            yield found if found.remedy else error(found.message, "start the driver, or play a bag")
+            level = Level.ERROR if topic.wanted_by else Level.WARN
+            if OTHER_TOPICS in topic.silence:
+                yield Finding(level, topic.silence, "name one of them in the parameter, or start the publisher")
+            else:
+                yield of_text(level, topic.silence)
             continue
         if topic.fault:
             yield of_text(Level.ERROR, topic.fault)

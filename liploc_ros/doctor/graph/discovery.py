@@ -13,6 +13,7 @@ from rclpy.node import Node
 from rclpy.parameter import parameter_value_to_python
 
 from liploc_ros.client import ClientError, Connection
+from liploc_ros.datasets.bag.topics import POSE_TYPES
 from liploc_ros.doctor.graph.snapshot import KINDS, InputKind, NodeKind
 
 SERVICES: Mapping[str, NodeKind] = {"liploc_ros/srv/Localize": "localizer", "liploc_ros/srv/SaveMap": "map_builder"}
@@ -57,6 +58,15 @@ class WantedTopic(NamedTuple):
     wanted_by: tuple[str, ...]
 
 
+def has_nodes(node: Node) -> bool:
+    """Return whether a node of this package is known by now; one that is not configured has no service yet."""
+    names = {_full(*pair) for pair in node.get_node_names_and_namespaces()}
+    return any(
+        name.rpartition("/")[0] in names and (set(types) & SERVICES.keys() or LIFECYCLE in types)
+        for name, types in node.get_service_names_and_types()
+    )
+
+
 def find_nodes(connection: Connection) -> list[FoundNode]:
     """Return the localizers and map builders that run, with their parameters."""
     names = {_full(name, namespace) for name, namespace in connection.node.get_node_names_and_namespaces()}
@@ -90,7 +100,7 @@ def input_topics(node: Node, nodes: Sequence[FoundNode]) -> list[WantedTopic]:
             wanted.setdefault(topic, (kind, []))[1].append(found.name)
     if not nodes:
         for topic, types in published.items():
-            kinds = [KINDS[name] for name in types if name in KINDS]
+            kinds = [KINDS[name] for name in types if name in KINDS and name not in POSE_TYPES]  # these may be goals
             if kinds and node.count_publishers(topic) and not topic.endswith(NOT_SENSORS):
                 wanted[topic] = (kinds[0], [])
     return [WantedTopic(topic, kind, tuple(names)) for topic, (kind, names) in sorted(wanted.items())]
@@ -102,15 +112,15 @@ def _inputs_of(node: Node, found: FoundNode) -> list[tuple[str, InputKind]]:
     A localizer subscribes to images as soon as they are published. A topic may have been remapped; then there is a
     subscription in place of the one that the parameter names.
     """
-    namespace, _, name = found.name.rpartition("/")
+    name, namespace = split_name(found.name)
     subscribed = [
         (topic, KINDS[types[0]])
-        for topic, types in node.get_subscriber_names_and_types_by_node(name, namespace or "/")
+        for topic, types in node.get_subscriber_names_and_types_by_node(name, namespace)
         if types[0] in KINDS and not topic.endswith(NOT_SENSORS)
     ]
     named: list[tuple[str, InputKind]] = []
     for parameter, kind in _named_inputs(found.parameters):
-        topic = parameter if parameter.startswith("/") else f"{namespace}/{parameter}"
+        topic = parameter if parameter.startswith("/") else _full(parameter, namespace)
         if kind != "odometry" or topic.rpartition("/")[2] != "tf":
             named.append((topic, kind))
     for kind in dict.fromkeys(kind for _, kind in named):
@@ -140,6 +150,12 @@ def _parameters(connection: Connection, name: str, names: tuple[str, ...]) -> di
         return {}
     values = [parameter_value_to_python(value) for value in response.values]
     return dict(zip(names, values, strict=False))
+
+
+def split_name(full_name: str) -> tuple[str, str]:
+    """Return the name of a node and its namespace."""
+    namespace, _, name = full_name.rpartition("/")
+    return name, namespace or "/"
 
 
 def _full(name: str, namespace: str) -> str:

@@ -17,7 +17,7 @@ from rosgraph_msgs.msg import Clock
 from liploc_ros.client import Connection
 from liploc_ros.datasets.pose_message import frame_name, pose_of_stamped_transform
 from liploc_ros.datasets.transforms import StaticTransforms
-from liploc_ros.doctor.graph.discovery import FoundNode, find_nodes, input_topics
+from liploc_ros.doctor.graph.discovery import FoundNode, find_nodes, has_nodes, input_topics
 from liploc_ros.doctor.graph.snapshot import (
     ClockRecord,
     DiagnosticRecord,
@@ -33,7 +33,8 @@ from liploc_ros.nodes.common import ros_libraries
 from liploc_ros.nodes.common.qos import LATCHED
 from liploc_ros.nodes.common.subscription import TransformTopics
 
-DISCOVERY = 1.5  # s until all nodes are known
+MIN_DISCOVERY, MAX_DISCOVERY = 1.5, 5.0  # s until it is believed that all nodes are known, and that there is none
+SETTLING = 0.5  # s from the first node of this package to the others
 NAME = "liploc_doctor"
 
 
@@ -135,7 +136,9 @@ def listen(duration: float, domain_id: int | None = None) -> GraphSnapshot:
         domain_id: of DDS; None takes ROS_DOMAIN_ID.
     """
     with Connection(NAME, domain_id=domain_id) as connection:
-        time.sleep(DISCOVERY)
+        time.sleep(MIN_DISCOVERY)
+        if connection.wait_until(lambda: has_nodes(connection.node), MAX_DISCOVERY - MIN_DISCOVERY):
+            time.sleep(SETTLING)
         graph = Graph(connection)
         if not graph.is_empty:
             time.sleep(duration)

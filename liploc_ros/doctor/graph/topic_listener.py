@@ -14,7 +14,7 @@ from statistics import median
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 
-from liploc_ros.doctor.graph.discovery import FoundNode, WantedTopic
+from liploc_ros.doctor.graph.discovery import FoundNode, WantedTopic, split_name
 from liploc_ros.doctor.graph.shared_memory import own_gid, segment_of_publisher
 from liploc_ros.doctor.graph.snapshot import KINDS, InputKind, PublisherRecord, TopicRecord
 from liploc_ros.errors import LiplocError
@@ -53,7 +53,7 @@ class TopicListener:
             nodes: all nodes of this package.
             now_ns: returns the time by the clock of the nodes [ns], 0 if it is not known yet.
         """
-        self._node, self._topic, self._now_ns = node, topic, now_ns
+        self._node, self._topic, self._nodes, self._now_ns = node, topic, nodes, now_ns
         self._lock = threading.Lock()
         self._times: list[float] = []
         self._ages: deque[float] = deque(maxlen=1000)
@@ -83,7 +83,7 @@ class TopicListener:
         mismatches = self._mismatches()
         publishers = node.get_publishers_info_by_topic(topic.name)
         with self._lock:
-            silence = "" if self._times else why_silent(node, topic.name, types_of(topic.kind), "".join(mismatches[:1]))
+            silence = "" if self._times else self._why_silent(mismatches)
             span = self._times[-1] - self._times[0] if self._times else 0.0
             last, fault = None, self._fault
             if self._last is not None:
@@ -113,6 +113,15 @@ class TopicListener:
                 last,
                 fault,
             )
+
+    def _why_silent(self, mismatches: Sequence[str]) -> str:
+        results = {
+            name
+            for found in self._nodes
+            for name, _ in self._node.get_publisher_names_and_types_by_node(*split_name(found.name))
+        }
+        types = types_of(self._topic.kind)
+        return why_silent(self._node, self._topic.name, types, "".join(mismatches[:1]), results)
 
     def _mismatches(self) -> tuple[str, ...]:
         """Return one line for each subscription of a node of this package that does not match a publisher."""
