@@ -13,7 +13,7 @@ from rclpy.node import Node
 from rclpy.parameter import parameter_value_to_python
 
 from liploc_ros.client import ClientError, Connection
-from liploc_ros.datasets.bag.topics import POSE_TYPES
+from liploc_ros.datasets.bag.topics import POSE_TYPES, camera_info_topic
 from liploc_ros.doctor.graph.snapshot import KINDS, InputKind, NodeKind
 
 SERVICES: Mapping[str, NodeKind] = {"liploc_ros/srv/Localize": "localizer", "liploc_ros/srv/SaveMap": "map_builder"}
@@ -37,7 +37,7 @@ PARAMETERS: Mapping[NodeKind, tuple[str, ...]] = {
         "base_frame",
     ),
 }
-TIMEOUT = 2.0  # s
+TIMEOUT = 5.0  # s
 NOT_SENSORS = ("/initialpose", "/compressedDepth")
 
 
@@ -134,6 +134,9 @@ def _inputs_of(node: Node, found: FoundNode) -> list[tuple[str, InputKind]]:
 
 def _named_inputs(parameters: Mapping[str, Any]) -> list[tuple[str, InputKind]]:
     named: list[tuple[str, InputKind]] = [(topic, "images") for topic in parameters.get("image_topics") or ()]
+    images = [topic for topic, _ in named]
+    infos = [topic for topic in parameters.get("camera_info_topics") or () if topic]
+    named += [(topic, "CameraInfo") for topic in infos or map(camera_info_topic, images)]
     if topic := parameters.get("points_topic"):
         named.append((topic, "scans"))
     if topic := parameters.get("odometry_topic"):

@@ -34,6 +34,7 @@ from liploc_ros.nodes.common.qos import LATCHED
 from liploc_ros.nodes.common.subscription import TransformTopics
 
 MIN_DISCOVERY, MAX_DISCOVERY = 1.5, 5.0  # s until it is believed that all nodes are known, and that there is none
+FIND_PERIOD = 0.5  # s between two looks for topics
 SETTLING = 0.5  # s from the first node of this package to the others
 NAME = "liploc_doctor"
 
@@ -63,10 +64,17 @@ class Graph:
             TransformTopics(self._node, message, self._on_tf, self._on_tf, lambda kind, line: None, group)
         is_simulated = any(found.parameters.get("use_sim_time") for found in self._nodes)
         is_simulated |= not self._nodes and self._node.count_publishers("/clock") > 0
-        self._listeners = [
-            TopicListener(self._node, topic, self._nodes, self._now_ns if is_simulated else time.time_ns)
-            for topic in input_topics(self._node, self._nodes)
-        ]
+        self._clock = self._now_ns if is_simulated else time.time_ns
+        self._listeners: dict[str, TopicListener] = {}
+        self.find_topics()
+
+    def find_topics(self) -> None:
+        """Subscribe to inputs that are known by now, and were not before."""
+        for listener in self._listeners.values():
+            listener.subscribe()
+        for topic in input_topics(self._node, self._nodes):
+            if topic.name not in self._listeners:
+                self._listeners[topic.name] = TopicListener(self._node, topic, self._nodes, self._clock)
 
     @property
     def is_empty(self) -> bool:
@@ -94,7 +102,7 @@ class Graph:
         )
 
     def _topics(self) -> Iterable[TopicRecord]:
-        return (listener.record() for listener in self._listeners)
+        return (listener.record() for listener in self._listeners.values())
 
     def _record(self, found: FoundNode) -> NodeRecord:
         info = self._maps.get(found.name)
@@ -140,6 +148,8 @@ def listen(duration: float, domain_id: int | None = None) -> GraphSnapshot:
         if connection.wait_until(lambda: has_nodes(connection.node), MAX_DISCOVERY - MIN_DISCOVERY):
             time.sleep(SETTLING)
         graph = Graph(connection)
-        if not graph.is_empty:
-            time.sleep(duration)
+        end = time.monotonic() + (0.0 if graph.is_empty else duration)
+        while time.monotonic() < end:
+            time.sleep(min(FIND_PERIOD, max(0.0, end - time.monotonic())))
+            graph.find_topics()
         return graph.snapshot(duration)

@@ -70,12 +70,18 @@ class TopicListener:
         max_age = DEFAULT_MAX_AGE if max_age is None else max_age
         self._check = StampCheck(topic.name, name) if is_relative else ClockStampCheck(topic.name, name, max_age)
         self._lost = LostMessages(name.all, REMEDIES.get(topic.kind, "use reliable quality of service"))
-        self._types = tuple(sorted({info.topic_type for info in node.get_publishers_info_by_topic(topic.name)}))
-        usable = next((kind for kind in self._types if KINDS.get(kind) == topic.kind), None)
+        self._subscription: FollowingSubscription | None = None
+        self.subscribe()
+
+    def subscribe(self) -> None:
+        """Subscribe, once a type of this kind of input is published."""
+        usable = next((name for name in self._types() if KINDS.get(name) == self._topic.kind), None)
         message = ros_libraries.message_type(usable) if usable is not None else None
-        if message is not None:
+        if self._subscription is None and message is not None:
             group = MutuallyExclusiveCallbackGroup()
-            FollowingSubscription(node, message, topic.name, self._on_message, "auto", QUEUE, group)
+            self._subscription = FollowingSubscription(
+                self._node, message, self._topic.name, self._on_message, "auto", QUEUE, group
+            )
 
     def record(self) -> TopicRecord:
         """Return what was seen."""
@@ -95,7 +101,7 @@ class TopicListener:
             return TopicRecord(
                 topic.name,
                 topic.kind,
-                self._types,
+                self._types(),
                 topic.wanted_by,
                 tuple(
                     PublisherRecord(info.node_name, segment_of_publisher(info.endpoint_gid, gid)) for info in publishers
@@ -113,6 +119,11 @@ class TopicListener:
                 last,
                 fault,
             )
+
+    def _types(self) -> tuple[str, ...]:
+        """Return the types that are published."""
+        infos = self._node.get_publishers_info_by_topic(self._topic.name)
+        return tuple(sorted({info.topic_type for info in infos}))
 
     def _why_silent(self, mismatches: Sequence[str]) -> str:
         results = {
