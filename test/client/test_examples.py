@@ -5,6 +5,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,13 +65,19 @@ def test_localize_once(localizer):
     assert "in 'map'" in text
 
 
+def test_the_example_of_the_documentation(localizer, tmp_path):
+    block = re.search(r"```python\n(.*?)```", (EXAMPLES.parent / "docs" / "client.md").read_text(), flags=re.DOTALL)
+    (tmp_path / "example.py").write_text(block[1])
+    assert "maps" in output_of(tmp_path / "example.py")
+
+
 def test_follow_belief(localizer):
     assert "LOCALIZED: x " in output_of("follow_belief.py").splitlines()[-1]
 
 
 def test_start_near(localizer, demo_map):
     x, y = demo_map.T_map_base[60, :2, 3]
-    assert "in the frame 'map'" in output_of("start_near.py", x, y)
+    assert "in the frame 'map'" in output_of("start_near.py", x, y, 200)
 
 
 def test_change_map(localizer, saved_map):

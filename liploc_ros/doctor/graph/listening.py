@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from operator import sub
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -96,7 +97,7 @@ class Graph:
             ClockRecord(
                 tuple(info.node_name for info in self._node.get_publishers_info_by_topic("/clock")),
                 len(clock),
-                1e-9 * (clock[-1] - clock[0]) if clock else 0.0,
+                1e-9 * sum(max(0, step) for step in map(sub, clock[1:], clock)),  # a bag in a loop jumps back
             ),
             tuple(self._diagnostics.values()),
         )
