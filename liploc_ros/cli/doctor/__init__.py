@@ -24,7 +24,7 @@ def doctor(
     ] = 5.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
 ) -> None:
-    """Check installation, clock, map, cameras and the running ROS nodes.
+    """Check the installation, nodes, maps and cameras.
 
     Each line is OK, WARN or ERROR, and ends with what to do. The exit status is 1 if there is an ERROR.
     """
