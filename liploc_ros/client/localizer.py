@@ -11,9 +11,10 @@ from typing import Any
 
 from builtin_interfaces.msg import Duration
 from geometry_msgs.msg import PoseWithCovarianceStamped
+from rcl_interfaces.srv import GetParameters
 
 from liploc_ros.client.connection import Connection
-from liploc_ros.client.errors import NoResponseError, RefusedError
+from liploc_ros.client.errors import NodeNotFoundError, NoResponseError, RefusedError
 from liploc_ros.client.messages import belief_result, image_result, map_description, pose_estimate, prior_to_message
 from liploc_ros.client.node_client import CALL_TIMEOUT, NodeClient, remaining
 from liploc_ros.client.results import BeliefResult, ImageResult, MapDescription, PoseEstimate
@@ -28,6 +29,7 @@ WITH_HYPOTHESES = (Status.SUCCESS, Status.UNKNOWN_PLACE, Status.AMBIGUOUS)
 """Statuses of an image that was localized, accepted or not."""
 
 LOAD_TIMEOUT = 120.0
+SETTLING = 1.0  # s from the publisher finding the subscription to the subscription finding the publisher
 MAX_HYPOTHESES = 255  # an uint8 in the request
 Unsubscribe = Callable[[], None]
 
@@ -129,21 +131,22 @@ class LocalizerClient(NodeClient):
 
         Raises:
             RefusedError: the node does not listen to it.
+            NodeNotFoundError: nothing listens to it.
             NoResponseError: the node has no map.
         """
         node, topic = self.connection.node, f"{self.node.rpartition('/')[0]}/initialpose"
         map_frame = self.map().map_frame
+        parameters = self._call(GetParameters, "get_parameters", GetParameters.Request(names=["use_initialpose"]))
+        if not any(value.bool_value for value in parameters.values):
+            raise RefusedError(f"{self.node} does not listen to {topic}: set its parameter use_initialpose to true")
+        is_new = self._initialpose is None
         if self._initialpose is None:
             self._initialpose = node.create_publisher(PoseWithCovarianceStamped, topic, 5)
         publisher = self._initialpose
-
-        def is_heard() -> bool:
-            infos = node.get_subscriptions_info_by_topic(topic)
-            names = {f"{info.node_namespace.rstrip('/')}/{info.node_name}" for info in infos}
-            return self.node in names and bool(publisher.get_subscription_count())
-
-        if not self.connection.wait_until(is_heard, self.discovery_timeout):
-            raise RefusedError(f"{self.node} does not listen to {topic}: set its parameter use_initialpose to true")
+        if not self.connection.wait_until(lambda: publisher.get_subscription_count() > 0, self.discovery_timeout):
+            raise NodeNotFoundError(f"{topic} has no subscriber: {self.node} may listen to a remapped topic; check it")
+        if is_new:
+            time.sleep(SETTLING)
         header = header_at(node.get_clock().now().nanoseconds, map_frame)
         publisher.publish(PoseWithCovarianceStamped(header=header, pose=prior_to_message(prior)))
 

@@ -205,7 +205,7 @@ def test_a_prior_restarts_tracking(bench, settings, localizer, truth, capfd):
 
 def test_a_prior_is_refused_if_the_node_does_not_listen(bench, settings, connection):
     bench.start(LocalizerNode, **settings, use_initialpose=False)
-    client = LocalizerClient("localizer", connection, discovery_timeout=1.0)
+    client = LocalizerClient("localizer", connection, discovery_timeout=20.0)
     with pytest.raises(RefusedError, match="/localizer does not listen to /initialpose: set its parameter"):
         client.set_prior(PosePrior(np.zeros(3), np.eye(3)))
 
@@ -245,7 +245,7 @@ def test_a_map_is_built_paused_and_saved(bench, connection, recorded, demo_drive
             bench.publish("/odom", odometry)
         for scan in recorded["/points"][:12]:
             bench.publish("/points", scan)
-        assert next(state for state in progress if state.scans_received == 12).keyframes >= 2
+        assert next(state for state in progress if state.keyframes >= 2).scans_received > 1
     assert "paus" in builder.pause()
     assert builder.status()["map building"].level == "WARN"
     assert "resume" in builder.resume()
