@@ -13,6 +13,7 @@ from rclpy.lifecycle import LifecycleNode
 from visualization_msgs.msg import MarkerArray
 
 from liploc_ros.localization import Localization, Status
+from liploc_ros.localization.tracking.known_pose import PoseSource
 from liploc_ros.mapping import LidarMap
 from liploc_ros.msg import Belief, MapInfo, PoseHypothesisArray
 from liploc_ros.nodes.common.conversions import (
@@ -25,7 +26,7 @@ from liploc_ros.nodes.common.conversions import (
 )
 from liploc_ros.nodes.common.qos import NO_PUBLISHER_EVENTS, QOS_OVERRIDES, latched_profile
 from liploc_ros.nodes.localizer.markers import map_markers, outcome_markers
-from liploc_ros.nodes.localizer.outcome import ImageOutcome, PoseSource
+from liploc_ros.nodes.localizer.outcome import ImageOutcome
 
 MAX_OWN_INITIAL_POSES = 20
 """Published initial poses that are remembered. They arrive here too, and must not become priors."""
