@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from liploc_ros.geometry import MountedCamera, Pose, transform_points
+from liploc_ros.geometry import MountedCamera, Pose
 from liploc_ros.mapping.lidar_map import LidarMap
 from liploc_ros.mapping.tile_manifest import MapError
 from liploc_ros.views import CameraViewer, Panorama, Scan, colour_ranges, draw_virtual_view
@@ -35,11 +35,13 @@ def map_points(lidar_map: LidarMap, max_points: int, heights: tuple[float, float
         heights: lowest and highest.
     """
     step = max(1, int(lidar_map.keyframes["count"].sum()) // max_points)
-    positions, above = [np.zeros((0, 3))], [np.zeros(0, np.float32)]
+    positions: list[NDArray[np.float64]] = [np.zeros((0, 3))]
+    above = [np.zeros(0, np.float32)]
     for number, row in enumerate(lidar_map.keyframes):
         points = lidar_map.keyframe_points(number)[::step, :3]
         points = points[(points[:, 2] > heights[0]) & (points[:, 2] < heights[1])]
-        positions.append(transform_points(row["T_map_lidar"], points.astype(np.float64)))
+        T = row["T_map_lidar"]
+        positions.append(points @ T[:3, :3].T + T[:3, 3])  # 64 bit: map frames may be far from their origin
         above.append(points[:, 2])
     return MapPoints(np.concatenate(positions), np.concatenate(above))
 

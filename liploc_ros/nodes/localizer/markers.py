@@ -10,6 +10,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from liploc_ros.geometry import pose_from_yaw
 from liploc_ros.localization import Hypothesis, Localization, Status, TrackingResult
+from liploc_ros.localization.hypotheses import position_ellipse
 from liploc_ros.mapping import LidarMap
 from liploc_ros.mapping.inspection.map_view import map_points
 from liploc_ros.nodes.common.conversions import header_at, point_to_message, pose_to_message
@@ -105,15 +106,14 @@ def probability_color(probability: float, alpha: float) -> ColorRGBA:
 
 def _ellipse(hypothesis: Hypothesis, header: Header, number: int, alpha: float) -> Marker:
     """Return the flat 2 sigma ellipse of a position."""
-    variances, axes = np.linalg.eigh(hypothesis.covariance[:2, :2])
-    across, along = map(float, 4 * np.sqrt(variances))  # diameters
+    longer, shorter, yaw = position_ellipse(hypothesis)
     x, y, z = hypothesis.T_map_base[:3, 3]
     return Marker(
         header=header,
         ns="belief",
         id=number,
         type=Marker.CYLINDER,
-        pose=pose_to_message(pose_from_yaw(x, y, z, float(np.arctan2(axes[1, 1], axes[0, 1])))),
-        scale=Vector3(x=along, y=across, z=0.05),
+        pose=pose_to_message(pose_from_yaw(x, y, z, yaw)),
+        scale=Vector3(x=4 * longer, y=4 * shorter, z=0.05),
         color=ColorRGBA(r=0.1, g=0.3, b=1.0, a=alpha),
     )

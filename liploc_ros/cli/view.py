@@ -1,0 +1,157 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""``liploc view``: a page for the browser."""
+
+import os
+import webbrowser
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from liploc_ros.cli.options import Backend, CameraOption, ModelOption
+from liploc_ros.cli.recording import RecordingOptions, with_recording_options
+from liploc_ros.cli.terminal import start_work
+
+if TYPE_CHECKING:
+    import viser
+
+    from liploc_ros.datasets import Drive
+    from liploc_ros.datasets.drive import RecordedImage
+
+PORT = 8080
+RATE = 1.0
+
+
+@with_recording_options
+def view(
+    map_path: Annotated[Path, typer.Argument(metavar="MAP", help="Folder of the map.")],
+    bag: Annotated[
+        Path | None, typer.Argument(metavar="[BAG]", help="Bag or KITTI drive whose images are localized and shown.")
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Show the results of a running localizer instead, received over DDS.")
+    ] = False,
+    localizer_name: Annotated[
+        str, typer.Option("--localizer", help="With --live: full name of the node. Default: the only one that runs.")
+    ] = "",
+    wait: Annotated[float, typer.Option(min=0, help="With --live: time to wait for the localizer [s].")] = 20.0,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. 0.0.0.0: also for other machines; there is no password.")
+    ] = "localhost",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = PORT,
+    open_browser: Annotated[
+        bool | None, typer.Option("--open/--no-browser", help="Open the browser. Default: if there is a screen.")
+    ] = None,
+    rate: Annotated[float, typer.Option(min=0.001, max=1000, help="Playback speed relative to the recording.")] = RATE,
+    paused: Annotated[bool, typer.Option("--paused", help="Wait for Play or Step before the first image.")] = False,
+    odometry: Annotated[
+        bool, typer.Option("--odometry/--no-odometry", help="Track with the poses of the recording as odometry.")
+    ] = True,
+    camera: CameraOption = None,
+    model: ModelOption = None,
+    backend: Annotated[
+        Backend, typer.Option(help="Runtime of the camera encoder. auto: the fastest that works.")
+    ] = "auto",
+    recording: RecordingOptions = RecordingOptions(),  # noqa: B008  frozen
+) -> None:
+    """Show a map in the browser, and where images of a recording or of a vehicle were taken on it.
+
+    With BAG, its images are localized here. With --live, the page shows what a localizer node publishes. Without both,
+    the page shows the map. It works offline. Ctrl-C ends it.
+    """
+    from liploc_ros.errors import LiplocError
+
+    if find_spec("viser") is None:
+        raise LiplocError("liploc view needs viser: pip install 'liploc_ros[view]'")
+    if live and bag is not None:
+        raise LiplocError(f"{bag}: --live shows a running localizer: leave out the recording, or --live")
+    if localizer_name and not live:
+        raise LiplocError(f"--localizer {localizer_name}: applies to --live: add --live")
+    start_work()
+    from liploc_ros.mapping import LidarMap
+    from liploc_ros.view.page import ViewPage
+    from liploc_ros.view.playback import Playback
+    from liploc_ros.view.server import check_address, start_server
+
+    check_address(host, port)
+    if bag is None and not live:
+        if given := recording.given():
+            raise LiplocError(f"{', '.join(given)} applies to a recording: give one after the map")
+        lidar_map = LidarMap.load(map_path, verify=False)
+        server = start_server(host, port)
+        ViewPage(server, lidar_map, "")
+        announce(server, host, port, open_browser)
+        wait_for_interrupt()
+        return
+    if live:
+        from liploc_ros.view.live import LiveSource
+
+        lidar_map = LidarMap.load(map_path, verify=False)
+        with LiveSource(localizer_name, wait) as source:
+            server = start_server(host, port)
+            page = ViewPage(server, lidar_map, f"live: {source.localizer}")
+            announce(server, host, port, open_browser)
+            source.run(page, lidar_map)
+        return
+    from liploc_ros.datasets import open_drive
+    from liploc_ros.encoders import ModelBundle
+    from liploc_ros.localization import LocalizerConfig
+    from liploc_ros.localization.config import EncoderConfig
+    from liploc_ros.localization.long_map import localizer_on
+    from liploc_ros.view.recording import RecordingSource
+
+    assert bag is not None  # noqa: S101  for the type checker
+    drive = open_drive(bag, recording.topics(), needs=("images",), options=recording.options())
+    images = images_of_camera(drive, camera)
+    localizer = localizer_on(map_path, ModelBundle.load(model), LocalizerConfig(encoder=EncoderConfig(backend=backend)))
+    localizer.warm_up()
+    playback = Playback(rate, paused=paused)
+    server = start_server(host, port)
+    page = ViewPage(server, localizer.lidar_map, drive.name, playback)
+    announce(server, host, port, open_browser)
+    source_of_drive = RecordingSource(images, localizer, playback, page, with_odometry=odometry)
+    try:
+        source_of_drive.run()
+    except KeyboardInterrupt:
+        playback.stop()
+
+
+def images_of_camera(drive: "Drive", camera: str | None) -> "list[RecordedImage]":
+    """Return the images of one camera, by default of the first one that has images.
+
+    Raises:
+        DatasetError: it has none.
+    """
+    from liploc_ros.datasets import DatasetError
+
+    images = list(drive.recorded_images())
+    found = list(dict.fromkeys(image.frame_id for image in images))
+    if not found:
+        raise DatasetError(f"{drive.source}: has no images: give a recording with images")
+    if camera is not None and camera not in found:
+        raise DatasetError(f"{drive.source}: has no images of camera {camera!r}: choose one of {', '.join(found)}")
+    return [image for image in images if image.frame_id == (camera or found[0])]
+
+
+def announce(server: "viser.ViserServer", host: str, port: int, open_browser: bool | None) -> None:
+    """Print the address, and open it in the browser."""
+    shown = "localhost" if host in ("0.0.0.0", "::") else host
+    address = f"http://{shown}:{port}"
+    typer.echo(f"{address}   (Ctrl-C ends it)")
+    has_screen = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    if has_screen if open_browser is None else open_browser:
+        webbrowser.open(address)
+
+
+def wait_for_interrupt() -> None:
+    """Wait for Ctrl-C."""
+    import threading
+
+    try:
+        while True:
+            threading.Event().wait(3600)
+    except KeyboardInterrupt:
+        return

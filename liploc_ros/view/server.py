@@ -1,0 +1,69 @@
+# Copyright 2026 liploc_ros contributors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The web server of the page."""
+
+import contextlib
+import io
+import socket
+
+import viser
+
+from liploc_ros.errors import LiplocError
+
+DEFAULT_PORT = 8080
+
+
+class ViewServerError(LiplocError):
+    """The page cannot be served at this address."""
+
+
+def start_server(host: str, port: int) -> viser.ViserServer:
+    """Start the server; it serves files of viser only, and contacts no other machine.
+
+    Raises:
+        ViewServerError: the address does not belong to this machine, or the port is in use.
+    """
+    check_address(host, port)
+    with contextlib.redirect_stdout(io.StringIO()):  # viser prints its own box
+        server = viser.ViserServer(host=host, port=port, label="liploc view", verbose=False)
+    if server.get_port() != port:  # viser takes the next free port
+        server.stop()
+        raise ViewServerError(_in_use(port))
+    server.gui.configure_theme(
+        control_layout="fixed", control_width="large", dark_mode=True, show_logo=False, show_share_button=False
+    )
+    return server
+
+
+def check_address(host: str, port: int) -> None:
+    """Bind the address once.
+
+    Raises:
+        ViewServerError: it cannot be bound.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except socket.gaierror as error:
+        raise ViewServerError(f"host {host!r}: {error.strerror}: give localhost, 0.0.0.0 or an own address") from error
+    except OverflowError as error:
+        raise ViewServerError(f"port {port}: give one from 1 to 65535") from error
+    except PermissionError as error:
+        raise ViewServerError(f"port {port}: {error.strerror}: choose one above 1023 with --port") from error
+    except OSError as error:
+        is_port = address_in_use(error)
+        raise ViewServerError(_in_use(port) if is_port else f"{host}: {error.strerror}: give an own address") from error
+
+
+def address_in_use(error: OSError) -> bool:
+    """Return whether another program listens there."""
+    import errno
+
+    return error.errno == errno.EADDRINUSE
+
+
+def _in_use(port: int) -> str:
+    return f"port {port} is in use: end the other program, or choose another port with --port"
