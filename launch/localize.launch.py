@@ -27,7 +27,7 @@ BOOLEANS = ["true", "false"]
 LIST_ARGUMENTS = ("image_topics", "camera_info_topics", "sensor_mounts")
 BOOLEAN_ARGUMENTS = ("tracking", "autostart", "continuous", "publish_tf", "publish_initialpose")
 # Topics in the configuration of RViz: of the localizer, and of the image.
-RVIZ_TOPICS = ("map_markers", "markers", "pose", "poses")
+RVIZ_TOPICS = ("map_markers", "markers", "matched_view", "path", "pose", "poses")
 RVIZ_IMAGE = "/camera_color_left/image_raw"
 # Parameter: argument. An argument overrides the params_file, unless it is empty.
 PARAMETER_ARGUMENTS = {

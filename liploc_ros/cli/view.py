@@ -96,6 +96,7 @@ def view(
             announce(server, host, port, open_browser)
             source.run(page, lidar_map)
         return
+    from liploc_ros.cli.inputs.images import IMAGES
     from liploc_ros.datasets import open_drive
     from liploc_ros.encoders import ModelBundle
     from liploc_ros.localization import LocalizerConfig
@@ -104,7 +105,7 @@ def view(
     from liploc_ros.view.recording import RecordingSource
 
     assert bag is not None  # noqa: S101  for the type checker
-    drive = open_drive(bag, recording.topics(), needs=("images",), options=recording.options())
+    drive = open_drive(bag, recording.topics(), needs=IMAGES, options=recording.options())
     images = images_of_camera(drive, camera)
     localizer = localizer_on(map_path, ModelBundle.load(model), LocalizerConfig(encoder=EncoderConfig(backend=backend)))
     localizer.warm_up()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from array import array
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +24,7 @@ from liploc_ros.datasets.image_message import image_from_message
 from liploc_ros.demo.node_process import NodeProcess, ParameterValues
 from liploc_ros.errors import LiplocError
 from liploc_ros.nodes.bag_player.messages import BagMessages
+from liploc_ros.nodes.common.conversions import image_to_message
 from liploc_ros.nodes.common.dds_profile import use_profile
 from liploc_ros.nodes.common.ros_libraries import message_type
 
@@ -170,7 +170,4 @@ def _decode(data: bytes, topic: str) -> bytes:
     """Return a serialized CompressedImage as a serialized Image."""
     compressed = deserialize_message(data, CompressedImage)
     pixels = image_from_message(compressed, topic)
-    height, width, channels = pixels.shape
-    raw = Image(header=compressed.header, height=height, width=width, encoding="rgb8", step=channels * width)
-    raw.data = array("B", pixels.tobytes())
-    return bytes(serialize_message(raw))
+    return bytes(serialize_message(image_to_message(pixels, compressed.header)))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from liploc_ros.datasets.drive import RecordedImage
 from liploc_ros.errors import LiplocError
 from liploc_ros.localization import Localizer, Status
-from liploc_ros.localization.tracking.known_pose import known_pose
+from liploc_ros.localization.tracking.known_pose import known_pose, shown_hypothesis
 from liploc_ros.mapping.inspection.map_view import MatchedViewer
 from liploc_ros.view.playback import Playback
 from liploc_ros.view.updates import (
@@ -97,7 +97,7 @@ class RecordingSource:
         self._localized += 1
         self._accepted += localization.status is Status.SUCCESS
         pose = known_pose(localization, tracking).hypothesis
-        shown = pose or tracking.best or localization.best
+        shown = shown_hypothesis(localization, tracking)
         if self._matched.lidar_map is not localizer.lidar_map:
             self._matched = MatchedViewer(localizer.lidar_map)
         matched = self._matched.draw(pixels, camera, shown.T_map_base if shown is not None else None)

@@ -4,6 +4,7 @@
 """The web server of the page."""
 
 import contextlib
+import errno
 import io
 import socket
 
@@ -48,21 +49,17 @@ def check_address(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
     except socket.gaierror as error:
-        raise ViewServerError(f"host {host!r}: {error.strerror}: give localhost, 0.0.0.0 or an own address") from error
+        raise ViewServerError(
+            f"host {host!r}: {error.strerror}: give localhost, 0.0.0.0 or an address of this machine"
+        ) from error
     except OverflowError as error:
         raise ViewServerError(f"port {port}: give one from 1 to 65535") from error
     except PermissionError as error:
         raise ViewServerError(f"port {port}: {error.strerror}: choose one above 1023 with --port") from error
     except OSError as error:
-        is_port = address_in_use(error)
-        raise ViewServerError(_in_use(port) if is_port else f"{host}: {error.strerror}: give an own address") from error
-
-
-def address_in_use(error: OSError) -> bool:
-    """Return whether another program listens there."""
-    import errno
-
-    return error.errno == errno.EADDRINUSE
+        is_in_use = error.errno == errno.EADDRINUSE
+        reason = _in_use(port) if is_in_use else f"host {host}: {error.strerror}: give an address of this machine"
+        raise ViewServerError(reason) from error
 
 
 def _in_use(port: int) -> str:

@@ -197,7 +197,7 @@ def test_the_topics_of_rviz_are_remapped_to_those_of_the_robot(nodes):
     assert remappings[button["Topic"]["Value"]] == "initialpose"
 
 
-def test_rviz_shows_pose_hypotheses_markers_image_and_map_in_the_map_frame():
+def test_rviz_shows_pose_path_hypotheses_markers_images_and_map_in_the_map_frame():
     manager = yaml.safe_load(RVIZ.read_text())["Visualization Manager"]
     assert manager["Global Options"]["Fixed Frame"] == "map"
     shown = {(d["Class"].rpartition("/")[2], d.get("Topic", {}).get("Value", "")) for d in manager["Displays"]}
@@ -206,6 +206,8 @@ def test_rviz_shows_pose_hypotheses_markers_image_and_map_in_the_map_frame():
         ("PoseArray", "/localizer/poses"),
         ("MarkerArray", "/localizer/markers"),
         ("MarkerArray", "/localizer/map_markers"),
+        ("Path", "/localizer/path"),
+        ("Image", "/localizer/matched_view"),
         ("Image", "/camera_color_left/image_raw"),
     } <= shown
 

@@ -150,54 +150,6 @@ def is_foreign(address):
     return parts.scheme in WEB and parts.hostname not in OWN_HOSTS
 
 
-def wait(self, expression, failure, seconds=PATIENCE):
-        """Wait until a JavaScript expression is true."""
-        wait(lambda: self.evaluate(expression), failure, seconds)
-
-    def click(self, label):
-        """Click the button with this text, as a mouse does."""
-        box = self.evaluate(
-            "(() => {const found = [...document.querySelectorAll('button')]"
-            f".find(one => one.innerText.trim() === {label!r}); if (!found) return null;"
-            "found.scrollIntoView({block: 'center'}); const box = found.getBoundingClientRect();"
-            "return [box.x + box.width / 2, box.y + box.height / 2]})()"
-        )
-        assert box, f"no button {label}: {self.text()}"
-        for kind in ("mousePressed", "mouseReleased"):
-            self.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
-
-    def screenshot(self):
-        """Return the page as PNG."""
-        return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
-
-    def requests_of_page(self):
-        """End Chromium, and return all addresses that its network log has for pages; not those of Chromium itself."""
-        self.close()
-        events = json.loads(self._net_log.read_text())["events"]
-        requested = [event["params"] for event in events if "initiator" in event.get("params", {})]
-        return sorted({one["url"] for one in requested if one.get("initiator", "").startswith("http")} | self.requests)
-
-    def _note(self, message):
-        method, parameters = message.get("method"), message.get("params", {})
-        if method == "Network.requestWillBeSent":
-            self.requests.add(parameters["request"]["url"])
-        elif method == "Network.webSocketCreated":
-            self.requests.add(parameters["url"])
-        elif method == "Runtime.exceptionThrown":
-            self.errors.append(parameters["exceptionDetails"].get("exception", {}).get("description", "error"))
-
-
-def is_foreign(address):
-    """Return whether an address is on another machine; data and blobs are on none."""
-    parts = urlsplit(address)
-    return parts.scheme in WEB and parts.hostname not in OWN_HOSTS
-
-
-def host_of(text):
-    """Return the host in a line such as https://a.b:443 or a.b:443."""
-    return urlsplit(text if "//" in text else f"//{text}").hostname or ""
-
-
 def wait(condition, failure, seconds=PATIENCE):
     """Wait until the condition returns something true, and return that."""
     deadline = time.monotonic() + seconds

@@ -49,3 +49,9 @@ def known_pose(localization: Localization, tracking: TrackingResult | None) -> K
     if tracking is not None and tracking.best is not None and contradict(best, tracking.best):
         return UNKNOWN
     return KnownPose(best, PoseSource.IMAGE)
+
+
+def shown_hypothesis(localization: Localization, tracking: TrackingResult | None) -> Hypothesis | None:
+    """Return the known pose, or else the most probable hypothesis, which a picture may show; None without any."""
+    tracked = tracking.best if tracking is not None else None
+    return known_pose(localization, tracking).hypothesis or tracked or localization.best

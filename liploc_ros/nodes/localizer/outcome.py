@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from liploc_ros.localization import Hypothesis, Localization, TrackingResult
 from liploc_ros.localization.timer import Timer
-from liploc_ros.localization.tracking.known_pose import PoseSource, known_pose
+from liploc_ros.localization.tracking.known_pose import PoseSource, known_pose, shown_hypothesis
 from liploc_ros.nodes.localizer.engine import LocalizerEngine
 
 
@@ -41,6 +41,11 @@ class ImageOutcome:
     def pose(self) -> Hypothesis | None:
         """The pose for ~/pose, initialpose and the transform to the odometry frame, or None."""
         return known_pose(self.localization, self.tracking).hypothesis
+
+    @property
+    def shown(self) -> Hypothesis | None:
+        """The pose, or else the most probable hypothesis, for pictures."""
+        return shown_hypothesis(self.localization, self.tracking)
 
 
 def with_earlier_steps(localization: Localization, timer: Timer) -> Localization:
