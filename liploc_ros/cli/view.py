@@ -48,8 +48,12 @@ def view(
     rate: Annotated[float, typer.Option(min=0.001, max=1000, help="Playback speed relative to the recording.")] = RATE,
     paused: Annotated[bool, typer.Option("--paused", help="Wait for Play or Step before the first image.")] = False,
     odometry: Annotated[
-        bool, typer.Option("--odometry/--no-odometry", help="Track with the poses of the recording as odometry.")
-    ] = True,
+        bool | None,
+        typer.Option(
+            "--odometry/--no-odometry",
+            help="Track with the poses of the recording as odometry. Default: if it has any.",
+        ),
+    ] = None,
     camera: CameraOption = None,
     model: ModelOption = None,
     backend: Annotated[
@@ -77,7 +81,17 @@ def view(
     from liploc_ros.view.server import check_address, start_server
 
     check_address(host, port)
-    if bag is None and not live:
+    if live:
+        from liploc_ros.view.live import LiveSource
+
+        lidar_map = LidarMap.load(map_path, verify=False)
+        with LiveSource(localizer_name, wait) as live_source:
+            server = start_server(host, port)
+            page = ViewPage(server, lidar_map, f"waiting for results of {live_source.localizer}")
+            announce(server, host, port, open_browser)
+            live_source.run(page, lidar_map)
+        return
+    if bag is None:
         if given := recording.given():
             raise LiplocError(f"{', '.join(given)} applies to a recording: give one after the map")
         lidar_map = LidarMap.load(map_path, verify=False)
@@ -86,38 +100,52 @@ def view(
         announce(server, host, port, open_browser)
         wait_for_interrupt()
         return
-    if live:
-        from liploc_ros.view.live import LiveSource
-
-        lidar_map = LidarMap.load(map_path, verify=False)
-        with LiveSource(localizer_name, wait) as source:
-            server = start_server(host, port)
-            page = ViewPage(server, lidar_map, f"live: {source.localizer}")
-            announce(server, host, port, open_browser)
-            source.run(page, lidar_map)
-        return
-    from liploc_ros.cli.inputs.images import IMAGES
-    from liploc_ros.datasets import open_drive
     from liploc_ros.encoders import ModelBundle
     from liploc_ros.localization import LocalizerConfig
     from liploc_ros.localization.config import EncoderConfig
     from liploc_ros.localization.long_map import localizer_on
     from liploc_ros.view.recording import RecordingSource
 
-    assert bag is not None  # noqa: S101  for the type checker
-    drive = open_drive(bag, recording.topics(), needs=IMAGES, options=recording.options())
+    drive, why_no_odometry = open_recording(bag, recording, odometry)
     images = images_of_camera(drive, camera)
     localizer = localizer_on(map_path, ModelBundle.load(model), LocalizerConfig(encoder=EncoderConfig(backend=backend)))
     localizer.warm_up()
     playback = Playback(rate, paused=paused)
     server = start_server(host, port)
-    page = ViewPage(server, localizer.lidar_map, drive.name, playback)
+    page = ViewPage(server, localizer.lidar_map, f"{len(images)} images of {drive.name}", playback)
     announce(server, host, port, open_browser)
-    source_of_drive = RecordingSource(images, localizer, playback, page, with_odometry=odometry)
     try:
-        source_of_drive.run()
+        RecordingSource(images, localizer, playback, page, why_no_odometry).run()
     except KeyboardInterrupt:
-        playback.stop()
+        return
+
+
+def open_recording(bag: Path, recording: RecordingOptions, odometry: bool | None) -> "tuple[Drive, str]":
+    """Open a recording; returns it, and why its poses are not used as odometry: empty if they are.
+
+    Args:
+        bag: the recording.
+        recording: options for bags.
+        odometry: whether its poses are required; None: they are used if there are any.
+
+    Raises:
+        LiplocError: it cannot be read.
+    """
+    from liploc_ros.cli.inputs.images import IMAGES
+    from liploc_ros.datasets import open_drive
+    from liploc_ros.errors import LiplocError
+
+    why_not = "none: --no-odometry" if odometry is False else ""
+    if not why_not:
+        try:
+            drive = open_drive(bag, recording.topics(), needs=("images", "odometry"), options=recording.options())
+            has_poses = any(frame.T_map_base is not None for frame in drive.images())
+            return drive, "" if has_poses else f"none: {drive.pose_problem}"
+        except LiplocError as error:
+            if odometry:
+                raise
+            why_not = f"none: {error}"
+    return open_drive(bag, recording.topics(), needs=IMAGES, options=recording.options()), why_not
 
 
 def images_of_camera(drive: "Drive", camera: str | None) -> "list[RecordedImage]":

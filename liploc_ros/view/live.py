@@ -35,6 +35,7 @@ from liploc_ros.view.updates import (
     Level,
     MatchedImage,
     PoseResult,
+    Silence,
     Update,
     Viewer,
 )
@@ -165,14 +166,15 @@ class LiveSource:
         self._updates[type(update)] = update
 
     def _health(self, now: float) -> tuple[HealthLine, ...]:
+        view = HealthLine("view", "results arrive")
         if not self._node.count_publishers(self.localizer + HYPOTHESES):
             view = HealthLine("view", f"{self.localizer} has ended", Level.ERROR)
         elif not self._result_at:
             view = HealthLine("view", "no result yet: the localizer waits for images", Level.WARN)
-        else:
-            age = now - self._result_at
-            level = Level.OK if age < MAX_SILENCE else Level.WARN
-            view = HealthLine("view", f"last result {age:.0f} s ago" if level else "results arrive", level)
+        elif now - self._result_at > MAX_SILENCE:
+            view = HealthLine("view", f"last result {now - self._result_at:.0f} s ago", Level.WARN)
+        if view.level:
+            self._add(Silence(view.message))
         return tuple(line for line in (view, self._map_line, *self._lines) if line is not None)
 
     def _on_hypotheses(self, msg: Any) -> None:

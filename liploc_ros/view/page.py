@@ -23,10 +23,12 @@ from liploc_ros.view.updates import (
     MatchedImage,
     PoseResult,
     Restarted,
+    Silence,
     Update,
 )
 
-MAX_POSE_AGE = 1.0  # s behind the newest image after which a pose is hidden
+MAX_POSE_AGE = 1.0  # s between the newest image and a pose above which the pose is hidden
+MAX_JUMP = 1.0  # s back in time: a bag starts again
 FIELD_OF_VIEW = 0.9  # rad, vertical
 FOLLOW_HEIGHT = 70.0  # m
 MARGIN = 1.15  # around the whole map
@@ -82,12 +84,19 @@ class ViewPage:
 
     def _take(self, update: Update) -> None:
         if isinstance(update, ImageResult):
-            self._localization = update.localization
+            last, self._localization = self._localization, update.localization
+            if last is not None and last.stamp_ns - update.localization.stamp_ns > MAX_JUMP * NANOSECONDS:
+                self._scene.clear_results()
+                self._panel.clear_results()
         elif isinstance(update, BeliefResult):
             self._tracking = update.tracking
         elif isinstance(update, PoseResult):
             self._pose, self._pose_ns = update.hypothesis, update.stamp_ns
-        elif isinstance(update, CameraImage):
+        else:
+            self._take_other(update)
+
+    def _take_other(self, update: Update) -> None:
+        if isinstance(update, CameraImage):
             height, width = update.pixels.shape[:2]
             self._panel.show_image(update.pixels, f"{update.frame_id}, {width} x {height}")
         elif isinstance(update, MatchedImage):
@@ -96,10 +105,16 @@ class ViewPage:
             self._panel.show_health(update.lines)
         elif isinstance(update, MapInUse):
             self._show_map(update.lidar_map)
+        elif isinstance(update, Silence):
+            self._scene.show_pose(None)
+            self._panel.show_state("NO RESULTS", update.message, None)
         elif isinstance(update, Restarted):
-            self._localization = self._tracking = self._pose = None
-            self._scene.clear_results()
-            self._panel.clear_results()
+            self._clear()
+
+    def _clear(self) -> None:
+        self._localization = self._tracking = self._pose = None
+        self._scene.clear_results()
+        self._panel.clear_results()
 
     def _show_map(self, lidar_map: LidarMap) -> None:
         if lidar_map is self._map:
@@ -110,7 +125,7 @@ class ViewPage:
 
     def _show_results(self, *, is_new_image: bool) -> None:
         localization, tracking = self._localization, self._tracking
-        if localization is not None and localization.stamp_ns - self._pose_ns > MAX_POSE_AGE * NANOSECONDS:
+        if localization is not None and abs(localization.stamp_ns - self._pose_ns) > MAX_POSE_AGE * NANOSECONDS:
             self._pose = None
         if is_new_image and localization is not None:
             self._scene.show_image_result(localization)

@@ -39,8 +39,7 @@ class RecordingSource:
         localizer: Localizer,
         playback: Playback,
         viewer: Viewer,
-        *,
-        with_odometry: bool,
+        why_no_odometry: str = "",
     ) -> None:
         """Take the images.
 
@@ -49,10 +48,10 @@ class RecordingSource:
             localizer: on the map that is shown.
             playback: says when an image is due.
             viewer: gets the results.
-            with_odometry: use the poses of the recording as odometry.
+            why_no_odometry: why its poses are not used as odometry; empty: they are.
         """
         self._images, self._localizer, self._playback, self._viewer = images, localizer, playback, viewer
-        self._with_odometry = with_odometry
+        self._why_no_odometry = why_no_odometry
         self._matched = MatchedViewer(localizer.lidar_map)
         self._reset_counts()
 
@@ -66,7 +65,7 @@ class RecordingSource:
             self._localizer.tracker.reset()
             self._localizer.forget_tilts()
             self._reset_counts()
-            self._viewer.show([Restarted()])
+            self._viewer.show([Restarted(), self._health("starts again")])
 
     def _play(self) -> None:
         for number, image in enumerate(self._images, start=1):
@@ -89,7 +88,7 @@ class RecordingSource:
             LiplocError: it cannot be used.
         """
         localizer, camera, pixels = self._localizer, image.camera(), image.read()
-        odometry = image.T_map_base if self._with_odometry else None
+        odometry = None if self._why_no_odometry else image.T_map_base
         begin = time.perf_counter()
         tracking = localizer.track(pixels, camera, image.stamp_ns, odometry)
         localization = tracking.localization or localizer.localize(pixels, camera, image.stamp_ns)
@@ -120,7 +119,7 @@ class RecordingSource:
             HealthLine("images", unusable, Level.WARN if self._unusable else Level.OK),
             HealthLine("accepted", f"{self._accepted} of {self._localized} images alone"),
             HealthLine("latency", f"{self._latency:.0f} ms from image to pose" if self._localized else "no image yet"),
-            HealthLine("odometry", "poses of the recording" if self._with_odometry else "none"),
+            HealthLine("odometry", self._why_no_odometry or "poses of the recording"),
             HealthLine("runtime", self._localizer.runtime),
             HealthLine(
                 "map",

@@ -85,11 +85,20 @@ class MapInUse:
 
 
 @dataclass(frozen=True)
+class Silence:
+    """No results arrive any more; the reason in words."""
+
+    message: str
+
+
+@dataclass(frozen=True)
 class Restarted:
     """The recording starts again: path, plots and results are cleared."""
 
 
-Update = CameraImage | MatchedImage | ImageResult | BeliefResult | PoseResult | HealthReport | MapInUse | Restarted
+Update = (
+    CameraImage | MatchedImage | ImageResult | BeliefResult | PoseResult | HealthReport | MapInUse | Silence | Restarted
+)
 
 
 class Viewer(Protocol):

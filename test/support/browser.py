@@ -44,7 +44,7 @@ class Browser:
         errors: uncaught errors of the page so far.
     """
 
-    def __init__(self, size=(1600, 1000)):
+    def __init__(self, size=(900, 600)):
         self._size = size
         self._numbers = itertools.count(1)
         self.requests, self.errors = set(), []
@@ -109,19 +109,16 @@ class Browser:
 
     def wait(self, expression, failure, seconds=PATIENCE):
         """Wait until a JavaScript expression is true."""
-        wait(lambda: self.evaluate(expression), failure, seconds)
+        try:
+            wait(lambda: self.evaluate(expression), failure, seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{failure}; the page shows: {self.text()}") from error
 
     def click(self, label):
-        """Click the button with this text, as a mouse does."""
-        box = self.evaluate(
-            "(() => {const found = [...document.querySelectorAll('button')]"
-            f".find(one => one.innerText.trim() === {label!r}); if (!found) return null;"
-            "found.scrollIntoView({block: 'center'}); const box = found.getBoundingClientRect();"
-            "return [box.x + box.width / 2, box.y + box.height / 2]})()"
-        )
-        assert box, f"no button {label}: {self.text()}"
-        for kind in ("mousePressed", "mouseReleased"):
-            self.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
+        """Click the button with this text."""
+        found = f"[...document.querySelectorAll('button')].find(one => one.innerText.trim() === {label!r})"
+        self.wait(f"({found}) !== undefined", f"no button {label}")
+        self.evaluate(f"({found}).click()")
 
     def screenshot(self):
         """Return the page as PNG."""
