@@ -16,7 +16,8 @@ from liploc_ros.datasets import DatasetError
 from liploc_ros.nodes.common import dds_profile
 from liploc_ros.package_share import share_folder
 
-LAUNCH_FILES = sorted((share_folder() / "launch").glob("*.launch.py"))
+LAUNCH = share_folder() / "launch"
+LAUNCH_FILES = [LAUNCH / f"{name}.launch.py" for name in ("build_map", "localize")]
 IMAGE, INFO = "/camera_color_left/image_raw/compressed", "/camera_color_left/camera_info"
 RVIZ = share_folder() / "rviz" / "localize.rviz"
 
@@ -48,7 +49,7 @@ def started(path, **given):
 def nodes(monkeypatch):
     """Return what a launch file gives to its nodes; launch itself is not needed."""
     stubs = ["launch", "launch.actions", "launch.event_handlers", "launch.events", "launch.events.process"]
-    stubs += ["launch_ros", "launch_ros.actions"]
+    stubs += ["launch.launch_description_sources", "launch_ros", "launch_ros.actions"]
     stubs += ["launch_ros.parameter_descriptions", "ament_index_python", "ament_index_python.packages"]
     found = {name: MagicMock() for name in stubs}
     for name, stub in found.items():
@@ -57,13 +58,16 @@ def nodes(monkeypatch):
     found["launch_ros.parameter_descriptions"].ParameterValue = lambda value, value_type: value_type(value)
 
     def nodes_of(name, **given):
-        found["launch_ros.actions"].Node.reset_mock()
+        for kind in (found["launch_ros.actions"].Node, nodes_of.process, nodes_of.include):
+            kind.reset_mock()
         path = share_folder() / "launch" / f"{name}.launch.py"
         defaults = dict.fromkeys(re.findall(r'DeclareLaunchArgument\(\s*"(\w+)"', path.read_text()), "")
         module, _ = describe(path)
         module.start(SimpleNamespace(launch_configurations={**defaults, "rate": "1.0", **given}))
         return {call.kwargs["name"]: call.kwargs for call in found["launch_ros.actions"].Node.call_args_list}
 
+    nodes_of.process = found["launch.actions"].ExecuteProcess
+    nodes_of.include = found["launch.actions"].IncludeLaunchDescription
     return nodes_of
 
 
@@ -195,6 +199,32 @@ def test_the_topics_of_rviz_are_remapped_to_those_of_the_robot(nodes):
     tools = yaml.safe_load(RVIZ.read_text())["Visualization Manager"]["Tools"]
     button = next(tool for tool in tools if tool["Class"].endswith("/SetInitialPose"))
     assert remappings[button["Topic"]["Value"]] == "initialpose"
+
+
+def test_the_view_shows_the_localizer_of_the_launch(nodes):
+    nodes("localize", map="/m", namespace="car", view="true")
+    command = nodes.process.call_args.kwargs["cmd"]
+    assert command[0].endswith("lib/liploc_ros/liploc")
+    assert command[1:] == ["view", "/m", "--live", "--localizer", "/car/localizer", "--wait", "60"]
+    nodes("localize", map="/m")
+    assert not nodes.process.called
+    with pytest.raises(RuntimeError, match="view:=true needs the argument map"):
+        nodes("localize", view="true")
+
+
+def test_the_demo_builds_its_map_once_and_localizes_with_the_odometry_of_its_bag(nodes, tmp_path):
+    nodes("demo", map=str(tmp_path), view="true", loop="true", rviz="false")
+    assert nodes.process.call_args.kwargs["cmd"][1:3] == ["map", "build"]
+    (tmp_path / "manifest.json").touch()
+    nodes("demo", map=str(tmp_path), view="true", loop="true", rviz="false")
+    assert not nodes.process.called
+    arguments = dict(nodes.include.call_args.kwargs["launch_arguments"])
+    assert (arguments["map"], arguments["view"], arguments["odometry_topic"]) == (str(tmp_path), "true", "/odom")
+    [mount] = yaml.safe_load(arguments["sensor_mounts"])
+    assert mount.startswith("camera_color_left_optical ")
+    assert arguments.keys() <= set(
+        re.findall(r'DeclareLaunchArgument\(\s*"(\w+)"', (LAUNCH / "localize.launch.py").read_text())
+    )
 
 
 def test_rviz_shows_pose_path_hypotheses_markers_images_and_map_in_the_map_frame():

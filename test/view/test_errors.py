@@ -34,7 +34,7 @@ def test_without_viser_the_line_names_the_extra(demo_map_folder, monkeypatch):
 
 
 def test_a_map_that_does_not_exist_is_named(viser, tmp_path):
-    assert f"{tmp_path / 'nowhere'}: does not exist" in error_of(tmp_path / "nowhere", "--port", 0)
+    assert f"{tmp_path / 'nowhere'}: no map here" in error_of(tmp_path / "nowhere", "--port", 0)
 
 
 def test_a_port_in_use_is_named(viser, demo_map_folder):

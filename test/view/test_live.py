@@ -21,7 +21,11 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt install chromium"),
 ]
 ON_BENCH = {"ROS_DOMAIN_ID": str(DOMAIN), "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST"}
-IMAGES = "[...document.querySelectorAll('img')].filter(one => one.src.startsWith('blob')).length"
+SHOWN = """[
+    document.querySelector('#liploc-state').innerText,
+    document.querySelector('#liploc-pose').innerText,
+    [...document.querySelectorAll('img')].filter(one => one.src.startsWith('blob')).length
+]"""
 
 
 def test_the_page_follows_a_localizer(bench, settings, recorded, demo_map_folder):
@@ -30,14 +34,14 @@ def test_the_page_follows_a_localizer(bench, settings, recorded, demo_map_folder
         page.open(view.address)
         page.wait_for("no result yet: the localizer waits for images")
         bench.publish(INFO, recorded[INFO][0])
-        images = iter(recorded[IMAGE])
-        for image in images:
+        for image in recorded[IMAGE]:
             bench.publish(IMAGE, image)
-            if page.state() == "LOCALIZED" and page.evaluate(IMAGES) == 2:
-                break
             page.call("Runtime.evaluate", expression="new Promise(done => setTimeout(done, 300))", awaitPromise=True)
-        assert page.state() == "LOCALIZED"
-        assert page.text("#liploc-pose").startswith("x ")
+            state, pose, images = page.evaluate(SHOWN)
+            if state == "LOCALIZED" and images == 2:
+                break
+        assert state == "LOCALIZED" and images == 2
+        assert pose.startswith("x ")
         page.wait_for("0 images lost")
         page.wait_for("last result")  # no more images
         assert page.state() == "NO RESULTS"
