@@ -23,8 +23,8 @@ from liploc_ros.cli import (
     map,
     play,
     train,
-    view,
 )
+from liploc_ros.cli.view.verb import view
 from liploc_ros.errors import LiplocError
 
 app = typer.Typer(
@@ -38,7 +38,7 @@ app.command("demo")(demo.demo)
 app.add_typer(map.app, name="map")
 app.command("localize")(localize.localize)
 app.command("play")(play.play)
-app.command("view")(view.view)
+app.command("view")(view)
 app.add_typer(kitti.app, name="kitti")
 app.command("train")(train.train)
 app.command("export")(export.export)

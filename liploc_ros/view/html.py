@@ -21,8 +21,8 @@ TEXT = "font-size:0.8rem;line-height:1.35;margin:0 0.1rem"
 SHOWN_HYPOTHESES = 5
 
 
-def state_html(state: str, message: str, pose: Hypothesis | None) -> str:
-    """Return the state as a badge, its reason, and the known pose."""
+def state_html(state: str, message: str, pose: Hypothesis | None, source: str = "") -> str:
+    """Return the state as a badge, its reason, and the known pose with its source in words."""
     colour = STATE_COLOURS.get(state, GREY)
     badge = (
         f'<span id="liploc-state" style="background:{colour};color:white;font-weight:700;font-size:1.05rem;'
@@ -34,6 +34,7 @@ def state_html(state: str, message: str, pose: Hypothesis | None) -> str:
         x, y = pose.T_map_base[:2, 3]
         heading = np.rad2deg(yaw_of(pose.T_map_base))
         where = f"x {x:.2f}, y {y:.2f} m, heading {heading:.1f}&deg;, &sigma; {along:.2f} and {across:.2f} m"
+        where += f"<div style='font-weight:400;opacity:0.75'>pose from {escape(source)}</div>" if source else ""
     return (
         f'<div style="{TEXT};padding:0.5rem 0.6rem 0">{badge}<div id="liploc-pose" style="margin-top:0.4rem;'
         f'font-weight:600">{where}</div><div id="liploc-message" style="opacity:0.75">{escape(message)}</div></div>'

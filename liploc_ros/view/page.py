@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import viser
 
-from liploc_ros.localization import Hypothesis, Localization, TrackingResult
+from liploc_ros.localization import Hypothesis, Localization, TrackingResult, TrackingState
 from liploc_ros.mapping import LidarMap
 from liploc_ros.view.panel import Panel
 from liploc_ros.view.playback import Playback
@@ -30,8 +30,8 @@ from liploc_ros.view.updates import (
 MAX_POSE_AGE = 1.0  # s between the newest image and a pose above which the pose is hidden
 MAX_JUMP = 1.0  # s back in time: a bag starts again
 FIELD_OF_VIEW = 0.9  # rad, vertical
-FOLLOW_HEIGHT = 70.0  # m
-MARGIN = 1.15  # around the whole map
+FOLLOW_HEIGHT = 45.0  # m
+MARGIN = 1.35  # around the whole map
 TILT = 0.45  # horizontal distance of the camera per height
 NANOSECONDS = 1e9
 
@@ -135,7 +135,9 @@ class ViewPage:
         self._scene.show_pose(self._pose)
         self._panel.show_results(localization, tracking)
         if tracking is not None:
-            self._panel.show_state(tracking.state.name, tracking.message, self._pose)
+            is_tracked = tracking.state is TrackingState.LOCALIZED
+            source = "tracking" if is_tracked else "this image alone, which was accepted"
+            self._panel.show_state(tracking.state.name, tracking.message, self._pose, source)
         elif localization is not None:
             self._panel.show_state(localization.status.name, localization.message, self._pose)
         if self._is_following() and self._pose is not None:

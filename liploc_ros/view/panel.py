@@ -82,9 +82,9 @@ class Panel:
 
         return lambda: bool(follow.value)
 
-    def show_state(self, state: str, message: str, pose: Hypothesis | None) -> None:
-        """Show the state, its reason, and the known pose."""
-        self._state.content = state_html(state, message, pose)
+    def show_state(self, state: str, message: str, pose: Hypothesis | None, source: str = "") -> None:
+        """Show the state, its reason, and the known pose with its source in words."""
+        self._state.content = state_html(state, message, pose, source)
 
     def show_image(self, pixels: NDArray[np.uint8], note: str) -> None:
         """Show the camera image (h, w, 3) or (h, w), and a line below it."""

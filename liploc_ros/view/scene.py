@@ -25,9 +25,11 @@ BELIEF_COLOUR, POSE_COLOUR, ELLIPSE_COLOUR, TRACK_COLOUR = (
     (255, 214, 10),
     (255, 214, 10),
 )
-BELIEF_LENGTH, IMAGE_LENGTH, POSE_LENGTH = 5.0, 4.0, 6.5  # m, of arrows
+BELIEF_LENGTH, IMAGE_LENGTH, POSE_LENGTH = 4.5, 3.5, 5.5  # m, of arrows
 BELIEF_HEIGHT, IMAGE_HEIGHT, POSE_HEIGHT, TRACK_HEIGHT = 0.6, 1.0, 1.6, 0.4  # m above the base of the vehicle
 SIGMAS = 2.0  # of ellipses
+ABOVE = 0.6  # m of an ellipse above its arrow, which would hide a small one
+LABEL_DISTANCE = 2.0  # m
 MIN_HALF_AXIS = 0.05  # m
 TRACK_STEP, MAX_TRACK = 0.5, 4000  # m between positions of the path, and how many are kept
 TRACK_GAP = 25.0  # m; known poses farther apart are not joined by a line
@@ -54,7 +56,7 @@ class PoseMarker:
         self._ellipse = scene.add_mesh_simple(
             f"{name}/ellipse", *disc(), side="double", opacity=0.3, cast_shadow=False, visible=False
         )
-        self._label = scene.add_label(f"{name}/label", "", visible=False, anchor="bottom-center")
+        self._label = scene.add_label(f"{name}/label", "", visible=False, anchor="center-center")
 
     def show(
         self, hypothesis: Hypothesis, colour: Colour, ellipse: Colour | None, opacity: float = 1.0, label: str = ""
@@ -70,11 +72,12 @@ class PoseMarker:
             longer, shorter, yaw = position_ellipse(hypothesis)
             half_axes = [max(SIGMAS * sigma, MIN_HALF_AXIS) for sigma in (longer, shorter)]
             self._ellipse.scale = (half_axes[0], half_axes[1], 1.0)
-            self._ellipse.position, self._ellipse.wxyz = position - np.array([0, 0, 0.05], np.float32), wxyz_of(yaw)
-            self._ellipse.color, self._ellipse.opacity = ellipse, 0.4 * opacity
+            self._ellipse.position, self._ellipse.wxyz = position + np.array([0, 0, ABOVE], np.float32), wxyz_of(yaw)
+            self._ellipse.color, self._ellipse.opacity = ellipse, 0.6 * opacity
         self._label.visible = bool(label)
         if label:
-            self._label.text, self._label.position = label, position + np.array([0, 0, 1], np.float32)
+            to_the_right = -LABEL_DISTANCE * hypothesis.T_map_base[:3, 1]
+            self._label.text, self._label.position = label, position + to_the_right.astype(np.float32)
 
     def hide(self) -> None:
         """Hide the shapes."""

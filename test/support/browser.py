@@ -67,6 +67,7 @@ class Browser:
         self._socket = connect(page["webSocketDebuggerUrl"], max_size=None)
         for domain in ("Network", "Runtime", "Page"):
             self.call(f"{domain}.enable")
+        self.resize(width, height)
         return self
 
     def __exit__(self, *_):
@@ -95,6 +96,10 @@ class Browser:
                     raise AssertionError(f"{method}: {message['error']}")
                 return message["result"]
             self._note(message)
+
+    def resize(self, width, height):
+        """Change the size of the page [pixels]."""
+        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
 
     def evaluate(self, expression):
         """Return the value of a JavaScript expression."""

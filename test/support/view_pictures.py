@@ -18,11 +18,11 @@ from liploc_ros.package_share import share_folder
 from liploc_ros.threads import limit_threads
 from support.served_view import ServedView, ViewBrowser
 
-SIZE = (1360, 900)
+SIZE, WHOLE_PANEL = (1280, 800), (1280, 1330)
 DEMO_MAP = Path("out/demo/map")  # of `make demo`
 IMAGES = 26  # of 40, then the vehicle is well on its way
 FADE = 6.0  # s until the scene is fully visible
-COLOURS = 128
+COLOURS = 160
 MAX_BYTES = 300_000
 
 
@@ -42,6 +42,8 @@ def write_pictures(lidar_map, bag, folder):
         page.evaluate("[...document.querySelectorAll('label')].find(one => one.innerText === 'Follow').click()")
         page.step(IMAGES + 1)
         assert page.state() == "LOCALIZED", page.text()
+        page.resize(*WHOLE_PANEL)
+        page.evaluate("document.querySelector('#liploc-state').scrollIntoView({block: 'center'})")
         take(page, folder / "view_localized.png")
 
 
@@ -56,7 +58,7 @@ def take(page, path):
     pause(page, 2)
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     data = io.BytesIO()
-    picture.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(data, "PNG", optimize=True)
+    picture.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(data, "PNG", optimize=True)
     assert len(data.getvalue()) < MAX_BYTES, f"{path}: {len(data.getvalue())} bytes"
     write_file(path, data.getvalue())
     sys.stdout.write(f"{path}: {len(data.getvalue()) / 1000:.0f} kB\n")

@@ -28,7 +28,7 @@ def viser():
 
 
 def test_without_viser_the_line_names_the_extra(demo_map_folder, monkeypatch):
-    monkeypatch.setattr("liploc_ros.cli.view.find_spec", lambda name: None)
+    monkeypatch.setattr("liploc_ros.cli.view.verb.find_spec", lambda name: None)
     with pytest.raises(LiplocError, match=r"needs viser: pip install 'liploc_ros\[view\]'"):
         app(["view", str(demo_map_folder)], standalone_mode=False)
 

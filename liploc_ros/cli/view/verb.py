@@ -18,9 +18,6 @@ from liploc_ros.cli.terminal import start_work
 if TYPE_CHECKING:
     import viser
 
-    from liploc_ros.datasets import Drive
-    from liploc_ros.datasets.drive import RecordedImage
-
 PORT = 8080
 RATE = 1.0
 
@@ -100,6 +97,7 @@ def view(
         announce(server, host, port, open_browser)
         wait_for_interrupt()
         return
+    from liploc_ros.cli.view.images import images_of_camera, open_recording
     from liploc_ros.encoders import ModelBundle
     from liploc_ros.localization import LocalizerConfig
     from liploc_ros.localization.config import EncoderConfig
@@ -118,51 +116,6 @@ def view(
         RecordingSource(images, localizer, playback, page, why_no_odometry).run()
     except KeyboardInterrupt:
         return
-
-
-def open_recording(bag: Path, recording: RecordingOptions, odometry: bool | None) -> "tuple[Drive, str]":
-    """Open a recording; returns it, and why its poses are not used as odometry: empty if they are.
-
-    Args:
-        bag: the recording.
-        recording: options for bags.
-        odometry: whether its poses are required; None: they are used if there are any.
-
-    Raises:
-        LiplocError: it cannot be read.
-    """
-    from liploc_ros.cli.inputs.images import IMAGES
-    from liploc_ros.datasets import open_drive
-    from liploc_ros.errors import LiplocError
-
-    why_not = "none: --no-odometry" if odometry is False else ""
-    if not why_not:
-        try:
-            drive = open_drive(bag, recording.topics(), needs=("images", "odometry"), options=recording.options())
-            has_poses = any(frame.T_map_base is not None for frame in drive.images())
-            return drive, "" if has_poses else f"none: {drive.pose_problem}"
-        except LiplocError as error:
-            if odometry:
-                raise
-            why_not = f"none: {error}"
-    return open_drive(bag, recording.topics(), needs=IMAGES, options=recording.options()), why_not
-
-
-def images_of_camera(drive: "Drive", camera: str | None) -> "list[RecordedImage]":
-    """Return the images of one camera, by default of the first one that has images.
-
-    Raises:
-        DatasetError: it has none.
-    """
-    from liploc_ros.datasets import DatasetError
-
-    images = list(drive.recorded_images())
-    found = list(dict.fromkeys(image.frame_id for image in images))
-    if not found:
-        raise DatasetError(f"{drive.source}: has no images: give a recording with images")
-    if camera is not None and camera not in found:
-        raise DatasetError(f"{drive.source}: has no images of camera {camera!r}: choose one of {', '.join(found)}")
-    return [image for image in images if image.frame_id == (camera or found[0])]
 
 
 def announce(server: "viser.ViserServer", host: str, port: int, open_browser: bool | None) -> None:
