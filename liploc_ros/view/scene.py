@@ -73,7 +73,7 @@ class PoseMarker:
             half_axes = [max(SIGMAS * sigma, MIN_HALF_AXIS) for sigma in (longer, shorter)]
             self._ellipse.scale = (half_axes[0], half_axes[1], 1.0)
             self._ellipse.position, self._ellipse.wxyz = position + np.array([0, 0, ABOVE], np.float32), wxyz_of(yaw)
-            self._ellipse.color, self._ellipse.opacity = ellipse, 0.6 * opacity
+            self._ellipse.color, self._ellipse.opacity = ellipse, opacity if opacity == 1 else opacity / 2
         self._label.visible = bool(label)
         if label:
             to_the_right = -LABEL_DISTANCE * hypothesis.T_map_base[:3, 1]

@@ -7,6 +7,7 @@ import contextlib
 import errno
 import io
 import socket
+from collections.abc import Iterator
 
 import viser
 
@@ -19,14 +20,15 @@ class ViewServerError(LiplocError):
     """The page cannot be served at this address."""
 
 
-def start_server(host: str, port: int) -> viser.ViserServer:
-    """Start the server; it serves files of viser only, and contacts no other machine.
+@contextlib.contextmanager
+def serve(host: str, port: int) -> Iterator[viser.ViserServer]:
+    """Yield a server, and stop it after that. It serves files of viser only, and contacts no other machine.
 
     Raises:
         ViewServerError: the address does not belong to this machine, or the port is in use.
     """
     check_address(host, port)
-    with contextlib.redirect_stdout(io.StringIO()):  # viser prints its own box
+    with _without_output():  # viser prints its own box
         server = viser.ViserServer(host=host, port=port, label="liploc view", verbose=False)
     if server.get_port() != port:  # viser takes the next free port
         server.stop()
@@ -34,7 +36,11 @@ def start_server(host: str, port: int) -> viser.ViserServer:
     server.gui.configure_theme(
         control_layout="fixed", control_width="large", dark_mode=True, show_logo=False, show_share_button=False
     )
-    return server
+    try:
+        yield server
+    finally:
+        with _without_output():
+            server.stop()
 
 
 def check_address(host: str, port: int) -> None:
@@ -60,6 +66,10 @@ def check_address(host: str, port: int) -> None:
         is_in_use = error.errno == errno.EADDRINUSE
         reason = _in_use(port) if is_in_use else f"host {host}: {error.strerror}: give an address of this machine"
         raise ViewServerError(reason) from error
+
+
+def _without_output() -> contextlib.AbstractContextManager[object]:
+    return contextlib.redirect_stdout(io.StringIO())
 
 
 def _in_use(port: int) -> str:

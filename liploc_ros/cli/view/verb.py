@@ -4,19 +4,18 @@
 """``liploc view``: a page for the browser."""
 
 import os
+import threading
 import webbrowser
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from liploc_ros.cli.options import Backend, CameraOption, ModelOption
 from liploc_ros.cli.recording import RecordingOptions, with_recording_options
 from liploc_ros.cli.terminal import start_work
-
-if TYPE_CHECKING:
-    import viser
 
 PORT = 8080
 RATE = 1.0
@@ -75,27 +74,26 @@ def view(
     from liploc_ros.mapping import LidarMap
     from liploc_ros.view.page import ViewPage
     from liploc_ros.view.playback import Playback
-    from liploc_ros.view.server import check_address, start_server
+    from liploc_ros.view.server import check_address, serve
 
     check_address(host, port)
     if live:
         from liploc_ros.view.live import LiveSource
 
         lidar_map = LidarMap.load(map_path, verify=False)
-        with LiveSource(localizer_name, wait) as live_source:
-            server = start_server(host, port)
+        with LiveSource(localizer_name, wait) as live_source, serve(host, port) as server:
             page = ViewPage(server, lidar_map, f"waiting for results of {live_source.localizer}")
-            announce(server, host, port, open_browser)
+            announce(host, port, open_browser)
             live_source.run(page, lidar_map)
         return
     if bag is None:
         if given := recording.given():
             raise LiplocError(f"{', '.join(given)} applies to a recording: give one after the map")
         lidar_map = LidarMap.load(map_path, verify=False)
-        server = start_server(host, port)
-        ViewPage(server, lidar_map, "")
-        announce(server, host, port, open_browser)
-        wait_for_interrupt()
+        with serve(host, port) as server:
+            ViewPage(server, lidar_map, "")
+            announce(host, port, open_browser)
+            wait_for_interrupt()
         return
     from liploc_ros.cli.view.images import images_of_camera, open_recording
     from liploc_ros.encoders import ModelBundle
@@ -109,16 +107,13 @@ def view(
     localizer = localizer_on(map_path, ModelBundle.load(model), LocalizerConfig(encoder=EncoderConfig(backend=backend)))
     localizer.warm_up()
     playback = Playback(rate, paused=paused)
-    server = start_server(host, port)
-    page = ViewPage(server, localizer.lidar_map, f"{len(images)} images of {drive.name}", playback)
-    announce(server, host, port, open_browser)
-    try:
+    with serve(host, port) as server, suppress(KeyboardInterrupt):
+        page = ViewPage(server, localizer.lidar_map, f"{len(images)} images of {drive.name}", playback)
+        announce(host, port, open_browser)
         RecordingSource(images, localizer, playback, page, why_no_odometry).run()
-    except KeyboardInterrupt:
-        return
 
 
-def announce(server: "viser.ViserServer", host: str, port: int, open_browser: bool | None) -> None:
+def announce(host: str, port: int, open_browser: bool | None) -> None:
     """Print the address, and open it in the browser."""
     shown = "localhost" if host in ("0.0.0.0", "::") else host
     address = f"http://{shown}:{port}"
@@ -130,10 +125,6 @@ def announce(server: "viser.ViserServer", host: str, port: int, open_browser: bo
 
 def wait_for_interrupt() -> None:
     """Wait for Ctrl-C."""
-    import threading
-
-    try:
-        while True:
-            threading.Event().wait(3600)
-    except KeyboardInterrupt:
-        return
+    with suppress(KeyboardInterrupt):
+        while not threading.Event().wait(3600):
+            pass
