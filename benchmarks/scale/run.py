@@ -1,118 +1,126 @@
 # Copyright 2026 liploc_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Coarse search on maps of many lengths: recall, time, memory and size.
+"""Maps of many lengths: size, time to open, memory, latency, recall and acceptance.
 
     python -m benchmarks.scale.run --kitti FOLDER --poses FOLDER --model out/held_out/aligned_0013 --drive 0013
 
-``--poses`` is the folder of KITTI's trajectories. The held-out drive is a tile somewhere in each map, and its images
-are searched. The other drives and the single frames are what the streets of the map are made of.
+``--poses`` is the folder of KITTI's trajectories. The held-out drive is the last tile of each map, and its images are
+searched; a map of one tile is the drive alone. The other drives and the single frames are what the streets of the map
+are made of. With the bank and the queries of an earlier run in ``--out``, ``--kitti`` is not needed. Each map is
+measured in a process of its own.
 """
 
+import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
+import faiss
 import typer
-from numpy.typing import NDArray
 
 from benchmarks.scale.bank import Bank, draw_bank
-from benchmarks.scale.synthetic_map import Descriptors, SyntheticMap, positions
-from benchmarks.scale.unit_products import UnitProducts
+from benchmarks.scale.map_writer import ELSEWHERE, CoarseAhead, MapWriter
+from benchmarks.scale.queries import Queries
+from benchmarks.scale.synthetic_map import SyntheticMap
+from liploc_ros.datasets import open_drive
 from liploc_ros.encoders import ModelBundle
-from liploc_ros.mapping.search.coarse_config import CoarseConfig
-from liploc_ros.mapping.search.coarse_index import CoarseCandidates, CoarseIndex
-from liploc_ros.mapping.search.rescoring import rescore
+from liploc_ros.localization.long_map.localizer import map_mode
+from liploc_ros.mapping.manifest import read_manifest
+from liploc_ros.mapping.search.coarse_index import CoarseIndex
+from liploc_ros.mapping.tiled_map import COARSE, TiledMap, coarse_key
 from liploc_ros.threads import limit_threads
 
 DRIVES = ("0001", "0005", "0013")
 SPLITS = ("training", "testing", "unknown_split")
-DEPTHS = (100, 500, 2000)
-COUNT = 16  # candidates that are matched
-MAX_RESCORED = 100  # km; fine codes of longer maps are not written
-NEVER = 10**9
+MAX_WRITTEN = 1000  # km; of longer maps, the coarse index and the tiles near the drive, which stand in for the others
+NEAR = 3  # tiles
 
 
 def main(
-    kitti: Annotated[Path, typer.Option(help="Folder of KITTI raw data, with the object benchmark in `object`.")],
     poses: Annotated[Path, typer.Option(help="Folder of KITTI's trajectories, 00.txt to 10.txt.")],
     model: Annotated[Path, typer.Option(help="Model that was not trained on the drive.")],
+    kitti: Annotated[
+        Path | None, typer.Option(help="Folder of KITTI raw data, with the object benchmark in `object`.")
+    ] = None,
     drive: Annotated[str, typer.Option(help="Drive whose images are searched.")] = "0013",
-    length: Annotated[list[int] | None, typer.Option(help="Lengths of maps [km].")] = None,
-    code_bytes: Annotated[int, typer.Option(help="Bytes per place and heading.")] = 16,
-    dimension: Annotated[int, typer.Option(help="Principal components of a descriptor.")] = 128,
-    spacing: Annotated[int, typer.Option(help="Distance of coarsely indexed places [m].")] = 4,
-    out: Annotated[Path, typer.Option(help="Folder for the features and indices.")] = Path("out/scale"),
+    length: Annotated[list[int] | None, typer.Option(help="Tiles of each map, of 1 km.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes that write tiles, and threads of untimed steps.")] = 2,
+    cores: Annotated[str, typer.Option(help="Cores on which maps are measured, as for taskset; empty: all.")] = "",
+    out: Annotated[Path, typer.Option(help="Folder for features and maps.")] = Path("out/scale"),
 ) -> None:
-    """Build maps of several lengths, and search the images of the drive in each."""
+    """Build maps of several lengths, and localize the images of a drive on each."""
     limit_threads()
-    bundle, day = ModelBundle.load(model), kitti / "2011_09_26"
-    folders = {name: day / f"2011_09_26_drive_{name}_sync" for name in DRIVES}
-    stored = out / f"bank_{drive}.npz"
+    bundle = ModelBundle.load(model)
+    bank, queries = _inputs(bundle, kitti, drive, out)
+    writer = MapWriter(bank, Queries.load(queries).view_origin, bundle, poses, workers)
+    for kilometres in length or [1, 2, 10, 11, 100, 1000]:
+        made, folder = writer.synthetic(kilometres), out / f"map_{drive}_{kilometres}"
+        start = time.perf_counter()
+        is_written = kilometres <= MAX_WRITTEN
+        first = 0 if is_written else kilometres - NEAR
+        if not (folder / "manifest.json").exists():
+            writer.write(folder, made, first)
+        row: dict[str, object] = {"tiles": kilometres, "written [s]": round(time.perf_counter() - start)}
+        manifest = read_manifest(folder)
+        if map_mode(manifest).is_long:
+            row |= _build_coarse(folder, made, bundle, workers, from_tiles=is_written)
+        row["MB/km"] = round(manifest.size_bytes / 1e6 / kilometres, 2)
+        here = [str(model), str(queries), *map(str, made.start)]
+        row |= _run("measure", folder, here, cores, *([] if is_written else ["--stand-ins"]))
+        if is_written and kilometres > 1:
+            row["elsewhere"] = _run("measure", folder / ELSEWHERE, here, cores, "--no-track")
+        if is_written and map_mode(manifest).is_long:
+            row["exhaustive"] = _run("exhaustive", folder, here, "", "--threads", str(workers))
+        typer.echo(json.dumps(row))
+
+
+def _inputs(bundle: ModelBundle, kitti: Path | None, drive: str, out: Path) -> tuple[Bank, Path]:
+    """Return the bank and the file of queries, which are drawn if they are missing."""
+    stored, queries = out / f"bank_{drive}.npz", out / f"queries_{drive}.npz"
+    if stored.exists() and queries.exists():
+        return Bank.load(stored), queries
+    if kitti is None:
+        raise typer.BadParameter(f"{stored} is missing: give --kitti")
+    folders = {name: kitti / "2011_09_26" / f"2011_09_26_drive_{name}_sync" for name in DRIVES}
     if not stored.exists():
         others = [folder for name, folder in folders.items() if name != drive]
         draw_bank(bundle, folders[drive], others, [kitti / "object" / split for split in SPLITS]).save(stored)
     bank = Bank.load(stored)
-    descriptors = Descriptors(bank, bundle.spec, dimension)
-    products = UnitProducts(bank.features, bundle.spec, descriptors.components)
-    fine = out / f"fine_{drive}_{dimension}"
-    fine.mkdir(parents=True, exist_ok=True)
-    typer.echo("| km | build [s] | MB/km | recall in " + " | ".join(map(str, DEPTHS)) + " | p50, p99 [ms] | resident |")
-    for kilometres in length or [1, 10, 100, 1000]:
-        made = SyntheticMap(bank, bundle.spec, descriptors, products, positions(poses, kilometres), fine, spacing)
-        folder = out / f"coarse_{drive}_{dimension}_{kilometres}_{code_bytes}_{spacing}"
-        start = time.perf_counter()
-        CoarseIndex.build(folder, made, "scale", CoarseConfig(bytes=code_bytes))
-        built = time.perf_counter() - start
-        index = CoarseIndex.open(folder, "scale")
-        _report(index, made, kilometres, built, sum(file.stat().st_size for file in folder.iterdir()))
-        if kilometres <= MAX_RESCORED:
-            _report_rescored(index, made, descriptors, kilometres)
+    Queries.of(bank, open_drive(folders[drive])).save(queries)
+    return bank, queries
 
 
-def _report(index: CoarseIndex, made: SyntheticMap, kilometres: int, built: float, size: int) -> None:
-    ranks, times = [], []
-    for number, query in enumerate(made.queries):
-        start = time.perf_counter()
-        found = index.search(query, max(DEPTHS))
-        times.append(1e3 * (time.perf_counter() - start))
-        ranks.append(_rank(made, number, found))
-    recalls = " | ".join(f"{np.mean(np.array(ranks) < depth):.3f}" for depth in DEPTHS)
-    resident = _resident_megabytes()
-    p50, p99 = np.quantile(times, (0.5, 0.99))
-    typer.echo(
-        f"| {kilometres} | {built:.0f} | {size / 1e6 / kilometres:.2f} | {recalls} | {p50:.1f}, {p99:.1f} | "
-        f"{resident:.0f} MB |"
-    )
+def _build_coarse(
+    folder: Path, made: SyntheticMap, bundle: ModelBundle, threads: int, *, from_tiles: bool
+) -> dict[str, object]:
+    """Build the coarse index of a map, if it is missing, and that of the map without the drive."""
+    start = time.perf_counter()
+    faiss.omp_set_num_threads(threads)
+    if from_tiles:
+        for path in (folder, folder / ELSEWHERE):
+            CoarseIndex.open_or_build(path / COARSE, TiledMap.open(path, bundle), coarse_key(read_manifest(path)))
+    else:
+        ahead = CoarseAhead(made, threads)
+        CoarseIndex.open_or_build(folder / COARSE, ahead, coarse_key(read_manifest(folder)))
+        ahead.close()
+    size = sum(file.stat().st_size for file in (folder / COARSE).iterdir())
+    faiss.omp_set_num_threads(1)
+    return {
+        "coarse indices [s]": round(time.perf_counter() - start),
+        "coarse [MB/km]": round(size / 1e6 / len(made), 3),
+    }
 
 
-def _report_rescored(index: CoarseIndex, made: SyntheticMap, descriptors: Descriptors, kilometres: int) -> None:
-    for tile in range(kilometres):
-        made.write_fine(tile)
-    tables = [descriptors.tables(query) for query in index.metric.weigh(made.queries)]
-    for depth in DEPTHS:
-        ranks, times = [], []
-        for number, query in enumerate(made.queries):
-            start = time.perf_counter()
-            found = rescore(index.search(query, depth), tables[number], made, COUNT)
-            times.append(1e3 * (time.perf_counter() - start))
-            ranks.append(_rank(made, number, found))
-        p50, p99 = np.quantile(times, (0.5, 0.99))
-        typer.echo(
-            f"  {kilometres} km, {depth} candidates scored again: among {COUNT} "
-            f"{np.mean(np.array(ranks) < COUNT):.3f}, first {np.mean(np.array(ranks) < 1):.3f}, {p50:.1f}, {p99:.1f} ms"
-        )
-
-
-def _resident_megabytes() -> float:
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1e3 for line in lines if line.startswith("VmRSS"))
-
-
-def _rank(made: SyntheticMap, number: int, found: CoarseCandidates) -> int:
-    right: NDArray[np.bool_] = made.is_right(number, found)
-    return int(right.argmax()) if right.any() else NEVER
+def _run(module: str, folder: Path, arguments: list[str], cores: str, *options: str) -> dict[str, object]:
+    """Return what a module of this folder prints of a map; it runs in another process."""
+    pinned = ["taskset", "-c", cores] if cores else []
+    command = [*pinned, sys.executable, "-m", f"benchmarks.scale.{module}", *options, "--", str(folder), *arguments]
+    finished = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    values: dict[str, object] = json.loads(finished.stdout.splitlines()[-1])
+    return values
 
 
 if __name__ == "__main__":

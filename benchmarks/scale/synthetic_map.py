@@ -1,163 +1,111 @@
 # Copyright 2026 liploc_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""A map of any length: tiles of streets, and the held-out drive as a tile somewhere among them."""
+"""A map of any length: tiles of streets, and the held-out drive as the last tile."""
 
 from functools import cached_property
 from pathlib import Path
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.scale.bank import Bank
-from benchmarks.scale.streets import STATIONS, UNITS, Streets
+from benchmarks.scale.streets import STATIONS, UNITS, Recipe, Streets
 from benchmarks.scale.unit_products import UnitProducts
+from liploc_ros.encoders.coding import MapCoding
 from liploc_ros.encoders.spec import FeatureLayout
-from liploc_ros.geometry import angle_difference
-from liploc_ros.mapping.features import describe, describe_headings
+from liploc_ros.geometry import pose_from_yaw
+from liploc_ros.mapping import MapConfig
+from liploc_ros.mapping.clouds import Clouds
+from liploc_ros.mapping.feature_table import CodedPanoramas
+from liploc_ros.mapping.features import unit_features
+from liploc_ros.mapping.lattice import is_searched
 from liploc_ros.mapping.search.coarse_config import CoarsePlaces
-from liploc_ros.mapping.search.coarse_index import CoarseCandidates
-from liploc_ros.mapping.search.rescoring import NearPlaces
+from liploc_ros.mapping.search.heading_compressor import HeadingCoder
+from liploc_ros.mapping.tiled_map import COARSE_STATIONS
+from liploc_ros.mapping.tiles.tile import KEYFRAME, Tile
 
-CORRECT_DISTANCE = 3.0  # m
-CORRECT_ANGLE = np.deg2rad(15.0)
-NEAR_STATIONS = 2
-FINE_BYTES = 32
-
-
-class Descriptors:
-    """Projection and coding of descriptors, fitted to the bank: the held-out drive has no part in it."""
-
-    def __init__(self, bank: Bank, layout: FeatureLayout, dimension: int) -> None:
-        """Fit principal components and codebooks."""
-        rows = np.random.default_rng(0).choice(len(bank.features), min(len(bank.features), 170), replace=False)
-        sample = describe_headings(bank.features[rows], layout).reshape(len(rows), layout.headings, -1)
-        flat = sample[:, :: layout.headings // UNITS].reshape(-1, sample.shape[2])[::2]
-        self.components = _components(flat, dimension)
-        self.quantizer = faiss.ProductQuantizer(dimension, FINE_BYTES, 8)
-        self.quantizer.cp.min_points_per_centroid = 1
-        self.quantizer.train(np.ascontiguousarray(flat @ self.components))
-        centroids = faiss.vector_to_array(self.quantizer.centroids)
-        self.codebooks = centroids.reshape(FINE_BYTES, 256, -1)
-
-    def encode(self, projected: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Return codes (..., 32) of projected descriptors (..., d)."""
-        codes = self.quantizer.compute_codes(np.ascontiguousarray(projected.reshape(-1, projected.shape[-1])))
-        return np.asarray(codes.reshape(*projected.shape[:-1], FINE_BYTES))
-
-    def tables(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return (32, 256) inner products of a query (d,) with the entries of each codebook."""
-        return np.asarray(np.einsum("bd,bed->be", query.reshape(FINE_BYTES, -1), self.codebooks), np.float32)
+ROWS = 100  # panoramas in memory
 
 
 class SyntheticMap:
-    """Tiles of 1 km; tile ``true_tile`` is the held-out drive."""
+    """Tiles of 1 km. The last one is the held-out drive, at the start of its kilometre.
+
+    Attributes:
+        origins: (tiles, STATIONS, 2) positions of the places of each tile [m].
+        drive: number of the last tile.
+    """
 
     def __init__(
-        self,
-        bank: Bank,
-        layout: FeatureLayout,
-        descriptors: Descriptors,
-        products: UnitProducts,
-        origins: NDArray[np.float64],
-        folder: Path,
-        spacing: int = 4,
+        self, bank: Bank, layout: FeatureLayout, coding: MapCoding, products: UnitProducts, origins: NDArray[np.float64]
     ) -> None:
         """Take the bank, and what is computed from it.
 
         Args:
             bank: the real features.
             layout: how they are arranged.
-            descriptors: projection and coding.
-            products: of the bank.
+            coding: of the model.
+            products: of the bank and the components of the coding.
             origins: (tiles, STATIONS, 2) positions of the places of each tile [m].
-            folder: of fine codes on disk.
-            spacing: of coarsely indexed places [m].
         """
-        self._bank, self._layout, self._descriptors, self._products = bank, layout, descriptors, products
-        self._streets, self._origins, self._folder, self._spacing = Streets(bank.runs), origins, folder, spacing
-        self.true_tile = int(np.random.default_rng(len(origins)).integers(len(origins)))
-        # Compared on the path and at every second lateral offset.
-        self._indexed = np.flatnonzero(bank.true_lateral % 2 == 0)
-        true = describe_headings(bank.true_features[self._indexed], layout)
-        true = true.reshape(len(self._indexed), layout.headings, -1)
-        self._true = np.asarray(true[:, :: layout.headings // UNITS] @ descriptors.components, np.float32)
-        self.queries = np.stack([describe(view, layout.pool) for view in bank.views]) @ descriptors.components
+        self._bank, self._layout, self._coding, self._products = bank, layout, coding, products
+        self._streets, self.origins = Streets(bank.runs), origins
+        self.drive = len(origins) - 1
 
     def __len__(self) -> int:
-        return len(self._origins)
+        return len(self.origins)
+
+    @property
+    def start(self) -> NDArray[np.float64]:
+        """(2,) position of the first place of the drive's kilometre [m]; poses of the drive are relative to it."""
+        return np.asarray(self.origins[self.drive, 0])
+
+    def tile(self, number: int) -> Tile:
+        """Return a tile with coded features, without keyframes."""
+        features = self._coding.features
+        if number == self.drive:
+            panoramas = CodedPanoramas.of((unit_features(p) for p in self._bank.true_features), features)
+            searched = is_searched(self._bank.true_lateral, MapConfig().lateral_spacing)
+            coder = HeadingCoder(self._coding.descriptors, self._layout)
+            codes = np.stack([coder.encode(panorama) for panorama in self._bank.true_features[searched]])
+            stations, lateral = self._bank.true_station, self._bank.true_lateral
+            return _tile(number, self._drive_poses, stations, lateral, panoramas, codes)
+        recipe = self._streets.recipe(number)
+        parts = []
+        for first in range(0, STATIONS, ROWS):
+            made = self._products.panoramas(recipe.select(slice(first, first + ROWS)))
+            parts.append(CodedPanoramas.of((unit_features(p) for p in made), features))
+        codes = self._codes(recipe)
+        poses = _along(self.origins[number])
+        return _tile(number, poses, np.arange(STATIONS), np.zeros(STATIONS), CodedPanoramas.joined(parts), codes)
 
     def coarse_places(self, tile: int) -> CoarsePlaces:
         """See :class:`CoarseSource`."""
-        if tile == self.true_tile:
-            lateral, station = self._bank.true_lateral[self._indexed], self._bank.true_station[self._indexed]
-            rows = np.flatnonzero((lateral == 0) & (station % self._spacing == 0))
-            return CoarsePlaces(rows, self._true_xy[rows], self._true[rows])
-        rows = np.arange(0, STATIONS, self._spacing)
+        if tile == self.drive:
+            lateral, station = self._bank.true_lateral, self._bank.true_station
+            rows = np.flatnonzero((lateral == 0) & (station % COARSE_STATIONS == 0))
+            coder = HeadingCoder(self._coding.descriptors, self._layout)
+            codes = np.stack([coder.encode(panorama) for panorama in self._bank.true_features[rows]])
+            return CoarsePlaces(rows, self._drive_poses[rows, :2, 3], self._decoded(codes))
+        rows = np.arange(0, STATIONS, COARSE_STATIONS)
         recipe = self._streets.recipe(tile).select(rows)
-        return CoarsePlaces(rows, self._origins[tile, rows], self._products.descriptors(recipe))
+        return CoarsePlaces(rows, self.origins[tile, rows], self._decoded(self._codes(recipe)))
 
-    def write_fine(self, tile: int) -> None:
-        """Write the fine codes of a tile, if they are not there."""
-        path = self._folder / f"{tile:06d}.npy"
-        if path.exists() or tile == self.true_tile:
-            return
-        codes = self._descriptors.encode(self._products.descriptors(self._streets.recipe(tile)))
-        np.save(path, codes)
+    def _codes(self, recipe: Recipe) -> NDArray[np.uint8]:
+        projected = self._products.descriptors(recipe)
+        codes = self._coding.descriptors.encode(np.ascontiguousarray(projected.reshape(-1, projected.shape[2])))
+        return np.asarray(codes.reshape(len(recipe), UNITS, -1))
 
-    def fine_codes(self, tile: int) -> NDArray[np.uint8]:
-        """Return (P, 36, 32) codes of the indexed places of a tile."""
-        if tile == self.true_tile:
-            return self._descriptors.encode(self._true)
-        return np.asarray(np.load(self._folder / f"{tile:06d}.npy", mmap_mode="r"))
-
-    def near_places(self, tile: int, places: NDArray[np.intp]) -> NearPlaces:
-        """See :class:`FineSource`."""
-        if tile == self.true_tile:
-            station = self._bank.true_station[self._indexed]
-            away = np.abs(station[None] - station[places][:, None])
-            candidate, place = np.nonzero(away <= NEAR_STATIONS)
-            return NearPlaces(candidate, place, self._true_xy[place], self._true_codes[place])
-        steps = np.arange(-NEAR_STATIONS, NEAR_STATIONS + 1)
-        around = places[:, None] + steps
-        candidate = np.broadcast_to(np.arange(len(places))[:, None], around.shape)
-        inside = (around >= 0) & (around < STATIONS)
-        place = around[inside]
-        return NearPlaces(candidate[inside], place, self._origins[tile, place], self.fine_codes(tile)[place])
-
-    def is_right(self, query: int, found: CoarseCandidates) -> NDArray[np.bool_]:
-        """Return which candidates (K,) are where an image was taken: within 3 m and 15 degrees."""
-        right = np.zeros(len(found.tile), np.bool_)
-        rows = np.flatnonzero(found.tile == self.true_tile)
-        right[rows] = self.right_places(query)[found.place[rows], found.heading[rows]]
-        return right
-
-    def right_places(self, query: int) -> NDArray[np.bool_]:
-        """Return (T, 36) which places and headings of the held-out drive are where an image was taken."""
-        bank, layout = self._bank, self._layout
-        poses, pose = bank.true_poses[self._indexed], bank.view_poses[query]
-        yaw = layout.heading_yaw(np.arange(UNITS) * (layout.headings // UNITS))
-        angle = angle_difference(poses[:, 2:] + yaw - bank.view_heading[query], pose[2])
-        near = np.linalg.norm(poses[:, :2] - pose[:2], axis=1) < CORRECT_DISTANCE
-        return np.asarray(near[:, None] & (np.abs(angle) < CORRECT_ANGLE))
+    def _decoded(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the descriptors that a map's tiles would give the coarse index."""
+        flat = self._coding.descriptors.quantizer.decode(codes.reshape(-1, codes.shape[2]))
+        return np.asarray(flat.reshape(*codes.shape[:2], -1), np.float32)
 
     @cached_property
-    def _true_xy(self) -> NDArray[np.float64]:
-        """The drive begins where its tile does."""
-        start = self._origins[self.true_tile, 0]
-        return np.asarray(self._bank.true_poses[self._indexed, :2] + start)
-
-    @cached_property
-    def _true_codes(self) -> NDArray[np.uint8]:
-        return self._descriptors.encode(self._true)
-
-
-def _components(vectors: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """Return the leading principal components (dimension, size) of fewer vectors than dimensions."""
-    values, rows = np.linalg.eigh((vectors @ vectors.T).astype(np.float64))
-    leading = rows[:, ::-1][:, :size] / np.sqrt(np.maximum(values[::-1][:size], 1e-12))
-    return np.asarray(vectors.T @ leading, np.float32)
+    def _drive_poses(self) -> NDArray[np.float64]:
+        return np.stack(
+            [pose_from_yaw(x, y, 0.0, yaw) for x, y, yaw in self._bank.true_poses + np.append(self.start, 0.0)]
+        )
 
 
 def positions(poses: Path, kilometres: int) -> NDArray[np.float64]:
@@ -177,3 +125,22 @@ def positions(poses: Path, kilometres: int) -> NDArray[np.float64]:
     shifts = 60_000 * np.stack(np.divmod(np.arange(repeats), max(1, round(repeats**0.5))), axis=1)
     every = (once[None] + shifts[:, None]).reshape(-1, 2)[: kilometres * STATIONS]
     return np.asarray(every.reshape(kilometres, STATIONS, 2))
+
+
+def _tile(
+    number: int,
+    poses: NDArray[np.float64],
+    station: NDArray[np.intp],
+    lateral: NDArray[np.float64],
+    panoramas: CodedPanoramas,
+    codes: NDArray[np.uint8],
+) -> Tile:
+    stations = station + number * STATIONS
+    return Tile(poses, stations, lateral, panoramas, codes, np.zeros(0, KEYFRAME), Clouds())
+
+
+def _along(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return poses (P, 4, 4) at positions (P, 2), facing along them."""
+    step = np.gradient(xy, axis=0)
+    yaw = np.arctan2(step[:, 1], step[:, 0])
+    return np.stack([pose_from_yaw(x, y, 0.0, angle) for (x, y), angle in zip(xy, yaw, strict=True)])

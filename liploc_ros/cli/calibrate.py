@@ -49,6 +49,9 @@ def calibrate(
     lateral_reach: LateralReachOption = LATERAL_REACH,
     lateral_spacing: LateralSpacingOption = LATERAL_SPACING,
     scans_per_place: ScansPerPlaceOption = SCANS_PER_PLACE,
+    code_features: Annotated[
+        bool, typer.Option(help="Compare with coded features, as in maps of a model that has a coding.")
+    ] = True,
     camera: CameraOption = None,
     recording: RecordingOptions = RecordingOptions(),  # noqa: B008  frozen
 ) -> None:
@@ -79,6 +82,7 @@ def calibrate(
         lateral_reach=lateral_reach,
         lateral_spacing=lateral_spacing,
         scans_per_place=scans_per_place,
+        code_features=code_features,
         camera=camera,
     )
     bundle = ModelBundle.load(model)

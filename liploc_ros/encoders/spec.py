@@ -77,6 +77,9 @@ class ConfidenceModel(FrozenModel):
         validation_alias=AliasChoices("reference_length", "path_length"),
         description="path length of the shortest map it was fitted on [m]; a longer map lowers the confidence",
     )
+    length_exponent: float = Field(
+        1.0, ge=0, description="log-odds that are subtracted per log of map length over reference_length"
+    )
     min_confidence: float = Field(0.5, ge=0, le=1, description="confidence below which the place is unknown")
     spread_position: float = Field(
         1.0,

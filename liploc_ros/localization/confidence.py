@@ -83,11 +83,17 @@ def confidence_log_odds(
     weights = np.array(confidence_model.confidence_weights)
     columns = FEATURES_OF_OLDER_MODELS if len(weights) == len(FEATURES_OF_OLDER_MODELS) + 1 else FEATURES
     log_odds = features[..., columns] @ weights[:-1] + weights[-1]
-    return np.asarray(log_odds - length_log_ratio(map_length, confidence_model.reference_length))
+    return np.asarray(log_odds - length_log_odds(map_length, confidence_model))
 
 
-def length_log_ratio(map_length: ArrayLike, reference_length: float) -> NDArray[np.float64]:
-    """Return the log of map length over reference length; 0 for shorter maps, and if there is no reference."""
-    if reference_length <= 0:
+def length_log_odds(map_length: ArrayLike, confidence_model: ConfidenceModel) -> NDArray[np.float64]:
+    """Return what a long map subtracts from the log-odds; 0 for maps that are not longer than the reference.
+
+    Args:
+        map_length: length of path along which the map has places [m].
+        confidence_model: its reference length and exponent.
+    """
+    if confidence_model.reference_length <= 0:
         return np.zeros(np.shape(map_length))
-    return np.log(np.maximum(np.asarray(map_length) / reference_length, 1))
+    ratio = np.maximum(np.asarray(map_length) / confidence_model.reference_length, 1)
+    return np.asarray(confidence_model.length_exponent * np.log(ratio))

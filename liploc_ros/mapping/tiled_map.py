@@ -166,7 +166,7 @@ class TiledMap:
         Raises:
             FileError: it cannot be written there either.
         """
-        key = hashlib.sha256("".join(tile.sha256 for tile in self.manifest.tiles).encode()).hexdigest()
+        key = coarse_key(self.manifest)
         try:
             return CoarseIndex.open_or_build(self.path / COARSE, self, key)
         except FileError as error:
@@ -221,3 +221,8 @@ class TiledMap:
     def _open_tile(self, number: int) -> Tile:
         tile = read_map_tile(self.path, self.manifest, self.manifest.tiles[number], verify=False)
         return tile.without_keyframes()
+
+
+def coarse_key(manifest: Manifest) -> str:
+    """Return what identifies the tiles of a map in its coarse index."""
+    return hashlib.sha256("".join(tile.sha256 for tile in manifest.tiles).encode()).hexdigest()

@@ -130,9 +130,9 @@ def test_a_confidence_model_is_stored_in_bundle_map_or_file(fitted, bundle, demo
 
 
 def test_confidence_is_lower_on_a_longer_map(fitted):
-    """Ten times the places, a tenth of the odds: each place may resemble the image by chance."""
+    """Each place may resemble the image by chance."""
     features = np.array([5.0, 0.5, 3.0, 3.0, 2.0, 0.0])
     short, long, shorter = (
         confidence_log_odds(features, fitted, fitted.reference_length * factor) for factor in (1, 10, 0.1)
     )
-    assert short - long == pytest.approx(np.log(10)) and shorter == short
+    assert short - long == pytest.approx(fitted.length_exponent * np.log(10)) and shorter == short

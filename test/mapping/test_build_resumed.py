@@ -5,6 +5,7 @@
 
 import logging
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -12,8 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.file_systems import mount, small_disk
 from support.long_drive import FEW_PLACES, content, long_drive
 
+from liploc_ros.files import FileError
 from liploc_ros.mapping import LidarMap, MapError
 from liploc_ros.mapping.build import BuildStoppedError, write_map
 
@@ -123,3 +126,16 @@ def test_a_build_that_is_killed_at_any_moment_gives_the_same_bytes(tmp_path, uni
             process.wait()
             assert content(tmp_path / "map") == uninterrupted  # the one of the first build, or a new one
         process.stdout.close()
+
+
+def test_a_full_disk_stops_the_build_in_one_line_and_leaves_the_last_map(tmp_path, bundle, uninterrupted):
+    with small_disk(tmp_path / "disk", 100_000) as disk:
+        write_map([long_drive()], bundle, disk / "map", FEW_PLACES)
+        used = shutil.disk_usage(disk).used // 1024
+        mount("-o", f"remount,size={3 * used // 2}k", disk)
+        with pytest.raises(FileError, match=r"\(No space left on device\): free space"):
+            write_map([long_drive()], bundle, disk / "map", FEW_PLACES)
+        assert content(disk / "map") == uninterrupted
+        mount("-o", "remount,size=100000k", disk)
+        assert write_map([long_drive()], bundle, disk / "map", FEW_PLACES).resumed
+        assert content(disk / "map") == uninterrupted

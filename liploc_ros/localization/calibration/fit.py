@@ -16,7 +16,7 @@ from liploc_ros.geometry import angle_difference
 from liploc_ros.geometry.se2 import PoseSE2
 from liploc_ros.localization.calibration.outcomes import SampleOutcome, outcome_of
 from liploc_ros.localization.calibration.samples import ConfidenceSample
-from liploc_ros.localization.confidence import FEATURES, confidence_log_odds, length_log_ratio
+from liploc_ros.localization.confidence import FEATURES, confidence_log_odds, length_log_odds
 from liploc_ros.localization.config import MatchingConfig
 
 MAX_MATCH_DISTANCE, MAX_MATCH_ANGLE = 2.0, np.deg2rad(4)  # of a match that a view should choose [m, rad]
@@ -24,6 +24,9 @@ L2_PENALTY = 0.03  # on squared weights of standardized row scores; prevents ove
 FALSE_ACCEPT_RATE = 0.0005  # share of off-map images that may be accepted
 TAIL_SHARE, MIN_IN_TAIL = 0.02, 10  # share and minimum number of off-map images in the upper tail of a score
 MIN_PRECISION = 0.99  # of hypotheses that reach min_confidence and min_margin
+# Maps of 1 to 1,000 km (benchmarks.scale): the best wrong match gains 1.4 to 1.5 per decade, less than the number of
+# places does, because few of them resemble the image at all. The three drives are too short to fit it.
+LENGTH_EXPONENT = 0.65
 MIN_MARGIN, MAX_MARGIN = 0.5, 0.9  # a first hypothesis less than three times as likely as the second is ambiguous
 
 
@@ -63,10 +66,12 @@ def fit_confidence_model(
         min_margin=MIN_MARGIN,
         temperature=round(max(0.005, float(features[correct, 1].std()) / 2), 4),
         score_weights=tuple(round(float(w), 4) for w in weights),
-        confidence_weights=_fit_confidence(features[:, FEATURES], correct, length_log_ratio(lengths, reference_length)),
         reference_length=round(reference_length, 1),
+        length_exponent=LENGTH_EXPONENT,
         source=source,
     )
+    confidence_weights = _fit_confidence(features[:, FEATURES], correct, length_log_odds(lengths, model))
+    model = model.model_copy(update={"confidence_weights": confidence_weights})
     log_odds = confidence_log_odds(features, model, lengths)
     min_confidence = float(expit(_upper_limit(log_odds, outcomes, FALSE_ACCEPT_RATE)))
     confident = [o for o, c in zip(outcomes, expit(log_odds), strict=True) if c >= min_confidence and not o.is_off_map]

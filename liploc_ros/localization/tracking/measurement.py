@@ -12,7 +12,7 @@ from scipy.special import logit
 
 from liploc_ros.encoders.spec import ConfidenceModel
 from liploc_ros.geometry.se2 import PoseSE2
-from liploc_ros.localization.confidence import length_log_ratio
+from liploc_ros.localization.confidence import length_log_odds
 from liploc_ros.localization.config import CovarianceConfig
 from liploc_ros.localization.hypotheses import Hypothesis, across_sigma
 from liploc_ros.localization.matching import Matches
@@ -63,7 +63,7 @@ def measurement_of(
     every = matches if predicted_matches is None else matches.concatenate(predicted_matches)
     confidence = hypotheses[0].confidence if hypotheses else 0.5
     best_log_odds = logit(np.clip(confidence, MIN_CONFIDENCE, 1 - MIN_CONFIDENCE))
-    best_log_odds += length_log_ratio(lidar_map.drawn_length, confidence_model.reference_length)
+    best_log_odds += float(length_log_odds(lidar_map.drawn_length, confidence_model))
     best_score = float(matches.match_score.max(initial=-np.inf))
     across = across_sigma(lidar_map.place_spacing, covariance)
     return Measurement(
