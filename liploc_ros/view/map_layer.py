@@ -12,7 +12,7 @@ from liploc_ros.mapping.inspection.map_view import map_points
 
 MAX_POINTS = 150_000  # 2 MB for the browser
 HEIGHTS = (-np.inf, 4.0)  # m above the LiDAR; from above, trees would hide the road
-POINT_SIZE, PLACE_SIZE = 0.11, 0.24  # m
+POINT_SIZE, PLACE_SIZE = 0.125, 0.24  # m
 SHADES = np.array([[-2.0, 62, 68, 78], [-0.5, 120, 128, 140], [4.0, 225, 228, 232]])  # height [m], red, green, blue
 PLACE_COLOUR, PATH_COLOUR = (44, 78, 132), (86, 150, 240)
 PATH_THICKNESS = 0.35  # m

@@ -19,12 +19,8 @@ from liploc_ros.views import colour_probability
 
 Colour = tuple[int, int, int]
 
-BELIEF_COLOUR, POSE_COLOUR, ELLIPSE_COLOUR, TRACK_COLOUR = (
-    (60, 120, 255),
-    (255, 255, 255),
-    (255, 214, 10),
-    (255, 214, 10),
-)
+BELIEF_COLOUR, POSE_COLOUR = (60, 120, 255), (255, 255, 255)
+ELLIPSE_COLOUR, TRACK_COLOUR = (255, 80, 30), (255, 214, 10)
 BELIEF_LENGTH, IMAGE_LENGTH, POSE_LENGTH = 4.5, 3.5, 5.5  # m, of arrows
 BELIEF_HEIGHT, IMAGE_HEIGHT, POSE_HEIGHT, TRACK_HEIGHT = 0.6, 1.0, 1.6, 0.4  # m above the base of the vehicle
 SIGMAS = 2.0  # of ellipses

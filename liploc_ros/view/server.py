@@ -58,8 +58,6 @@ def check_address(host: str, port: int) -> None:
         raise ViewServerError(
             f"host {host!r}: {error.strerror}: give localhost, 0.0.0.0 or an address of this machine"
         ) from error
-    except OverflowError as error:
-        raise ViewServerError(f"port {port}: give one from 1 to 65535") from error
     except PermissionError as error:
         raise ViewServerError(f"port {port}: {error.strerror}: choose one above 1023 with --port") from error
     except OSError as error:

@@ -4,8 +4,10 @@
 """The launch files, with launch where it is installed, else with stubs of it."""
 
 import importlib.util
+import json
 import re
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import MagicMock
 
@@ -16,6 +18,7 @@ from liploc_ros.datasets import DatasetError
 from liploc_ros.nodes.common import dds_profile
 from liploc_ros.package_share import share_folder
 
+REPOSITORY = Path(__file__).resolve().parents[2]
 LAUNCH = share_folder() / "launch"
 LAUNCH_FILES = [LAUNCH / f"{name}.launch.py" for name in ("build_map", "localize")]
 IMAGE, INFO = "/camera_color_left/image_raw/compressed", "/camera_color_left/camera_info"
@@ -240,6 +243,15 @@ def test_rviz_shows_pose_path_hypotheses_markers_images_and_map_in_the_map_frame
         ("Image", "/localizer/matched_view"),
         ("Image", "/camera_color_left/image_raw"),
     } <= shown
+
+
+def test_the_foxglove_layout_shows_topics_that_the_localizer_publishes():
+    layout = (LAUNCH.parent / "foxglove" / "localize.json").read_text()
+    shown = set(re.findall(r"/localizer/(\w+)", layout))
+    documented = set(re.findall(r"`~/(\w+)`", (REPOSITORY / "docs" / "nodes.md").read_text()))
+    assert {"map_markers", "markers", "pose", "path", "matched_view", "hypotheses", "belief"} <= shown <= documented
+    panels = json.loads(layout)["configById"]
+    assert set(re.findall(r'"(\w+!\w+)"', json.dumps(json.loads(layout)["layout"]))) == panels.keys()
 
 
 def test_rviz_gets_the_map_that_was_published_before_it_started():

@@ -18,7 +18,7 @@ from liploc_ros.package_share import share_folder
 from liploc_ros.threads import limit_threads
 from support.served_view import ServedView, ViewBrowser
 
-SIZE, WHOLE_PANEL = (1280, 800), (1280, 1260)
+SIZE, WHOLE_PANEL = (1280, 800), (1000, 1380)
 DEMO_MAP = Path("out/demo/map")  # of `make demo`
 IMAGES = 26  # of 40, then the vehicle is well on its way
 FADE = 6.0  # s until the scene is fully visible

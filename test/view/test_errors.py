@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from support.served_view import free_port
 
 from liploc_ros.cli.main import app
 from liploc_ros.errors import LiplocError
@@ -34,7 +35,7 @@ def test_without_viser_the_line_names_the_extra(demo_map_folder, monkeypatch):
 
 
 def test_a_map_that_does_not_exist_is_named(viser, tmp_path):
-    assert f"{tmp_path / 'nowhere'}: no map here" in error_of(tmp_path / "nowhere", "--port", 0)
+    assert f"{tmp_path / 'nowhere'}: no map here" in error_of(tmp_path / "nowhere", "--port", free_port())
 
 
 def test_a_port_in_use_is_named(viser, demo_map_folder):

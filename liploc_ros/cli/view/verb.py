@@ -25,7 +25,7 @@ RATE = 1.0
 def view(
     map_path: Annotated[Path, typer.Argument(metavar="MAP", help="Folder of the map.")],
     bag: Annotated[
-        Path | None, typer.Argument(metavar="[BAG]", help="Bag or KITTI drive whose images are localized and shown.")
+        Path | None, typer.Argument(metavar="BAG", help="Bag or KITTI drive whose images are localized and shown.")
     ] = None,
     live: Annotated[
         bool, typer.Option("--live", help="Show the results of a running localizer instead, received over DDS.")
@@ -37,7 +37,7 @@ def view(
     host: Annotated[
         str, typer.Option(help="Address to listen on. 0.0.0.0: also for other machines; there is no password.")
     ] = "localhost",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = PORT,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = PORT,
     open_browser: Annotated[
         bool | None, typer.Option("--open/--no-browser", help="Open the browser. Default: if there is a screen.")
     ] = None,
