@@ -10,7 +10,7 @@ from liploc_ros.datasets.drive import RecordedImage
 from liploc_ros.errors import LiplocError
 from liploc_ros.localization import Localizer, Status
 from liploc_ros.localization.tracking.known_pose import known_pose, shown_hypothesis
-from liploc_ros.mapping.inspection.map_view import MatchedViewer
+from liploc_ros.mapping.inspection.map_view import MatchedViewer, with_points
 from liploc_ros.view.playback import Playback
 from liploc_ros.view.updates import (
     BeliefResult,
@@ -52,7 +52,8 @@ class RecordingSource:
         """
         self._images, self._localizer, self._playback, self._viewer = images, localizer, playback, viewer
         self._why_no_odometry = why_no_odometry
-        self._matched = MatchedViewer(localizer.lidar_map)
+        self._part = localizer.lidar_map
+        self._matched = MatchedViewer(with_points(self._part))
         self._reset_counts()
 
     def run(self) -> None:
@@ -97,11 +98,12 @@ class RecordingSource:
         self._accepted += localization.status is Status.SUCCESS
         pose = known_pose(localization, tracking).hypothesis
         shown = shown_hypothesis(localization, tracking)
-        if self._matched.lidar_map is not localizer.lidar_map:
-            self._matched = MatchedViewer(localizer.lidar_map)
+        if self._part is not localizer.lidar_map:  # another part of a long map
+            self._part = localizer.lidar_map
+            self._matched = MatchedViewer(with_points(self._part))
         matched = self._matched.draw(pixels, camera, shown.T_map_base if shown is not None else None)
         return [
-            MapInUse(localizer.lidar_map),
+            MapInUse(self._matched.lidar_map),
             CameraImage(pixels, image.frame_id),
             MatchedImage(matched),
             BeliefResult(tracking),
@@ -112,7 +114,7 @@ class RecordingSource:
     def _health(self, progress: str) -> HealthReport:
         manifest = self._localizer.lidar_map.manifest
         unusable = f"{self._unusable} unusable: {self._problem}" if self._unusable else "all could be used"
-        points = "" if self._matched.has_points else "; without points, so there is no LiDAR view"
+        points = "" if self._matched.has_points else "; no points, so there is no LiDAR view"
         problem = self._localizer.map_problem
         lines = (
             HealthLine("recording", progress),

@@ -33,6 +33,7 @@ def serve(host: str, port: int) -> Iterator[viser.ViserServer]:
     if server.get_port() != port:  # viser takes the next free port
         server.stop()
         raise ViewServerError(_in_use(port))
+    server.request_share_url = lambda verbose=True: None  # a browser could ask for a public address of the page
     server.gui.configure_theme(
         control_layout="fixed", control_width="large", dark_mode=True, show_logo=False, show_share_button=False
     )

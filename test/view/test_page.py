@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from support.browser import CHROMIUM, is_foreign
-from support.served_view import ServedView, ViewBrowser
+from support.served_view import ServedView, ViewBrowser, free_port
 
 pytest.importorskip("viser", reason="needs viser: pip install 'liploc_ros[view]'")
 pytestmark = [
@@ -99,3 +99,10 @@ def test_a_map_alone_is_shown_until_ctrl_c(demo_map_folder):
         assert "Playback" not in page.text()
         assert view.interrupt() == 0
         assert "Traceback" not in view.log()
+
+
+def test_a_browser_cannot_publish_the_page():
+    from liploc_ros.view.server import serve
+
+    with serve("localhost", free_port()) as server:
+        assert server.request_share_url() is None

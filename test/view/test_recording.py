@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from liploc_ros.localization import Localizer, TrackingState
+from liploc_ros.localization.long_map import localizer_on
 from liploc_ros.view.playback import Playback
 from liploc_ros.view.recording import RecordingSource
-from liploc_ros.view.updates import BeliefResult, HealthReport, Level, MatchedImage, PoseResult, Restarted
+from liploc_ros.view.updates import BeliefResult, HealthReport, Level, MapInUse, MatchedImage, PoseResult, Restarted
 from liploc_ros.views import ImageError
 
 
@@ -82,6 +83,18 @@ def test_a_map_without_points_has_no_lidar_view(play, demo_map, demo_drive, bund
     playback = Playback(1e6)
     page = UpdateList(playback)
     RecordingSource(list(demo_drive.recorded_images())[:1], Localizer(bare, bundle), playback, page).run()
-    assert "without points" in page.health()["map"].message
+    assert "no points" in page.health()["map"].message
     [view] = [update.pixels for update in page.of(MatchedImage)]
     assert (view[view.shape[0] // 2 + 1 :] == 96).all()
+
+
+def test_a_long_map_is_shown_with_the_points_of_its_tiles_in_memory(saved_map, demo_drive, bundle, monkeypatch):
+    monkeypatch.setattr("liploc_ros.localization.long_map.localizer.MAX_EXHAUSTIVE_LENGTH", 0)
+    playback = Playback(1e6)
+    page = UpdateList(playback)
+    localizer = localizer_on(saved_map, bundle)
+    RecordingSource(list(demo_drive.recorded_images())[:3], localizer, playback, page).run()
+    assert page.of(BeliefResult)[-1].tracking.state is TrackingState.LOCALIZED
+    assert len(page.of(MapInUse)[-1].lidar_map.clouds)
+    view = page.of(MatchedImage)[-1].pixels
+    assert (view[view.shape[0] // 2 + 1 :] != 96).mean() > 0.5

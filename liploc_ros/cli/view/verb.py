@@ -71,16 +71,18 @@ def view(
     if localizer_name and not live:
         raise LiplocError(f"--localizer {localizer_name}: applies to --live: add --live")
     start_work()
+    from liploc_ros.encoders import ModelBundle
     from liploc_ros.mapping import LidarMap
     from liploc_ros.view.page import ViewPage
     from liploc_ros.view.playback import Playback
     from liploc_ros.view.server import check_address, serve
 
     check_address(host, port)
+    bundle = ModelBundle.load(model)
     if live:
         from liploc_ros.view.live import LiveSource
 
-        lidar_map = LidarMap.load(map_path, verify=False)
+        lidar_map = LidarMap.load(map_path, bundle, verify=False)
         with LiveSource(localizer_name, wait) as live_source, serve(host, port) as server:
             page = ViewPage(server, lidar_map, f"waiting for results of {live_source.localizer}")
             announce(host, port, open_browser)
@@ -89,26 +91,26 @@ def view(
     if bag is None:
         if given := recording.given():
             raise LiplocError(f"{', '.join(given)} applies to a recording: give one after the map")
-        lidar_map = LidarMap.load(map_path, verify=False)
+        lidar_map = LidarMap.load(map_path, bundle, verify=False)
         with serve(host, port) as server:
             ViewPage(server, lidar_map, "")
             announce(host, port, open_browser)
             wait_for_interrupt()
         return
     from liploc_ros.cli.view.images import images_of_camera, open_recording
-    from liploc_ros.encoders import ModelBundle
     from liploc_ros.localization import LocalizerConfig
     from liploc_ros.localization.config import EncoderConfig
     from liploc_ros.localization.long_map import localizer_on
+    from liploc_ros.mapping.inspection.map_view import with_points
     from liploc_ros.view.recording import RecordingSource
 
     drive, why_no_odometry = open_recording(bag, recording, odometry)
     images = images_of_camera(drive, camera)
-    localizer = localizer_on(map_path, ModelBundle.load(model), LocalizerConfig(encoder=EncoderConfig(backend=backend)))
+    localizer = localizer_on(map_path, bundle, LocalizerConfig(encoder=EncoderConfig(backend=backend)))
     localizer.warm_up()
     playback = Playback(rate, paused=paused)
     with serve(host, port) as server, suppress(KeyboardInterrupt):
-        page = ViewPage(server, localizer.lidar_map, f"{len(images)} images of {drive.name}", playback)
+        page = ViewPage(server, with_points(localizer.lidar_map), f"{len(images)} images of {drive.name}", playback)
         announce(host, port, open_browser)
         RecordingSource(images, localizer, playback, page, why_no_odometry).run()
 

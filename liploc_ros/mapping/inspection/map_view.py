@@ -3,6 +3,7 @@
 
 """What the points of a map look like: from above, from any pose, and next to a camera image."""
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -10,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.geometry import MountedCamera, Pose
-from liploc_ros.mapping.lidar_map import LidarMap
+from liploc_ros.mapping.clouds import Clouds
+from liploc_ros.mapping.lidar_map import LidarMap, read_map_tile
 from liploc_ros.mapping.tile_manifest import MapError
 from liploc_ros.views import CameraViewer, Panorama, Scan, colour_ranges, draw_virtual_view
 
 SCANS_IN_MEMORY = 24  # of about 0.3 MB; a view is drawn from 6 of them
+MAX_TILES = 8  # of a long map whose points are read
 GAP = 2  # grey rows between the camera view and the LiDAR view
 GREY = 96
 
@@ -44,6 +47,25 @@ def map_points(lidar_map: LidarMap, max_points: int, heights: tuple[float, float
         positions.append(points @ T[:3, :3].T + T[:3, 3])  # 64 bit: map frames may be far from their origin
         above.append(points[:, 2])
     return MapPoints(np.concatenate(positions), np.concatenate(above))
+
+
+def with_points(part: LidarMap) -> LidarMap:
+    """Return a part of a long map with the points of its tiles, which are read from the folder of the map.
+
+    A map that has its points is returned as it is, and so is a part of more than 8 tiles.
+
+    Raises:
+        MapError: a tile is missing or damaged.
+    """
+    if part.numbers is None or part.path is None or len(part.clouds):
+        return part
+    ends = np.cumsum([entry.places for entry in part.manifest.tiles])
+    numbers = np.unique(np.searchsorted(ends, part.numbers, side="right")).tolist()
+    if len(numbers) > MAX_TILES:
+        return part
+    tiles = [read_map_tile(part.path, part.manifest, part.manifest.tiles[n], verify=False) for n in numbers]
+    keyframes = np.concatenate([tile.keyframes for tile in tiles])
+    return replace(part, keyframes=keyframes, clouds=Clouds.joined([tile.clouds for tile in tiles]))
 
 
 class MapViewer:
