@@ -21,7 +21,7 @@ MODULES := $(shell find liploc_ros -type f -not -path 'liploc_ros/msg/*' -not -p
 DEMO_BAG := demo/kitti_0013_excerpt.mcap
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast test-jazzy test-learning test-rtx test-view view-pictures gpu-check nvidia-driver encoders bench lint format train default-model held-out off-the-line calibrate clean
+.PHONY: help venv demo test test-fast test-jazzy test-learning test-rtx test-view view-pictures gpu-check nvidia-driver encoders bench figures lint format train default-model held-out off-the-line calibrate docs clean
 
 help:  ## Show this list.
 	@sed -nE 's/^([a-z-]+):.*  ## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
@@ -63,14 +63,16 @@ gpu-check: $(if $(findstring --cpu,$(ARGS)),$(VENV)/.train,nvidia-driver $(VENV)
 	$(BIN)/python -m benchmarks.gpu $(ARGS)
 
 nvidia-driver: $(INSTALLED)
-	@$(BIN)/python -c 'import ctypes; ctypes.CDLL("libcuda.so.1")' 2>/dev/null || \
-	  { echo 'gpu-check: no NVIDIA driver (libcuda.so.1): install it, or use ARGS=--cpu for the parts that need no GPU'; exit 1; }
+	@$(BIN)/python -m benchmarks.gpu.driver
 
 encoders: $(VENV)/.train $(VENV)/.openvino $(SHARED)  ## Compare ONNX Runtime with OpenVINO on the CPU; writes out/encoders.json.
 	$(BIN)/python -m benchmarks.encoders
 
 bench: $(SHARED)  ## Compare the time-critical steps with reference algorithms; writes out/bench.json.
 	$(BIN)/python -m benchmarks.run --out out/bench.json
+
+figures: $(SHARED)  ## Draw the pictures of README and docs from the demo recording; writes docs/images.
+	MPLBACKEND=Agg $(BIN)/python -m benchmarks.figures $(ARGS)
 
 lint: $(SHARED)  ## Check format, style, types and import directions.
 	$(BIN)/ruff format --check .
@@ -85,64 +87,25 @@ format: $(SHARED)  ## Format the code and apply ruff's automatic fixes.
 train: $(VENV)/.train $(SHARED)  ## Train the default model (installs torch; passes ARGS='...' on).
 	$(BIN)/liploc train $(ARGS)
 
-# LIP-Loc's recipe then trains for about as long as the aligned one.
-LIPLOC_STEPS ?= 250
-
-# A confidence model cannot be fitted to training drives. The first model holds a drive out, and the default model
-# takes over its confidence model.
-KITTI_DAY = $(KITTI)/2011_09_26/2011_09_26_drive
-SINGLES = $(foreach split,training testing unknown_split,--singles $(KITTI)/object/$(split))
-DEFAULT_MODEL ?= liploc_ros/models/default
-DRIVES = 0001 0005 0013
+# Of KITTI raw data. ARGS passes arguments on to liploc train.
+ON_KITTI = --kitti '$(KITTI)'
+WITH_TRUNK = $(if $(TRUNK),--trunk '$(TRUNK)') $(if $(ARGS),-- $(ARGS))
 default-model: $(VENV)/.train $(SHARED)  ## Train the default model from scratch: KITTI=FOLDER, optionally TRUNK=FILE.
-	@test -d '$(KITTI)/2011_09_26' || { echo 'KITTI=$(KITTI): contains no folder 2011_09_26: give the folder of KITTI raw data'; exit 1; }
-	$(BIN)/liploc train aligned --drive $(KITTI_DAY)_0001_sync --drive $(KITTI_DAY)_0005_sync $(SINGLES) \
-	  --held-out $(KITTI_DAY)_0013_sync $(if $(TRUNK),--trunk '$(TRUNK)') --out out/held_out_0013 $(ARGS)
-	$(BIN)/liploc train aligned --drive $(KITTI_DAY)_0001_sync --drive $(KITTI_DAY)_0005_sync \
-	  --drive $(KITTI_DAY)_0013_sync $(SINGLES) --confidence-model out/held_out_0013 $(if $(TRUNK),--trunk '$(TRUNK)') \
-	  --out $(DEFAULT_MODEL) --run-folder out/runs/default $(ARGS)
+	$(BIN)/python -m benchmarks.held_out.default_model $(ON_KITTI) $(if $(DEFAULT_MODEL),--out '$(DEFAULT_MODEL)') $(WITH_TRUNK)
 
 held-out: $(VENV)/.train $(SHARED)  ## Train and evaluate with each drive held out: KITTI=FOLDER, optionally TRUNK=FILE.
-	@test -d '$(KITTI)/2011_09_26' || { echo 'KITTI=$(KITTI): contains no folder 2011_09_26: give the folder of KITTI raw data'; exit 1; }
-	set -e; for drive in $(DRIVES); do \
-	  others=$$(for other in $(DRIVES); do test $$other = $$drive || echo "--drive $(KITTI_DAY)_$${other}_sync"; done); \
-	  $(BIN)/liploc train aligned $$others $(SINGLES) $(if $(TRUNK),--trunk '$(TRUNK)') --out out/held_out/aligned_$$drive $(ARGS); \
-	  $(BIN)/liploc train liploc_efficientnet --set headings=3 --steps $(LIPLOC_STEPS) $$others $(SINGLES) \
-	    $(if $(TRUNK),--trunk '$(TRUNK)') --out out/held_out/liploc_$$drive $(ARGS); \
-	  for recipe in aligned liploc; do \
-	    $(BIN)/liploc evaluate $(KITTI_DAY)_$${drive}_sync --protocol gap-8 --gaps '0 3 5 8 12' --places frames \
-	      --model out/held_out/$${recipe}_$$drive --out out/evaluation/$${recipe}_$$drive; \
-	    $(BIN)/liploc evaluate $(KITTI_DAY)_$${drive}_sync --protocol same-frame \
-	      --model out/held_out/$${recipe}_$$drive --out out/evaluation/same_frame_$${recipe}_$$drive; \
-	  done; \
-	done
-	$(BIN)/python -m benchmarks.held_out
+	$(BIN)/python -m benchmarks.held_out.run $(ON_KITTI) $(if $(LIPLOC_STEPS),--liploc-steps $(LIPLOC_STEPS)) $(WITH_TRUNK)
 
-CONDITIONS = gap-8 camera-right lane-1.75 lane-3.5 reverse beams-32 beams-16 crop-60 crop-45 crop-30 tilt-2 tilt--2 roll-2 roll--2 \
-  covered-20 blur-3 dark-0.3 grey
-LANES = lane-1.75 lane-3.5 lane--3.5
 off-the-line: $(SHARED)  ## Evaluate the held-out models in other lanes, with fewer beams and other cameras: KITTI=FOLDER.
-	@test -d '$(KITTI)/2011_09_26' || { echo 'KITTI=$(KITTI): contains no folder 2011_09_26: give the folder of KITTI raw data'; exit 1; }
-	set -e; for drive in $(DRIVES); do \
-	  $(BIN)/liploc evaluate $(KITTI_DAY)_$${drive}_sync $(addprefix --protocol ,$(CONDITIONS)) --headings all --gaps '' \
-	    --model out/held_out/aligned_$$drive --out out/evaluation/off_the_line_$$drive; \
-	  $(BIN)/liploc evaluate $(KITTI_DAY)_$${drive}_sync $(addprefix --protocol ,$(LANES)) --places recorded --gaps '' \
-	    --model out/held_out/aligned_$$drive --out out/evaluation/lateral_known_$$drive; \
-	done
+	$(BIN)/python -m benchmarks.held_out.off_the_line $(ON_KITTI)
 
-# Each held-out model is fitted to the samples of the two other drives, the default model to the samples of all three.
-ELSEWHERE = $(subst --singles,--elsewhere,$(SINGLES))
 calibrate: $(SHARED)  ## Fit the confidence models of the held-out models and the default model (after held-out; KITTI=FOLDER).
-	set -e; for drive in $(DRIVES); do \
-	  others=$$(for other in $(DRIVES); do test $$other = $$drive || echo "--elsewhere $(KITTI_DAY)_$${other}_sync"; done); \
-	  $(BIN)/liploc calibrate out/calibration/$$drive/own.json $(KITTI_DAY)_$${drive}_sync \
-	    --model out/held_out/aligned_$$drive $$others $(ELSEWHERE) --out out/calibration/$$drive; \
-	done; \
-	for drive in $(DRIVES) default; do \
-	  samples=$$(for other in $(DRIVES); do test $$other = $$drive || echo "--samples out/calibration/$$other/samples.npz"; done); \
-	  model=$$(test $$drive = default && echo '$(DEFAULT_MODEL)' || echo out/held_out/aligned_$$drive); \
-	  $(BIN)/liploc calibrate $$model $$samples; \
-	done
+	$(BIN)/python -m benchmarks.held_out.calibrate $(ON_KITTI) $(if $(DEFAULT_MODEL),--default-model '$(DEFAULT_MODEL)')
+
+# Not --quiet: with it, warnings do not count for --strict.
+docs: $(VENV)/.docs $(SHARED)  ## Build the documentation site; writes out/site.
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	$(BIN)/python -m website.check_site out/site
 
 clean:  ## Remove everything that the other targets created.
 	rm -rf $(VENV) $(JAZZY_VENV) build out *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -174,6 +137,10 @@ $(VENV)/.train: $(INSTALLED)
 
 $(VENV)/.view: $(INSTALLED)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[view]'
+	@touch $@
+
+$(VENV)/.docs: $(INSTALLED)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[docs]'
 	@touch $@
 
 $(VENV)/.rtx: $(INSTALLED)

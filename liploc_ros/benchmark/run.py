@@ -5,6 +5,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,19 @@ class CellResult(FrozenModel):
     why: str = Field("", description="reason why the cell is not done")
     request: str = Field("", description="hash of everything that the result depends on, except the data")
     metrics: ProtocolMetrics | None = None
+
+    @property
+    def short_reason(self) -> str:
+        """Why the cell is not done, in a line; of missing drives only the first and how many there are."""
+        if self.status != "missing data":
+            return f"{self.status}: {self.why}"
+        drives = list(dict.fromkeys(re.split(r" \(|: ", why)[0] for why in self.why.split("; ")))
+        more = f" and {len(drives) - 1} more drives" if len(drives) > 1 else ""
+        return f"{self.status}: {drives[0]}{more}"
+
+
+class StoppedError(EvaluationError):
+    """The benchmark was stopped while a model was trained."""
 
 
 @dataclass
@@ -71,6 +85,7 @@ class BenchmarkRun:
 
         Raises:
             FileError: a result cannot be written.
+            StoppedError: training was stopped by Ctrl-C or SIGTERM.
         """
         failed_models: dict[str, str] = {}
         for cell in cells:
@@ -89,7 +104,11 @@ class BenchmarkRun:
         return result if result.request == self._cell_request(cell) else None
 
     def _compute(self, cell: Cell, failed_models: dict[str, str]) -> CellResult:
-        """Return the result of a cell; ``failed_models`` holds the reason for each model that could not be trained."""
+        """Return the result of a cell; ``failed_models`` holds the reason for each model that could not be trained.
+
+        Raises:
+            StoppedError: training was stopped by Ctrl-C or SIGTERM.
+        """
         request = self._cell_request(cell)
         needed = [*self.benchmark.trained_on(cell.model), cell.test]
         missing = [what for drive in needed for what in self.roots.missing(drive)]
@@ -102,11 +121,22 @@ class BenchmarkRun:
                 bundle = self._model(cell.model)
             except LiplocError as error:
                 failed_models[cell.model] = str(error)
+                self._stop_if_asked(cell, error)
                 raise
             metrics = self._evaluator_of(cell, bundle).run(cell.protocol).metrics
+        except StoppedError:
+            raise
         except LiplocError as error:
             return CellResult(cell=cell, status="failed", why=str(error), request=request)
         return CellResult(cell=cell, status="done", request=request, metrics=metrics)
+
+    def _stop_if_asked(self, cell: Cell, error: LiplocError) -> None:
+        """End the benchmark if Ctrl-C or SIGTERM stopped the training, instead of going on with the next model."""
+        from liploc_ros.learning.trainer import TrainingStoppedError  # needs torch
+
+        if isinstance(error, TrainingStoppedError):
+            when = str(error).partition(": ")[0]
+            raise StoppedError(f"{cell.model}: training {when}: run the same command to continue") from error
 
     def _model(self, name: str) -> ModelBundle:
         """Return a model. It is trained if it does not exist; interrupted training continues."""

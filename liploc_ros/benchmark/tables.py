@@ -113,7 +113,7 @@ def _line(cell: Cell, result: CellResult | None) -> str:
     """Return the Markdown line of a cell."""
     head = [cell.model, cell.test, cell.protocol]
     if result is None or result.metrics is None:
-        why = "not done yet" if result is None else f"{result.status}: {result.why}"
+        why = "not done yet" if result is None else result.short_reason
         return _table_line([*head, why.replace("|", "/"), *[""] * (len(HEADER) - len(head) - 1)])
     metrics = result.metrics
     recalls = [f"{100 * r.recall:.1f}" if (r := metrics.recall_at_1.get(t)) else "" for t in THRESHOLDS]

@@ -66,6 +66,6 @@ def benchmark(
 
 def _summary(result: "CellResult") -> str:
     if result.metrics is None:
-        return f"{result.status}: {result.why}"
+        return result.short_reason
     rates = result.metrics.recall_at_1.items()
     return ", ".join(f"{100 * rate.recall:.1f} % within {t} m (chance {100 * rate.chance:.1f})" for t, rate in rates)

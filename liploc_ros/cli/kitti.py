@@ -1,8 +1,9 @@
 # Copyright 2026 liploc_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""``liploc kitti``: convert KITTI raw drives to bags."""
+"""``liploc kitti``: convert KITTI drives to bags."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -10,16 +11,23 @@ import typer
 
 from liploc_ros.cli.terminal import progress_bar, start_work
 
-app = typer.Typer(help="Convert KITTI raw drives to rosbag2 files.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Convert KITTI drives to rosbag2 files.", no_args_is_help=True, rich_markup_mode=None)
 
-DriveArgument = Annotated[Path, typer.Argument(help="Folder of a drive, DATE/DRIVE_sync, with DATE/calib_*.txt.")]
+DriveArgument = Annotated[
+    Path,
+    typer.Argument(
+        help="Folder of a drive: KITTI raw (DATE/DRIVE_sync), odometry (sequences/NN) or KITTI-360 "
+        "(data_2d_raw/DRIVE_sync)."
+    ),
+]
+RawDriveArgument = Annotated[Path, typer.Argument(help="Folder of a drive, DATE/DRIVE_sync, with DATE/calib_*.txt.")]
 OutArgument = Annotated[Path, typer.Argument(help="The .mcap file to write.")]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")]
 
 
 @app.callback()
 def main() -> None:
-    """Convert KITTI raw drives to rosbag2 files."""
+    """Convert KITTI drives to rosbag2 files."""
 
 
 @app.command("to-bag")
@@ -35,25 +43,33 @@ def to_bag(
 ) -> None:
     """Write a drive as one rosbag2 file, for 'ros2 bag play OUT.mcap' and for every liploc command.
 
-    Topics: /points, /odom and /tf (ground truth of the GPS/IMU), /camera_color_left/image_raw and camera_info,
-    /tf_static. Frames follow REP-105. Odometry keeps its full rate. KITTI's times have no zone and are read as UTC.
+    Topics: /points, /odom and /tf (the published poses), image_raw and camera_info of each camera, /tf_static. Frames
+    follow REP-105. KITTI's times have no zone and are read as UTC. Frames with an image, a scan and a pose are written;
+    if there are none, all are. Poses of KITTI raw keep their full rate. Fisheye images are left out.
     """
     start_work()
-    from liploc_ros.datasets import read_kitti_raw
+    from liploc_ros.datasets import DatasetError, open_drive
+    from liploc_ros.datasets.file_kind import is_bag
     from liploc_ros.datasets.kitti.to_bag import KittiBagOptions, KittiSelection, write_kitti_bag
 
-    source = read_kitti_raw(drive).complete()
+    if is_bag(drive):
+        raise DatasetError(f"{drive}: is a bag already: give the folder of a KITTI drive")
+    source = open_drive(drive)
+    with suppress(DatasetError):
+        source = source.complete()
     frames = range(len(source.frames))[start:end:every]
     options = KittiBagOptions(compressed=compressed, quality=quality)
     selection = KittiSelection(frames, frames)
     with progress_bar(out.name, "msg", only_on_terminal=True) as progress:
         write_kitti_bag(source, out, options, selection=selection, force=force, progress=progress)
     typer.echo(f"{out}: {len(frames)} frames of {source.name}, {out.stat().st_size / 1e6:.1f} MB")
+    if not any(frame.T_map_base is not None for frame in source.frames):
+        typer.echo(f"liploc: warning: {source.name} has no poses, so the bag has no odometry", err=True)
 
 
 @app.command("excerpt")
 def excerpt(
-    drive: DriveArgument,
+    drive: RawDriveArgument,
     out: OutArgument,
     scan_spacing: Annotated[float, typer.Option(min=0.1, help="Distance between scans along the path [m].")] = 10.0,
     images: Annotated[int, typer.Option(min=1, help="Number of images, spread evenly along the path.")] = 40,

@@ -75,6 +75,7 @@ class Drive:
         datum: description of the origin of the map frame.
         geodetic_datum: where it is on earth; None if that is not known.
         pose_problem: why frames have no pose; empty if all have one.
+        part: which part of the recording this is, in words; empty for all of it.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Drive:
     datum: str = "first pose of the recording"
     geodetic_datum: GeodeticDatum | None = None
     pose_problem: str = ""
+    part: str = ""
 
     def scans(self) -> Iterator[Frame]:
         """Yield the frames that have points and a pose."""

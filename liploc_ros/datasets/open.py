@@ -58,6 +58,14 @@ def open_drive(
     Raises:
         DatasetError: the recording is missing, damaged or not supported, or topics or options are given but it is not
             a bag.
+
+    Examples:
+        >>> drive = open_drive(Path("demo/kitti_0013_excerpt.mcap"))
+        >>> len(list(drive.scans())), len(list(drive.images())), list(drive.cameras)
+        (17, 40, ['camera_color_left_optical'])
+        >>> image = next(drive.images()).images["camera_color_left_optical"]()
+        >>> image.shape, image.dtype.name
+        ((375, 1242, 3), 'uint8')
     """
     path = expand_path(path)
     if not path.exists():
@@ -73,14 +81,24 @@ def open_drive(
     return read(path)
 
 
-def open_sources(path: Path) -> list[Drive]:
+def open_sources(
+    path: Path,
+    topics: BagTopics | None = None,
+    *,
+    needs: Collection[DataKind] = (),
+    options: BagOptions | None = None,
+) -> list[Drive]:
     """Return the training data at a path: one drive, or many single frames of KITTI's object benchmark.
+
+    The other arguments are those of :func:`open_drive`, and hold for bags.
 
     Raises:
         DatasetError: the recording is missing, damaged or not supported.
     """
     path = expand_path(path)
-    return read_kitti_object(path) if _is_object_split(path) else [open_drive(path)]
+    if _is_object_split(path):
+        return read_kitti_object(path)
+    return [open_drive(path, topics, needs=needs, options=options)]
 
 
 def _reader(path: Path) -> tuple[str, Reader]:

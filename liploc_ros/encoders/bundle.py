@@ -45,6 +45,13 @@ class ModelBundle:
         path: its folder.
         id: hash of everything that descriptors depend on; maps name the model that built them by it.
         spec: the description in ``model.json``.
+
+    Examples:
+        >>> bundle = ModelBundle.load()
+        >>> bundle.path.name, len(bundle.id)
+        ('default', 64)
+        >>> bundle.spec.grid.width, bundle.spec.grid.height, bundle.spec.rows
+        (256, 64, 8)
     """
 
     path: Path

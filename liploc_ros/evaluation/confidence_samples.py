@@ -30,6 +30,7 @@ PROTOCOLS = (
     *(PROTOCOL, "crop-60", "crop-45", "crop-30", "covered-20", "blur-3", "dark-0.3", "grey", "tilt-1"),
     *("lane-1.75", "lane--3.5"),
 )
+OFF_MAP = "other places"
 _Recording = tuple[Drive, str | None, CameraConditions]
 MIN_SCANS = 10  # of a recording that becomes a map for off-map images
 
@@ -43,7 +44,21 @@ def gather_samples(
     *,
     progress: bool = False,
 ) -> list[ConfidenceSample]:
-    """Return samples of on-map and off-map images; every heading is searched.
+    """Return the samples of :func:`gather_by_protocol` together."""
+    gathered = gather_by_protocol(drive, elsewhere, bundle, options, protocols, progress=progress)
+    return [sample for samples in gathered.values() for sample in samples]
+
+
+def gather_by_protocol(
+    drive: Drive,
+    elsewhere: Sequence[Drive],
+    bundle: ModelBundle,
+    options: EvaluationOptions = EvaluationOptions(),  # noqa: B008  frozen
+    protocols: Sequence[str] = PROTOCOLS,
+    *,
+    progress: bool = False,
+) -> dict[str, list[ConfidenceSample]]:
+    """Return samples of on-map images by protocol, and of off-map images (``OFF_MAP``); every heading is searched.
 
     On-map images are those of the drive on its own map, by each protocol. Off-map images are those of the other
     recordings on the drive's map, and those of the drive on maps of the other recordings that have at least 10 scans
@@ -62,32 +77,37 @@ def gather_samples(
         EvaluationError: the drive has no images, scans or poses, is too short, or is also given as elsewhere.
         LiplocError: an image or scan cannot be read.
     """
-    if any(drive_of(other.name) == drive_of(drive.name) for other in elsewhere):
+    if any(_overlap(other, drive) for other in elsewhere):
         raise EvaluationError(f"{drive.name} is given as elsewhere too: give drives of other places")
     evaluator = Evaluator(drive, bundle, options, progress=progress)
     rules = [Protocol.parse(protocol) for protocol in protocols]
     localizers: dict[tuple[object, ...], Localizer] = {}
-    samples: list[ConfidenceSample] = []
-    for rule in rules:
+    samples: dict[str, list[ConfidenceSample]] = {}
+    for name, rule in zip(protocols, rules, strict=True):
         of_map = rule.kind, rule.value, rule.mapped
         if of_map not in localizers:
             localizers[of_map] = Localizer(evaluator.map_of(rule.map_name), bundle, encoders=evaluator.encoders)
         views = _views([(drive, evaluator.scene.camera, rule.camera)], localizers[of_map], progress)
-        samples += [_sample(localizers[of_map], view, truth) for view, truth in views if truth is not None]
-        if not samples:
+        samples[name] = [_sample(localizers[of_map], view, truth) for view, truth in views if truth is not None]
+        if not any(samples.values()):
             raise EvaluationError(f"{drive.source}: no image shows anything: check exposure, lens and mounting")
     conditions = list(dict.fromkeys(rule.camera for rule in rules))
     localizer = next(iter(localizers.values()))
     others: list[_Recording] = [(other, None, camera) for camera in conditions for other in elsewhere]
-    samples += [_sample(localizer, view, None) for view, _ in _views(others, localizer, progress)]
+    off_map = [_sample(localizer, view, None) for view, _ in _views(others, localizer, progress)]
     own: list[_Recording] = [(drive, evaluator.scene.camera, camera) for camera in conditions]
     for other in elsewhere:
         if sum(1 for _ in other.scans()) >= MIN_SCANS:
             its_options = options.model_copy(update={"camera": None})
             its_map = Evaluator(other, bundle, its_options, progress=progress).map_of(PROTOCOL)
             on_other = Localizer(its_map, bundle, encoders=evaluator.encoders)
-            samples += [_sample(on_other, view, None) for view, _ in _views(own, on_other, progress)]
-    return samples
+            off_map += [_sample(on_other, view, None) for view, _ in _views(own, on_other, progress)]
+    return {**samples, OFF_MAP: off_map}
+
+
+def _overlap(one: Drive, other: Drive) -> bool:
+    """Return whether two drives are of one recording, and not different parts of it."""
+    return drive_of(one.name) == drive_of(other.name) and (one.part == other.part or not (one.part and other.part))
 
 
 def describe_samples(name: str, samples: Sequence[ConfidenceSample]) -> str:

@@ -41,5 +41,10 @@ def dataset_of(name: str) -> str:
 
 
 def is_in_training(name: str, trained_on: Iterable[str]) -> bool:
-    """Return whether a recording is of a drive in the training data."""
-    return drive_of(name) in {drive_of(trained) for trained in trained_on}
+    """Return whether a recording is of a drive in the training data.
+
+    Training names bags of the same name with their folders; without its folder, each of them may be the recording.
+    """
+    return drive_of(name) in {
+        drive_of(part) for trained in trained_on for part in (trained, trained.rpartition("/")[2])
+    }

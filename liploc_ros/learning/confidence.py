@@ -1,17 +1,18 @@
 # Copyright 2026 liploc_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""The confidence model of a new bundle, fitted on a drive that was not trained on."""
+"""The confidence model of a new bundle, fitted on a drive that was not trained on, and what to expect of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from liploc_ros.datasets.drive import Drive
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.encoders.spec import ConfidenceModel
-from liploc_ros.evaluation.confidence_samples import describe_samples, gather_samples
+from liploc_ros.evaluation.confidence_samples import describe_samples, gather_by_protocol
 from liploc_ros.evaluation.options import EvaluationError, EvaluationOptions
+from liploc_ros.learning.expectation import Expectation, cross_fitted
 from liploc_ros.localization.calibration.fit import CalibrationError, fit_confidence_model
 from liploc_ros.localization.calibration.outcomes import summarize
 from liploc_ros.localization.calibration.samples import SAMPLES_FILE, save_samples
@@ -27,10 +28,12 @@ class HeldOutResult:
     Attributes:
         confidence_model: fitted to the drive.
         summary: recall and the effect of the confidence model, as text.
+        expected: what is found and accepted under each condition; empty if nothing was fitted.
     """
 
     confidence_model: ConfidenceModel
     summary: str
+    expected: tuple[Expectation, ...] = field(default=())
 
 
 def fit_on_held_out(held_out: Drive, other_places: Sequence[Drive], bundle: ModelBundle, folder: Path) -> HeldOutResult:
@@ -49,16 +52,20 @@ def fit_on_held_out(held_out: Drive, other_places: Sequence[Drive], bundle: Mode
         LiplocError: an image or scan cannot be read, or the samples cannot be written.
     """
     options = EvaluationOptions()
+    name = held_out.name + (f" ({held_out.part})" if held_out.part else "")
     try:
-        samples = gather_samples(held_out, other_places, bundle, options, progress=True)
+        gathered = gather_by_protocol(held_out, other_places, bundle, options, progress=True)
+        samples = [sample for of_protocol in gathered.values() for sample in of_protocol]
         save_samples(folder / SAMPLES_FILE, samples, options.spacing)
-        confidence_model = fit_confidence_model(samples, options.spacing, describe_samples(held_out.name, samples))
+        confidence_model = fit_confidence_model(samples, options.spacing, describe_samples(name, samples))
     except (EvaluationError, CalibrationError) as error:
-        reason = f"not fitted on {held_out.name}: {str(error).removeprefix(f'{held_out.source}: ')}"
+        reason = f"not fitted on {name}: {str(error).removeprefix(f'{held_out.source}: ')}"
         return HeldOutResult(bundle.spec.confidence_model.model_copy(update={"source": reason}), reason)
     result = summarize(samples, confidence_model, options.spacing)
     return HeldOutResult(
-        confidence_model, f"held out: {result} (fitted to the same images, so not an independent measurement)"
+        confidence_model,
+        f"held out: {result} (fitted to the same images, so not an independent measurement)",
+        cross_fitted(gathered, options.spacing, confidence_model),
     )
 
 

@@ -40,6 +40,8 @@ class BaseRecipe(FrozenModel):
     seed: int = Field(0, ge=0)
     singles: float = Field(0.25, ge=0, le=1, description="fraction of a batch that comes from drives of one frame")
     sequences: int = Field(0, ge=0, description="number of the given drives to train on; 0: all")
+    min_frame_distance: float = Field(0.0, ge=0, description="frames of a drive closer than this are left out [m]")
+    max_frames: int = Field(0, ge=0, description="of each drive, evenly chosen; 0: all")
     checkpoint_every: int = Field(200, gt=0, description="steps")
     validate_every: int = Field(0, ge=0, description="steps between two validations on the held-out drive; 0: never")
     cuda_graph: bool = Field(True, description="on one GPU, record the kernels of a step and launch them together")

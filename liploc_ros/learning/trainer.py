@@ -42,6 +42,10 @@ class TrainingError(LiplocError):
     """A training run that cannot start or continue."""
 
 
+class TrainingStoppedError(TrainingError):
+    """A run that was stopped by Ctrl-C or SIGTERM."""
+
+
 class Trainer(Generic[S]):
     """A model in training: weights, averaged weights, state of the optimizer, and the number of steps done.
 
@@ -203,9 +207,9 @@ class Trainer(Generic[S]):
         is_alone = processes.size == 1 and processes.device.type == "cuda"
         return recipe.cuda_graph and is_whole and is_alone and not self.scaler.is_enabled()
 
-    def _stopped(self, folder: Path | None) -> TrainingError:
+    def _stopped(self, folder: Path | None) -> TrainingStoppedError:
         advice = "run the same command with --resume to continue" if folder else "nothing was saved"
-        return TrainingError(f"stopped after step {self.step} of {self.recipe.steps}: {advice}")
+        return TrainingStoppedError(f"stopped after step {self.step} of {self.recipe.steps}: {advice}")
 
     def _evaluated_model(self) -> nn.ModuleDict:
         """Return the averaged model, or the trained one if the recipe has no averaging."""

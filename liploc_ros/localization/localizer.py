@@ -44,6 +44,16 @@ class Localizer:
         encoders: of the model; the caller closes them.
         timer: duration of each step of the last image.
         map_problem: why a part of the map could not be loaded, or empty.
+
+    Examples:
+        >>> localizer = Localizer(LidarMap.load(Path("my_map")), ModelBundle.load())
+        >>> drive = open_drive(Path("demo/kitti_0013_excerpt.mcap"))
+        >>> frame, (name, camera) = next(drive.images()), *drive.cameras.items()
+        >>> localizer.localize(frame.images[name](), camera, frame.stamp_ns).status.name
+        'SUCCESS'
+        >>> tracked = [localizer.track(f.images[name](), camera, f.stamp_ns, f.T_map_base) for f in drive.images()]
+        >>> tracked[20].state.name
+        'LOCALIZED'
     """
 
     map_problem = ""
@@ -68,16 +78,14 @@ class Localizer:
         """
         check_model(lidar_map.manifest, bundle, str(lidar_map.path or "map"))
         config = config or LocalizerConfig()
-        self.lidar_map = lidar_map
-        self.bundle = bundle
+        self.lidar_map, self.bundle = lidar_map, bundle
         self.confidence_model = lidar_map.manifest.confidence_model or bundle.spec.confidence_model
         self.config = config.resolved(self.confidence_model)
         encoder = config.encoder
         self.encoders = encoders or bundle.encoders(encoder.threads, encoder.backend, encoder.precision)
         self.timer = Timer()
         self._score_weights = score_weights(self.confidence_model, bundle.spec.rows)
-        self._tilts = CameraTilts(config.matching.tilt_images)
-        self._views = ViewEncoder(self.encoders, self.timer)
+        self._tilts, self._views = CameraTilts(config.matching.tilt_images), ViewEncoder(self.encoders, self.timer)
 
     @property
     def runtime(self) -> str:
@@ -184,8 +192,7 @@ class Localizer:
 
     def match(self, view: EncodedView, candidates: Sequence[Candidate] | None = None) -> Matches:
         """Return the poses around candidates, with their match scores; around those of :meth:`search` if left out."""
-        if candidates is None:
-            candidates = self.search(view)
+        candidates = self.search(view) if candidates is None else candidates
         with self.timer.step("match"):
             return match_candidates(view, candidates, *self._matching)
 
@@ -248,10 +255,7 @@ class Localizer:
         return max(found, tilted, key=lambda one: one.localization.confidence)
 
     def _refine_tilt(self, tilt: TiltEstimate, found: Found, image: NDArray[np.uint8]) -> None:
-        """Add the tilt at which an accepted image matches best to those of its camera.
-
-        The first images only compute the look-up tables, so that none of them takes much longer than the others.
-        """
+        """Add the tilt at which an accepted image matches best; the first images only compute the look-up tables."""
         view, best, reach = found.view, found.localization.best, self.config.matching.tilt_reach
         if best is None or not self._views.prepare(view.camera, tilts_around(view.tilt, reach), TABLES_PER_IMAGE):
             return
@@ -278,11 +282,7 @@ class Localizer:
         return Localization(Status.UNKNOWN_PLACE, NO_CONTENT, (), stamp_ns, self.timer.total, self.timer.steps)
 
     def set_thresholds(self, config: LocalizerConfig) -> None:
-        """Continue with other thresholds of acceptance and of the states of tracking; the tracked hypotheses stay.
-
-        Args:
-            config: settings, of which ``acceptance`` and the limits of the states in ``tracking`` may differ.
-        """
+        """Continue with another ``acceptance`` and other limits of the states in ``tracking``; hypotheses stay."""
         self.config = config.resolved(self.confidence_model)
         self.tracker.set_thresholds(self.config)
 

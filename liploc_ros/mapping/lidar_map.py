@@ -46,6 +46,16 @@ class LidarMap:
         index: search over places x headings.
         path: the folder, or None for a map that was not saved.
         numbers: (P,) of the places in the whole map; None if this is the whole map.
+
+    Examples:
+        >>> lidar_map = LidarMap.load(Path("my_map"), ModelBundle.load())
+        >>> lidar_map.T_map_base.shape, lidar_map.place_spacing
+        ((170, 4, 4), (1.0, 0.0))
+        >>> lidar_map.nearest_places(lidar_map.T_map_base[20:22, :3, 3]).tolist()
+        [20, 21]
+        >>> copy = lidar_map.save(Path("my_copy"))
+        >>> copy.id == LidarMap.load(Path("my_copy")).id
+        True
     """
 
     manifest: Manifest

@@ -21,6 +21,7 @@ from liploc_ros.encoders import ModelBundle  # noqa: E402
 from liploc_ros.errors import LiplocError  # noqa: E402
 from liploc_ros.geometry import pose_from_yaw  # noqa: E402
 from liploc_ros.learning.run import TrainingRun  # noqa: E402
+from liploc_ros.learning.trainer import TrainingStoppedError  # noqa: E402
 
 SMALL = ["--steps", "1", "--trunk", "random", "--set", "batch=2", "--set", "encoder=test_vit.r160_in1k"]
 TABLE = """
@@ -111,6 +112,17 @@ def test_other_settings_train_a_new_model_even_after_an_interruption(filled, roo
     assert ModelBundle.load(folder / "out/models/aligned").spec.training.seed == 3
     done = [(row["model"], row["protocol"]) for row in rows_of(folder) if row["status"] == "done"]
     assert done == [("aligned", "gap-2")]  # the other results have other settings
+
+
+def test_ctrl_c_during_training_ends_the_benchmark(roots, tmp_path, monkeypatch):
+    def stopped(*arguments, **options):
+        raise TrainingStoppedError("stopped after step 1 of 2: run the same command with --resume to continue")
+
+    monkeypatch.setattr(TrainingRun, "execute", stopped)
+    (tmp_path / "table.yaml").write_text(TABLE)
+    result = run(tmp_path / "out", tmp_path / "table.yaml", *roots)
+    assert str(result.exception) == "liploc: training stopped after step 1 of 2: run the same command to continue"
+    assert not list(tmp_path.glob("out/cells/*"))
 
 
 def test_an_unreadable_drive_fails_its_cells_but_not_the_others(roots, tmp_path):

@@ -13,10 +13,15 @@ pytest.importorskip("rclpy")
 from nav_msgs.msg import Odometry
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CompressedImage
+from support.bag_maker import write_bag
 from support.ros_bench import BEST_EFFORT, IMAGE, RAW_IMAGE, RELIABLE, run_process
 
+from liploc_ros.datasets.bag import messages
+from liploc_ros.datasets.mounts import parse_mount
 from liploc_ros.errors import LiplocError
+from liploc_ros.geometry import pose_from_yaw
 from liploc_ros.nodes.bag_player import node as bag_player
+from liploc_ros.nodes.bag_player.messages import BagMessages
 from liploc_ros.nodes.bag_player.node import BagPlayerNode
 from liploc_ros.nodes.common.conversions import NANOSECONDS
 
@@ -26,6 +31,13 @@ PLAY = "from liploc_ros.cli.play import play; import typer; app = typer.Typer();
 @pytest.fixture
 def settings(demo_bag):
     return {"bag": str(demo_bag), "rate": 50.0, "wait_for_subscribers": 5.0}
+
+
+def test_mounts_at_the_end_of_a_chain_of_frames_are_given_in_the_base_frame(tmp_path):
+    chain = [("base_link", "mast", pose_from_yaw(1, 0, 2, 0)), ("mast", "camera", pose_from_yaw(0.5, 0, 0, 0))]
+    bag = write_bag(tmp_path / "a.mcap", [("/tf_static", 1, messages.transforms(1, p, {c: T})) for p, c, T in chain])
+    mounts = dict(parse_mount(entry) for entry in BagMessages(bag).sensor_mounts())
+    assert mounts["camera"] == pytest.approx(pose_from_yaw(1.5, 0, 2, 0))
 
 
 def test_every_message_of_the_chosen_topics_arrives(bench, settings):

@@ -17,13 +17,14 @@ else:
     import tomli as tomllib
 
 SOURCE = Path(__file__).resolve().parents[2]
-OWN = {"benchmarks", "liploc_ros", "support"}
+OWN = {"benchmarks", "liploc_ros", "support", "website"}
 
 # Distribution on PyPI and rosdep key of each module whose name differs from them.
 PYPI = {
     "cuda": "cuda-bindings",
     "cv2": "opencv-python-headless",
     "faiss": "faiss-cpu",
+    "griffe": "mkdocstrings",  # with its handler for Python
     "tensorrt_rtx": "tensorrt-rtx-cu12",
     "yaml": "pyyaml",
     "backports": "backports.zstd",
@@ -68,6 +69,7 @@ NEEDED_AT_RUN_TIME = {
     "rtx": {"tensorrt-rtx-cu12"},  # imported by name: encoders/tensorrt/flavour.py
     "ray": set(),
     "view": set(),
+    "docs": {"griffe-pydantic", "ipykernel", "mkdocs-material"},  # mkdocs.yml and the notebooks name them
     "test": {"pytest-timeout"},  # a plugin of pytest
     "": {"ros-rosidl-default-runtime"},  # libraries of the generated messages
 }
@@ -144,6 +146,7 @@ def test_package_xml_declares_the_imports_of_the_library():
         ("rtx", ["liploc_ros/encoders/tensorrt"]),
         ("ray", ["liploc_ros/mapping/build"]),
         ("view", ["liploc_ros/view"]),
+        ("docs", ["website"]),
         ("test", ["test"]),
     ],
 )

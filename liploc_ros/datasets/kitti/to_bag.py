@@ -1,10 +1,10 @@
 # Copyright 2026 liploc_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Convert a KITTI raw drive to a rosbag2 recording."""
+"""Convert a drive of KITTI raw, KITTI odometry or KITTI-360 to a rosbag2 recording."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from pydantic import Field
 from liploc_ros.datasets.bag import messages
 from liploc_ros.datasets.bag.writer import BagWriter
 from liploc_ros.datasets.drive import DatasetError, Drive, Frame
+from liploc_ros.datasets.kitti.frame_odometry import FramePose, frame_poses
 from liploc_ros.datasets.kitti.oxts import OxtsRecord, read_oxts
 from liploc_ros.datasets.kitti.timestamps import read_timestamps, stamp_of
+from liploc_ros.geometry import PinholeCamera
 from liploc_ros.schema import FrozenModel
 
 ODOMETRY_FRAME = "odom"
@@ -26,6 +28,9 @@ ODOMETRY_FRAME = "odom"
 # The unit estimates only its horizontal accuracy. With GPS, the height is about half as accurate.
 TILT_SIGMA, HEADING_SIGMA, RATE_SIGMA = np.deg2rad([0.03, 0.1, 0.1])
 HEIGHT_FACTOR = 2.0
+POSITION_SIGMA, VELOCITY_SIGMA = 0.1, 0.2  # [m, m/s] of poses that were published without their accuracy
+# Sequences of KITTI odometry start at 0 s; messages with a stamp of 0 are taken for messages without one.
+EPOCH_NS = 1_316_995_200_000_000_000  # 2011-09-26 00:00 UTC
 
 
 class KittiBagOptions(FrozenModel):
@@ -66,14 +71,17 @@ def write_kitti_bag(
     force: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> None:
-    """Write a drive of :func:`liploc_ros.datasets.read_kitti_raw` as one ``.mcap`` file.
+    """Write a drive of KITTI raw, KITTI odometry or KITTI-360 as one ``.mcap`` file.
 
     Messages are in chronological order. Topics are ``/points`` (velo_link), ``/odom`` and ``/tf`` (odom -> base_link:
     ground truth of the OXTS unit), ``/camera_color_left/image_raw`` or ``.../image_raw/compressed`` with
     ``/camera_color_left/camera_info`` (and ``right`` if the drive has it), and ``/tf_static``.
 
-    Stamps are those of the ``timestamps.txt`` of each sensor. A scan has the time at which the LiDAR looks forward. The
-    origin of ``odom`` is the first OXTS record; its axes are east, north, up.
+    Of KITTI raw, stamps are those of the ``timestamps.txt`` of each sensor. A scan has the time at which the LiDAR
+    looks forward. The origin of ``odom`` is the first OXTS record; its axes are east, north, up. Other drives have one
+    stamp and one pose per frame, and ``odom`` is the frame in which the poses are published; without published poses
+    there is no odometry. KITTI odometry starts at 2011-09-26 00:00 UTC. Fisheye images of KITTI-360 are left out,
+    because CameraInfo has no model for their mirror.
 
     Args:
         drive: the drive.
@@ -88,6 +96,10 @@ def write_kitti_bag(
         DatasetError: the drive is damaged, or the file exists.
         FileError: the file cannot be written.
     """
+    if drive.frames and drive.frames[0].stamp_ns < EPOCH_NS:
+        drive = replace(drive, frames=tuple(replace(f, stamp_ns=f.stamp_ns + EPOCH_NS) for f in drive.frames))
+    cameras = {name: mounted for name, mounted in drive.cameras.items() if isinstance(mounted.camera, PinholeCamera)}
+    drive = replace(drive, cameras=cameras)
     all_frames = range(len(drive.frames))
     selection = selection or KittiSelection(all_frames, all_frames)
     events = _odometry_events(drive, selection)
@@ -117,6 +129,16 @@ def _odometry_events(drive: Drive, selection: KittiSelection) -> list[_Event]:
     selected = sorted({*selection.scans, *selection.images})
     if not selected:
         raise DatasetError(f"{drive.source}: 0 frames are selected for the bag: select at least one")
+    if not _is_raw(drive):
+        frames = [drive.frames[i] for i in selected]
+        return [
+            event
+            for pose in frame_poses(frames)
+            for event in (
+                _Event(pose.stamp_ns, "/tf", partial(_transform, drive, pose)),
+                _Event(pose.stamp_ns, "/odom", partial(_frame_odometry, drive, pose)),
+            )
+        ]
     records = read_oxts(drive.source / "oxts")
     stamps = np.array([record.stamp_ns for record in records])
     # The stamp of a sensor and that of the OXTS record of the same frame differ by up to a tenth of a second.
@@ -145,6 +167,12 @@ def _image_events(drive: Drive, frames: list[Frame], options: KittiBagOptions) -
 
 
 def _scan_events(drive: Drive, frames: list[Frame], points_filter: PointsFilter) -> list[_Event]:
+    if not _is_raw(drive):
+        return [
+            _Event(f.stamp_ns, "/points", partial(_scan, drive.lidar_frame, f.stamp_ns, f.read_points, points_filter))
+            for f in frames
+            if f.read_points is not None
+        ]
     stamps_file = drive.source / "velodyne_points" / "timestamps.txt"
     image_stamps = read_timestamps(drive.source / "image_02" / "timestamps.txt")
     stamps = read_timestamps(stamps_file)
@@ -169,7 +197,17 @@ def _scan(frame_id: str, stamp_ns: int, read: Callable[[], NDArray[np.float32]],
     return messages.point_cloud(stamp_ns, frame_id, points_filter(read()))
 
 
-def _transform(drive: Drive, record: OxtsRecord) -> Any:
+def _is_raw(drive: Drive) -> bool:
+    return (drive.source / "oxts").is_dir()
+
+
+def _frame_odometry(drive: Drive, pose: FramePose) -> Any:
+    position, velocity = [POSITION_SIGMA] * 3, [VELOCITY_SIGMA] * 3
+    sigmas = [*position, TILT_SIGMA, TILT_SIGMA, HEADING_SIGMA, *velocity, *[RATE_SIGMA] * 3]
+    return messages.odometry(pose.stamp_ns, ODOMETRY_FRAME, drive.base_frame, pose.T_map_base, pose.twist, sigmas)
+
+
+def _transform(drive: Drive, record: OxtsRecord | FramePose) -> Any:
     return messages.transforms(record.stamp_ns, ODOMETRY_FRAME, {drive.base_frame: record.T_map_base})
 
 

@@ -13,12 +13,18 @@ import yaml
 from torch import nn
 
 from liploc_ros.encoders.spec import ConfidenceModel, TrainingSpec
+from liploc_ros.evaluation.provenance import dataset_of
 from liploc_ros.learning.export.exporter import export
 from liploc_ros.learning.export.model_card import write_model_card
 from liploc_ros.learning.method import Method
 from liploc_ros.learning.recipe import BaseRecipe
 
 RECIPE_FILE, DATA_FILE = "recipe.yaml", "data.json"
+KITTI = ("kitti", "kitti-360")  # CC BY-NC-SA 3.0
+OWN_LICENCE = (
+    "Weights trained on own recordings: they belong to who trained them, as far as the recordings do. "
+    "Pretrained network: {trunk}; the licence of its weights holds, too."
+)
 
 
 def write_bundle(
@@ -55,7 +61,9 @@ def write_bundle(
         skipped=len(facts["skipped"]),
         data=hashlib.sha256("".join(f"{name}{hashes[name]}" for name in sorted(hashes)).encode()).hexdigest(),
     )
-    spec = export(method, model, out, recipe.name, training, confidence_model, documents(recipe, facts))
+    is_kitti = any(dataset_of(name) in KITTI for name in hashes)
+    licence = method.spec()["licence"] if is_kitti else OWN_LICENCE.format(trunk=facts["trunk"])
+    spec = export(method, model, out, recipe.name, training, confidence_model, documents(recipe, facts), licence)
     write_model_card(out, spec, held_out)
 
 

@@ -38,6 +38,7 @@ def export(
     training: TrainingSpec,
     confidence_model: ConfidenceModel,
     documents: Mapping[str, str] | None = None,
+    licence: str | None = None,
 ) -> ModelSpec:
     """Write a bundle. It replaces the folder only if it is complete and agrees with torch.
 
@@ -51,13 +52,14 @@ def export(
         training: the data and settings of the training.
         confidence_model: stored in the bundle.
         documents: contents of further files, by name.
+        licence: of the weights; None: that of the method.
 
     Raises:
         ModelError: the features of an ONNX file differ from those of torch.
         FileError: the folder is not a bundle, or cannot be written.
     """
     check_replaceable(folder, SPEC_FILE)
-    fields = method.spec()
+    fields = method.spec() if licence is None else {**method.spec(), "licence": licence}
     with replace_folder(folder) as new:
         for part, file in FILES.items():
             export_onnx(model[part].eval(), method.input_sizes()[part], new / file)

@@ -46,6 +46,13 @@ def build_map(
 
     Raises:
         MapError: the recording has no readable scan with a pose, or the mount of the LiDAR is not known.
+
+    Examples:
+        >>> from liploc_ros.mapping import MapConfig
+        >>> drive = open_drive(Path("demo/kitti_0013_excerpt.mcap"))
+        >>> lidar_map = build_map(drive, ModelBundle.load(), MapConfig(place_spacing=4.0, lateral_reach=0.0))
+        >>> lidar_map.manifest.places, len(lidar_map.keyframes), lidar_map.manifest.base_frame
+        (49, 17, 'base_link')
     """
     session, counts = select_keyframes(drive, config, on_frame)
     if on_scans is not None:

@@ -17,6 +17,7 @@ from liploc_ros.datasets.bag.file import convert_read_errors
 from liploc_ros.datasets.drive import DatasetError
 from liploc_ros.datasets.mounts import format_mount
 from liploc_ros.datasets.pose_message import pose_of_transform
+from liploc_ros.datasets.transforms import StaticTransforms
 
 TF_STATIC = "/tf_static"
 PUBLISHER_DEPTH = 100
@@ -84,15 +85,26 @@ class BagMessages:
                     yield connection.topic, logged_ns, bytes(data)
 
     def sensor_mounts(self) -> list[str]:
-        """Return the transforms on /tf_static as entries of the parameter ``sensor_mounts``."""
+        """Return the frames on /tf_static as entries of the parameter ``sensor_mounts``.
+
+        The pose of each frame is that in the frame at the root of its tree, normally the base of the vehicle.
+        """
         if TF_STATIC not in self.topics:
             return []
-        mounts: dict[str, str] = {}
+        transforms, parents = StaticTransforms(), dict[str, str]()
         for _, _, data in self.messages([self.topics[TF_STATIC]]):
             message: Any = self._reader.deserialize(data, self.topics[TF_STATIC].type_name)
             for item in message.transforms:
-                mounts[item.child_frame_id] = format_mount(item.child_frame_id, pose_of_transform(item.transform))
-        return list(mounts.values())
+                transforms.add(item.header.frame_id, item.child_frame_id, pose_of_transform(item.transform))
+                parents[item.child_frame_id] = item.header.frame_id
+        mounts = []
+        for frame in parents:
+            root, passed = frame, {frame}
+            while root in parents and parents[root] not in passed:  # a circle is a mistake, but must not hang
+                root = parents[root]
+                passed.add(root)
+            mounts.append(format_mount(frame, transforms.lookup(root, frame)))
+        return mounts
 
 
 def _offered(connection: Any) -> list[Any]:

@@ -1,9 +1,11 @@
 # Copyright 2026 liploc_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""The table and curves of docs/benchmarks.md: recall over gap with each drive held out. Run `make held-out` first.
+"""The table of docs/benchmarks.md: recall over gap with each drive held out. Run `make held-out` first.
 
-    python -m benchmarks.held_out --evaluations out/evaluation --reference prototype.json --figure docs/held_out.png
+    python -m benchmarks.held_out --evaluations out/evaluation --reference prototype.json
+
+`make figures` draws the curves from the table on that page.
 
 The reference is the recall [%] of another system by drive and gap, as JSON: {"0013": {"0": 95, "3": 66, ...}}.
 """
@@ -12,11 +14,7 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import matplotlib
 import typer
-
-matplotlib.use("agg")
-from matplotlib import pyplot as plt
 
 DRIVES = ("0013", "0005", "0001")
 GAPS = ("0", "3", "5", "8", "12")
@@ -27,9 +25,8 @@ Curve = dict[str, float]
 def held_out(
     evaluations: Annotated[Path, typer.Option(help="Folder of the evaluations.")] = Path("out/evaluation"),
     reference: Annotated[Path | None, typer.Option(help="JSON with the recall of another system.")] = None,
-    figure: Annotated[Path | None, typer.Option(help="Image file to write.")] = None,
 ) -> None:
-    """Print recall@1 within 2 m by drive and gap, and plot it."""
+    """Print recall@1 within 2 m by drive and gap."""
     references: dict[str, Curve] = {} if reference is None else json.loads(reference.read_text())
     curves = {drive: _curves(evaluations, drive, references.get(drive)) for drive in DRIVES}
     typer.echo("| held out | | own scan | " + " | ".join(f"{gap} m" for gap in GAPS[1:]) + " |")
@@ -37,8 +34,6 @@ def held_out(
     for drive, drive_curves in curves.items():
         for name, curve in drive_curves.items():
             typer.echo(f"| {drive} | {name} | " + " | ".join(_cell(curve, gap) for gap in GAPS) + " |")
-    if figure is not None:
-        _plot(curves, figure)
 
 
 def _curves(evaluations: Path, drive: str, reference: Curve | None) -> dict[str, Curve]:
@@ -61,20 +56,3 @@ def _curves(evaluations: Path, drive: str, reference: Curve | None) -> dict[str,
 
 def _cell(curve: Curve, gap: str) -> str:
     return f"{curve[gap]:.1f}" if gap in curve else ""
-
-
-def _plot(curves: dict[str, dict[str, Curve]], figure: Path) -> None:
-    page, axes = plt.subplots(1, len(curves), figsize=(10, 3.2), sharey=True, layout="constrained")
-    for axis, (drive, drive_curves) in zip(axes, curves.items(), strict=True):
-        for name, curve in drive_curves.items():
-            style = ":" if name == "chance" else "-o"
-            axis.plot([float(g) for g in GAPS if g in curve], [curve[g] for g in GAPS if g in curve], style, label=name)
-        axis.set(title=f"drive {drive} held out", xlabel="nearest scan [m]", ylim=(0, 101))
-        axis.grid(alpha=0.3)
-    axes[0].set_ylabel("recall@1 within 2 m [%]")
-    axes[-1].legend(fontsize=8)
-    page.savefig(figure)
-
-
-if __name__ == "__main__":
-    typer.run(held_out)
