@@ -15,19 +15,22 @@ export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 INSTALLED := $(VENV)/.installed
 SHARED := $(VENV)/.shared
 COMPILED_SOURCES := pyproject.toml setup.py CMakeLists.txt package.xml $(wildcard cmake/* msg/*.msg srv/*.srv)
-SHARED_SOURCES := $(wildcard config/* demo/* launch/* rviz/*)
+SHARED_SOURCES := $(wildcard config/* demo/* foxglove/* launch/* rviz/*)
 MODULES := $(shell find liploc_ros -type f -not -path 'liploc_ros/msg/*' -not -path 'liploc_ros/srv/*' -not -name '*.pyc' -not -name '*.so')
 
+DEMO_BAG := demo/kitti_0013_excerpt.mcap
+
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast test-jazzy test-learning test-rtx gpu-check nvidia-driver encoders bench figures lint format train default-model held-out off-the-line calibrate docs clean
+.PHONY: help venv demo test test-fast test-jazzy test-learning test-rtx test-view view-pictures gpu-check nvidia-driver encoders bench figures lint format train default-model held-out off-the-line calibrate docs clean
 
 help:  ## Show this list.
 	@sed -nE 's/^([a-z-]+):.*  ## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 24
 
 venv: $(SHARED)  ## Create the virtual environment and install the package (the other targets do this too).
 
-demo: $(SHARED)  ## Build a map of a KITTI drive and localize its images on it; writes out/demo.
+demo: $(if $(VIEW),$(VENV)/.view) $(SHARED)  ## Build a map of a KITTI drive and localize its images on it; writes out/demo. VIEW=1 opens it in the browser.
 	$(BIN)/liploc demo --out out/demo
+	$(if $(VIEW),$(BIN)/liploc view out/demo/map $(DEMO_BAG) $(ARGS))
 
 test: $(SHARED)  ## Run all tests.
 	$(BIN)/python -m pytest -q --timeout 300 test
@@ -41,6 +44,12 @@ test-jazzy: $(JAZZY_VENV)/.installed  ## Run the tests with ROS 2 Jazzy and the 
 
 test-learning: $(VENV)/.train $(SHARED)  ## Run the tests of training (installs torch).
 	$(BIN)/python -m pytest -q --timeout 300 test/learning test/benchmark
+
+test-view: $(VENV)/.view $(SHARED)  ## Run the tests of `liploc view` in headless Chromium (installs viser; needs chromium).
+	$(BIN)/python -m pytest -q --timeout 300 test/view
+
+view-pictures: $(VENV)/.view $(SHARED)  ## Write the screenshots of docs/view.md into docs/images (needs chromium; OUT=FOLDER elsewhere).
+	PYTHONPATH=test $(BIN)/python -m support.view_pictures $(or $(OUT),docs/images)
 
 # The newest and the oldest supported libraries. Only the newest environment has torch, which writes the bundle VIT.
 RTX_TESTS = $(addprefix $(CURDIR)/test/encoders/,test_rtx.py test_engines.py)
@@ -114,7 +123,7 @@ $(INSTALLED): $(COMPILED_SOURCES)
 # pip copied these files. Copy them again after they were edited.
 $(SHARED): $(INSTALLED) $(SHARED_SOURCES)
 	@mkdir -p $(VENV)/share/liploc_ros
-	@cp -R config demo launch rviz $(VENV)/share/liploc_ros/
+	@cp -R config demo foxglove launch rviz $(VENV)/share/liploc_ros/
 	@touch $@
 
 $(JAZZY_VENV)/.installed: $(INSTALLED) $(COMPILED_SOURCES) $(SHARED_SOURCES) $(MODULES) $(wildcard .ci/*jazzy*)
@@ -124,6 +133,10 @@ $(JAZZY_VENV)/.installed: $(INSTALLED) $(COMPILED_SOURCES) $(SHARED_SOURCES) $(M
 
 $(VENV)/.train: $(INSTALLED)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[train]'
+	@touch $@
+
+$(VENV)/.view: $(INSTALLED)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[view]'
 	@touch $@
 
 $(VENV)/.docs: $(INSTALLED)

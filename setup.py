@@ -80,7 +80,7 @@ class BuildInterfaces(Command):
 
     def get_source_files(self) -> list[str]:
         """List the files that a source distribution needs in addition to the Python modules."""
-        folders = ("cmake", "config", "demo", "launch", "msg", "rviz", "srv")
+        folders = ("cmake", "config", "demo", "foxglove", "launch", "msg", "rviz", "srv")
         found = [path for folder in folders for path in sorted((SOURCE / folder).rglob("*")) if path.is_file()]
         found += [SOURCE / "CMakeLists.txt", SOURCE / "package.xml"]
         return [str(path.relative_to(SOURCE)) for path in found if "__pycache__" not in path.parts]

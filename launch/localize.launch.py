@@ -11,7 +11,14 @@ from typing import Any
 
 import yaml
 from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, RegisterEventHandler, Shutdown
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    LogInfo,
+    OpaqueFunction,
+    RegisterEventHandler,
+    Shutdown,
+)
 from launch.event_handlers import OnProcessExit
 from launch.events.process import ProcessExited
 from launch_ros.actions import Node
@@ -21,13 +28,14 @@ from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
 from liploc_ros.nodes.common.dds_profile import choose_profile
 
 SHARE = Path(get_package_share_directory("liploc_ros"))
+LIPLOC = SHARE.parents[1] / "lib" / "liploc_ros" / "liploc"
 DEFAULT_PARAMETERS = str(SHARE / "config" / "localizer.yaml")
 BOOLEANS = ["true", "false"]
 # The other arguments stay strings: a map may be called 2011_09_26, or off.
 LIST_ARGUMENTS = ("image_topics", "camera_info_topics", "sensor_mounts")
 BOOLEAN_ARGUMENTS = ("tracking", "autostart", "continuous", "publish_tf", "publish_initialpose")
 # Topics in the configuration of RViz: of the localizer, and of the image.
-RVIZ_TOPICS = ("map_markers", "markers", "pose", "poses")
+RVIZ_TOPICS = ("map_markers", "markers", "matched_view", "path", "pose", "poses")
 RVIZ_IMAGE = "/camera_color_left/image_raw"
 # Parameter: argument. An argument overrides the params_file, unless it is empty.
 PARAMETER_ARGUMENTS = {
@@ -53,6 +61,12 @@ def generate_launch_description() -> LaunchDescription:
         DeclareLaunchArgument("bag", default_value="", description="Bag to play, with its clock; empty: live topics."),
         DeclareLaunchArgument(
             "rviz", default_value="false", choices=BOOLEANS, description="Show poses and map in RViz."
+        ),
+        DeclareLaunchArgument(
+            "view",
+            default_value="false",
+            choices=BOOLEANS,
+            description="Open a page with map, images and poses in the browser (`liploc view --live`); needs viser.",
         ),
         DeclareLaunchArgument(
             "image_topics",
@@ -227,7 +241,18 @@ def start(context: LaunchContext) -> list[LaunchDescriptionEntity]:
             **common,
         )
         actions.append(rviz)
+    if given["view"] == "true":
+        actions.append(view(given, dict(dds.variables)))
     return actions
+
+
+def view(given: dict[str, str], environment: dict[str, str]) -> LaunchDescriptionEntity:
+    """Return the process of the page in the browser."""
+    if not given["map"]:
+        raise RuntimeError("view:=true needs the argument map: give the folder of the map")
+    localizer = str(PurePosixPath("/", given["namespace"], "localizer"))
+    command = [str(LIPLOC), "view", given["map"], "--live", "--localizer", localizer, "--wait", "60"]
+    return ExecuteProcess(cmd=command, additional_env=environment, output="screen")
 
 
 def bag_cameras(given: dict[str, str], images: list[str]) -> dict[str, list[str]]:

@@ -25,6 +25,7 @@ from liploc_ros.cli import (
     play,
     train,
 )
+from liploc_ros.cli.view.verb import view
 from liploc_ros.errors import LiplocError
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(map.app, name="map")
 app.command("localize")(localize.localize)
 app.command("play")(play.play)
+app.command("view")(view)
 app.add_typer(kitti.app, name="kitti")
 app.command("train")(train.train)
 app.command("export")(export.export)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,24 @@ MAX_TIME_OFFSET_NS = 60_000_000
 
 class DatasetError(LiplocError):
     """A recording is missing, damaged, or lacks required data."""
+
+
+class RecordedImage(NamedTuple):
+    """An image of a drive that is read when it is needed.
+
+    Attributes:
+        stamp_ns: acquisition time [ns].
+        T_map_base: pose of the vehicle; None if the recording has no pose.
+        frame_id: optical frame of the camera.
+        camera: returns the camera, or raises a LiplocError.
+        read: returns the pixels (h, w, 3) uint8 RGB, or raises a LiplocError.
+    """
+
+    stamp_ns: int
+    T_map_base: Pose | None
+    frame_id: str
+    camera: Callable[[], MountedCamera]
+    read: Callable[[], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -80,6 +99,13 @@ class Drive:
     def images(self) -> Iterator[Frame]:
         """Yield the frames that have an image."""
         return (f for f in self.frames if f.images)
+
+    def recorded_images(self) -> Iterator[RecordedImage]:
+        """Yield the images of all cameras, in chronological order."""
+        for frame in self.images():
+            for frame_id, read in frame.images.items():
+                camera = partial(self.cameras.__getitem__, frame_id)
+                yield RecordedImage(frame.stamp_ns, frame.T_map_base, frame_id, camera, read)
 
     def complete(self) -> "Drive":
         """Return the drive with only the frames that have an image, points and a pose.

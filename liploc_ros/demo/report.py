@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from liploc_ros.demo.metrics import DemoMetrics, DemoResult
 from liploc_ros.evaluation.reporting.pages import render_page
-from liploc_ros.evaluation.reporting.plots import colour_ranges
 from liploc_ros.files import write_file
-from liploc_ros.geometry import MountedCamera, pose_from_yaw
+from liploc_ros.geometry import MountedCamera, Pose
 from liploc_ros.mapping import LidarMap
-from liploc_ros.views import CameraViewer, Panorama, Scan, draw_virtual_view
+from liploc_ros.mapping.inspection.map_view import MatchedViewer
 
 MAX_SHOWN_VIEWS = 5
 VIEW_SCALE = 3
@@ -110,9 +109,9 @@ def draw_views(
     rows = max(1, len(results))
     figure = Figure(figsize=(11, 5.2 * rows))
     axes = figure.subplots(rows, 1, squeeze=False)
-    viewer = CameraViewer(lidar_map.manifest.grid, mounted)
+    viewer = MatchedViewer(lidar_map)
     for result, axis in zip(results, axes[:, 0], strict=False):
-        pair = np.vstack([viewer.draw(images[result.stamp_ns]).image, colour_ranges(_view_at(result, lidar_map))])
+        pair = viewer.draw(images[result.stamp_ns], mounted, _pose_of(result))
         axis.imshow(cv2.resize(pair, None, fx=VIEW_SCALE, fy=VIEW_SCALE, interpolation=cv2.INTER_NEAREST))
         heading = np.rad2deg(result.heading_error)
         axis.set_title(
@@ -124,15 +123,9 @@ def draw_views(
     figure.savefig(path, dpi=90, bbox_inches="tight")
 
 
-def _view_at(result: DemoResult, lidar_map: LidarMap) -> Panorama:
-    """Draw the stored points of the map as seen from the estimated pose, along its heading."""
-    grid = lidar_map.manifest.grid
-    T_map_base = result.T_map_base_true if result.T_map_base is None else result.T_map_base
-    T_map_view = T_map_base @ pose_from_yaw(*lidar_map.manifest.view_origin, 0.0)
-    distance = np.linalg.norm(lidar_map.keyframes["T_map_lidar"][:, :3, 3] - T_map_view[:3, 3], axis=1)
-    nearest = np.argsort(distance)[: lidar_map.manifest.config.scans_per_place]
-    scans = [Scan(lidar_map.keyframe_points(int(k)), lidar_map.keyframes[k]["T_map_lidar"]) for k in nearest]
-    return draw_virtual_view(scans, T_map_view, grid).facing(grid, 0.0)
+def _pose_of(result: DemoResult) -> Pose:
+    """Return the estimated pose, or the true one of an image without hypotheses."""
+    return result.T_map_base_true if result.T_map_base is None else result.T_map_base
 
 
 def _points_from_above(lidar_map: LidarMap, keyframe: int) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@
 """Pose hypotheses: clusters of matches with mean pose, probability, confidence and covariance."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,21 @@ def position_sigmas(hypothesis: Hypothesis) -> tuple[float, float]:
     R = hypothesis.T_map_base[:2, :2]
     along, across = np.sqrt(np.diag(R.T @ hypothesis.covariance[:2, :2] @ R))
     return float(along), float(across)
+
+
+class PositionEllipse(NamedTuple):
+    """The ellipse of one standard deviation of a position: half axes [m], and the direction of the first [rad]."""
+
+    longer: float
+    shorter: float
+    yaw: float
+
+
+def position_ellipse(hypothesis: Hypothesis) -> PositionEllipse:
+    """Return the ellipse of one standard deviation of the position in the plane."""
+    variances, axes = np.linalg.eigh(hypothesis.covariance[:2, :2])
+    shorter, longer = map(float, np.sqrt(variances))
+    return PositionEllipse(longer, shorter, float(np.arctan2(axes[1, 1], axes[0, 1])))
 
 
 def contradict(one: Hypothesis, other: Hypothesis) -> bool:

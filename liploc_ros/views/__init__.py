@@ -4,6 +4,7 @@
 """Camera images and LiDAR scans resampled to the same angular grid."""
 
 from liploc_ros.views.camera_view import CameraView, CameraViewer, Viewer, ViewError, WholeImageViewer
+from liploc_ros.views.colours import colour_probability, colour_ranges
 from liploc_ros.views.dynamic_removal import StaticScans
 from liploc_ros.views.image_file import ImageError, decode_image, read_image
 from liploc_ros.views.panorama import Panorama, PointsError, draw_panorama
@@ -23,6 +24,8 @@ __all__ = [
     "Viewer",
     "WholeImageViewer",
     "check_points",
+    "colour_probability",
+    "colour_ranges",
     "decode_image",
     "draw_panorama",
     "draw_virtual_view",

@@ -4,8 +4,10 @@
 """The launch files, with launch where it is installed, else with stubs of it."""
 
 import importlib.util
+import json
 import re
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import MagicMock
 
@@ -16,7 +18,9 @@ from liploc_ros.datasets import DatasetError
 from liploc_ros.nodes.common import dds_profile
 from liploc_ros.package_share import share_folder
 
-LAUNCH_FILES = sorted((share_folder() / "launch").glob("*.launch.py"))
+REPOSITORY = Path(__file__).resolve().parents[2]
+LAUNCH = share_folder() / "launch"
+LAUNCH_FILES = [LAUNCH / f"{name}.launch.py" for name in ("build_map", "localize")]
 IMAGE, INFO = "/camera_color_left/image_raw/compressed", "/camera_color_left/camera_info"
 RVIZ = share_folder() / "rviz" / "localize.rviz"
 
@@ -48,7 +52,7 @@ def started(path, **given):
 def nodes(monkeypatch):
     """Return what a launch file gives to its nodes; launch itself is not needed."""
     stubs = ["launch", "launch.actions", "launch.event_handlers", "launch.events", "launch.events.process"]
-    stubs += ["launch_ros", "launch_ros.actions"]
+    stubs += ["launch.launch_description_sources", "launch_ros", "launch_ros.actions"]
     stubs += ["launch_ros.parameter_descriptions", "ament_index_python", "ament_index_python.packages"]
     found = {name: MagicMock() for name in stubs}
     for name, stub in found.items():
@@ -57,13 +61,16 @@ def nodes(monkeypatch):
     found["launch_ros.parameter_descriptions"].ParameterValue = lambda value, value_type: value_type(value)
 
     def nodes_of(name, **given):
-        found["launch_ros.actions"].Node.reset_mock()
+        for kind in (found["launch_ros.actions"].Node, nodes_of.process, nodes_of.include):
+            kind.reset_mock()
         path = share_folder() / "launch" / f"{name}.launch.py"
         defaults = dict.fromkeys(re.findall(r'DeclareLaunchArgument\(\s*"(\w+)"', path.read_text()), "")
         module, _ = describe(path)
         module.start(SimpleNamespace(launch_configurations={**defaults, "rate": "1.0", **given}))
         return {call.kwargs["name"]: call.kwargs for call in found["launch_ros.actions"].Node.call_args_list}
 
+    nodes_of.process = found["launch.actions"].ExecuteProcess
+    nodes_of.include = found["launch.actions"].IncludeLaunchDescription
     return nodes_of
 
 
@@ -197,7 +204,33 @@ def test_the_topics_of_rviz_are_remapped_to_those_of_the_robot(nodes):
     assert remappings[button["Topic"]["Value"]] == "initialpose"
 
 
-def test_rviz_shows_pose_hypotheses_markers_image_and_map_in_the_map_frame():
+def test_the_view_shows_the_localizer_of_the_launch(nodes):
+    nodes("localize", map="/m", namespace="car", view="true")
+    command = nodes.process.call_args.kwargs["cmd"]
+    assert command[0].endswith("lib/liploc_ros/liploc")
+    assert command[1:] == ["view", "/m", "--live", "--localizer", "/car/localizer", "--wait", "60"]
+    nodes("localize", map="/m")
+    assert not nodes.process.called
+    with pytest.raises(RuntimeError, match="view:=true needs the argument map"):
+        nodes("localize", view="true")
+
+
+def test_the_demo_builds_its_map_once_and_localizes_with_the_odometry_of_its_bag(nodes, tmp_path):
+    nodes("demo", map=str(tmp_path), view="true", loop="true", rviz="false")
+    assert nodes.process.call_args.kwargs["cmd"][1:3] == ["map", "build"]
+    (tmp_path / "manifest.json").touch()
+    nodes("demo", map=str(tmp_path), view="true", loop="true", rviz="false")
+    assert not nodes.process.called
+    arguments = dict(nodes.include.call_args.kwargs["launch_arguments"])
+    assert (arguments["map"], arguments["view"], arguments["odometry_topic"]) == (str(tmp_path), "true", "/odom")
+    [mount] = yaml.safe_load(arguments["sensor_mounts"])
+    assert mount.startswith("camera_color_left_optical ")
+    assert arguments.keys() <= set(
+        re.findall(r'DeclareLaunchArgument\(\s*"(\w+)"', (LAUNCH / "localize.launch.py").read_text())
+    )
+
+
+def test_rviz_shows_pose_path_hypotheses_markers_images_and_map_in_the_map_frame():
     manager = yaml.safe_load(RVIZ.read_text())["Visualization Manager"]
     assert manager["Global Options"]["Fixed Frame"] == "map"
     shown = {(d["Class"].rpartition("/")[2], d.get("Topic", {}).get("Value", "")) for d in manager["Displays"]}
@@ -206,8 +239,19 @@ def test_rviz_shows_pose_hypotheses_markers_image_and_map_in_the_map_frame():
         ("PoseArray", "/localizer/poses"),
         ("MarkerArray", "/localizer/markers"),
         ("MarkerArray", "/localizer/map_markers"),
+        ("Path", "/localizer/path"),
+        ("Image", "/localizer/matched_view"),
         ("Image", "/camera_color_left/image_raw"),
     } <= shown
+
+
+def test_the_foxglove_layout_shows_topics_that_the_localizer_publishes():
+    layout = (LAUNCH.parent / "foxglove" / "localize.json").read_text()
+    shown = set(re.findall(r"/localizer/(\w+)", layout))
+    documented = set(re.findall(r"`~/(\w+)`", (REPOSITORY / "docs" / "nodes.md").read_text()))
+    assert {"map_markers", "markers", "pose", "path", "matched_view", "hypotheses", "belief"} <= shown <= documented
+    panels = json.loads(layout)["configById"]
+    assert set(re.findall(r'"(\w+!\w+)"', json.dumps(json.loads(layout)["layout"]))) == panels.keys()
 
 
 def test_rviz_gets_the_map_that_was_published_before_it_started():

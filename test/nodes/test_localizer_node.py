@@ -12,7 +12,9 @@ import pytest
 pytest.importorskip("rclpy")
 
 from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
+from nav_msgs.msg import Path
 from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import Image
 from support.ros_bench import BEST_EFFORT, IMAGE, INFO, LATCHED, RAW_IMAGE
 from visualization_msgs.msg import MarkerArray
 
@@ -82,7 +84,7 @@ def test_poses_markers_and_the_map_are_published_for_rviz(bench, settings, image
     bench.publish(IMAGE, image)
     bench.wait(lambda: poses and markers, "no poses or no markers")
     shown = Counter(marker.ns for marker in markers[0].markers)
-    assert shown["hypotheses"] == shown["scores"] == len(poses[0].poses)
+    assert shown["hypotheses"] == shown["labels"] == len(poses[0].poses)
     assert shown["belief"] == 2 * len(poses[0].poses)  # an arrow and an ellipse each
     late_map = bench.subscribe(MarkerArray, "/localizer/map_markers", LATCHED)
     late_info = bench.subscribe(MapInfo, "/localizer/map_info", LATCHED)
@@ -90,8 +92,35 @@ def test_poses_markers_and_the_map_are_published_for_rviz(bench, settings, image
     assert late_info[0].places == len(late_map[0].markers[1].points)
 
 
+def test_the_matched_view_shows_the_camera_above_the_map(bench, settings, image, info):
+    views = bench.subscribe(Image, "/localizer/matched_view")
+    bench.start(LocalizerNode, **settings)
+    bench.publish(INFO, info)
+    bench.publish(IMAGE, image)
+    view = bench.wait(lambda: views and views[0], "no matched view")
+    assert (view.header.stamp, view.header.frame_id) == (image.header.stamp, image.header.frame_id)
+    pixels = np.frombuffer(view.data, np.uint8).reshape(view.height, view.width, 3)
+    camera, lidar = pixels[: view.height // 2 - 1], pixels[view.height // 2 + 1 :]
+    assert camera.shape == lidar.shape
+    assert (camera.max(axis=2) > 0).mean() > 0.5 < (lidar.max(axis=2) > 0).mean()
+
+
+def test_the_path_has_the_known_poses_that_are_apart(bench, settings, image, info, monkeypatch):
+    monkeypatch.setattr("liploc_ros.nodes.localizer.displays.PATH_PERIOD", 0)
+    poses = bench.subscribe(PoseWithCovarianceStamped, "/localizer/pose")
+    paths = bench.subscribe(Path, "/localizer/path")
+    bench.start(LocalizerNode, **{**settings, "tracking.enabled": False})
+    bench.publish(INFO, info)
+    for number in range(2):  # the same image twice: the vehicle stands
+        image.header.stamp.sec += number
+        bench.publish(IMAGE, image)
+        bench.wait(lambda count=number + 1: len(paths) >= count, "no path")
+    assert [pose.pose for pose in paths[-1].poses] == [poses[0].pose.pose]
+    assert paths[-1].header.frame_id == "map"
+
+
 def test_markers_are_published_less_often_than_hypotheses_at_high_rates(bench, settings, image, info, monkeypatch):
-    monkeypatch.setattr("liploc_ros.nodes.localizer.outputs.MARKER_PERIOD", 60)
+    monkeypatch.setattr("liploc_ros.nodes.localizer.displays.MARKER_PERIOD", 60)
     hypotheses = bench.subscribe(PoseHypothesisArray, "/localizer/hypotheses")
     markers = bench.subscribe(MarkerArray, "/localizer/markers")
     bench.start(LocalizerNode, **settings)

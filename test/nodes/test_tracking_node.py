@@ -18,11 +18,12 @@ from support.ros_bench import IMAGE, INFO, messages_of
 from liploc_ros.datasets.mounts import format_mount
 from liploc_ros.geometry import pose_from_yaw
 from liploc_ros.localization import Hypothesis, Localization, Localizer, Status, TrackingResult, TrackingState
+from liploc_ros.localization.tracking.known_pose import PoseSource
 from liploc_ros.msg import Belief, PoseHypothesisArray
 from liploc_ros.nodes.common.conversions import header_at, stamp_ns_of
 from liploc_ros.nodes.localizer.engine import LocalizerEngine
 from liploc_ros.nodes.localizer.node import LocalizerNode
-from liploc_ros.nodes.localizer.outcome import ImageOutcome, PoseSource
+from liploc_ros.nodes.localizer.outcome import ImageOutcome
 from liploc_ros.srv import LoadMap, Localize
 
 OK, WARN, ERROR = 0, 1, 2

@@ -57,6 +57,8 @@ ROS = {
 OPTIONAL_ROS = {"cv_bridge", "sensor_msgs_py", "tf2_msgs", "tf2_ros"}
 NOT_ON_PYPI = {"launch", "launch_ros"}
 INSTALLED_SEPARATELY = {
+    "PIL",  # with viser and matplotlib
+    "websockets",  # with viser
     "compression",  # standard library from Python 3.14 on, backports before
     "openvino",  # benchmarks/encoders.py compares with it; `make encoders` installs it
     "tensorrt",  # from NVIDIA's installers
@@ -66,6 +68,7 @@ NEEDED_AT_RUN_TIME = {
     "train": {"tensorboard"},  # torch.utils.tensorboard imports it
     "rtx": {"tensorrt-rtx-cu12"},  # imported by name: encoders/tensorrt/flavour.py
     "ray": set(),
+    "view": set(),
     "docs": {"griffe-pydantic", "ipykernel", "mkdocs-material"},  # mkdocs.yml and the notebooks name them
     "test": {"pytest-timeout"},  # a plugin of pytest
     "": {"ros-rosidl-default-runtime"},  # libraries of the generated messages
@@ -124,7 +127,7 @@ def library_imports() -> set[str]:
     """Return what the package imports without its extras."""
     learning = imports_of("liploc_ros/learning") & {"onnx", "safetensors", "tensorboard", "timm", "torch"}
     rtx = {"cuda", "tensorrt_rtx"}
-    return imports_of("liploc_ros", "launch") - learning - rtx - {"ray"}
+    return imports_of("liploc_ros", "launch") - learning - rtx - {"ray", "viser"}
 
 
 def test_pyproject_declares_the_imports_of_the_library():
@@ -142,6 +145,7 @@ def test_package_xml_declares_the_imports_of_the_library():
         ("train", ["liploc_ros/learning"]),
         ("rtx", ["liploc_ros/encoders/tensorrt"]),
         ("ray", ["liploc_ros/mapping/build"]),
+        ("view", ["liploc_ros/view"]),
         ("docs", ["website"]),
         ("test", ["test"]),
     ],

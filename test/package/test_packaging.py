@@ -24,6 +24,8 @@ SHARED = [
     "demo",
     "launch/localize.launch.py",
     "launch/build_map.launch.py",
+    "launch/demo.launch.py",
+    "foxglove/localize.json",
     "rviz/localize.rviz",
     "package.xml",
 ]
@@ -68,7 +70,7 @@ def test_the_share_folder_is_found_without_ros(name: str) -> None:
     assert (share_folder() / name).exists()
 
 
-@pytest.mark.parametrize("name", ["localizer", "map_builder", "bag_player"])
+@pytest.mark.parametrize("name", ["localizer", "map_builder", "bag_player", "liploc"])
 def test_ros2_run_finds_an_executable(name: str, share_by_ament_index: Path) -> None:
     executable = share_by_ament_index.parents[1] / "lib" / "liploc_ros" / name
     assert executable.stat().st_mode & 0o111

@@ -3,7 +3,7 @@
 
 """The images that ``liploc localize`` reads: files, or those of a recording."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from liploc_ros.cli.recording import RecordingOptions
-from liploc_ros.datasets import DatasetError, Drive, open_drive
+from liploc_ros.datasets import DatasetError, open_drive
 from liploc_ros.datasets.bag.topics import DataKind
 from liploc_ros.datasets.camera_file import read_camera_file
 from liploc_ros.datasets.file_kind import check_kind, is_bag
@@ -66,15 +66,9 @@ def open_images(paths: Sequence[Path], camera: Path | None, recording: Recording
                 f"{path}: has its own calibration: leave out --camera, which applies to image files, or give the file "
                 "as --calibration"
             )
-        images += _recorded_images(open_drive(path, recording.topics(), needs=IMAGES, options=recording.options()))
+        drive = open_drive(path, recording.topics(), needs=IMAGES, options=recording.options())
+        images += [ImageInput(f"{r.stamp_ns / 1e9:.3f}", r.stamp_ns, r.camera, r.read) for r in drive.recorded_images()]
     return images
-
-
-def _recorded_images(drive: Drive) -> Iterator[ImageInput]:
-    for frame in drive.images():
-        for frame_id, read in frame.images.items():
-            camera = partial(drive.cameras.__getitem__, frame_id)
-            yield ImageInput(f"{frame.stamp_ns / 1e9:.3f}", frame.stamp_ns, camera, read)
 
 
 def _camera_of(path: Path, mounted: MountedCamera | None) -> MountedCamera:

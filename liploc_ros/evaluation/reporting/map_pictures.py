@@ -8,13 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from liploc_ros.evaluation.reporting.plots import colour_ranges
 from liploc_ros.files import open_atomic, write_file
-from liploc_ros.geometry import pose_from_yaw, transform_points
 from liploc_ros.mapping import LidarMap, MapError
-from liploc_ros.views import Scan, draw_virtual_view
+from liploc_ros.mapping.inspection.map_view import MapViewer, map_points
+from liploc_ros.views import colour_ranges
 
 SIZE, DPI = 10.0, 120  # inches of the longer side, and dots per inch
 MAX_POINTS = 200_000
@@ -30,7 +28,7 @@ def draw_from_above(path: Path, lidar_map: LidarMap) -> None:
     """
     figure = Figure(figsize=_size(lidar_map), dpi=DPI, layout="constrained")
     axes = figure.subplots()
-    points = _points_from_above(lidar_map)
+    points = map_points(lidar_map, MAX_POINTS, HEIGHTS).positions[:, :2]
     axes.plot(*points.T, ",", color="0.75", zorder=0)
     places, lattice = lidar_map.T_map_base[:, :2, 3], lidar_map.lattice
     tile = np.repeat(np.arange(len(lidar_map.manifest.tiles)), [entry.places for entry in lidar_map.manifest.tiles])
@@ -63,18 +61,11 @@ def draw_place(path: Path, lidar_map: LidarMap, place: int, heading: float | Non
         MapError: there is no such place, or the map has no points.
         FileError: the PNG cannot be written.
     """
-    manifest, keyframes = lidar_map.manifest, lidar_map.keyframes
     if not 0 <= place < len(lidar_map.T_map_base):
         raise MapError(f"place {place} does not exist: give a number from 0 to {len(lidar_map.T_map_base) - 1}")
-    if not len(lidar_map.clouds):
-        raise MapError(f"{lidar_map.path or 'map'}: was built without points: build it with them to draw views")
-    T_map_view = lidar_map.T_map_base[place] @ pose_from_yaw(*manifest.view_origin, 0.0)
-    distance = np.linalg.norm(keyframes["T_map_lidar"][:, :3, 3] - T_map_view[:3, 3], axis=1)
-    nearest = np.argsort(distance)[: manifest.config.scans_per_place].tolist()
-    scans = [Scan(lidar_map.keyframe_points(k), keyframes[k]["T_map_lidar"]) for k in nearest]
-    view = draw_virtual_view(scans, T_map_view, manifest.grid)
+    view = MapViewer(lidar_map).draw(lidar_map.T_map_base[place])
     if heading is not None:
-        view = view.facing(manifest.grid, float(np.deg2rad(heading)))
+        view = view.facing(lidar_map.manifest.grid, float(np.deg2rad(heading)))
     grey = np.repeat(np.rint(view.reflectance * 255).astype(np.uint8)[..., None], 3, axis=2)
     both = np.repeat(np.repeat(np.vstack([colour_ranges(view), grey]), ZOOM, axis=0), ZOOM, axis=1)
     _, encoded = cv2.imencode(".png", both[..., ::-1])
@@ -86,14 +77,3 @@ def _size(lidar_map: LidarMap) -> tuple[float, float]:
     extent = np.ptp(lidar_map.T_map_base[:, :2, 3], axis=0) + 40
     width, height = np.maximum(extent / extent.max(), 0.4) * SIZE
     return float(width), float(height)
-
-
-def _points_from_above(lidar_map: LidarMap) -> NDArray[np.float64]:
-    """Return (N, 2) map coordinates of points above the ground, thinned evenly."""
-    step = max(1, int(lidar_map.keyframes["count"].sum()) // MAX_POINTS)
-    clouds: list[NDArray[np.floating]] = [np.zeros((0, 2))]
-    for number, row in enumerate(lidar_map.keyframes):
-        points = lidar_map.keyframe_points(number)[::step, :3]
-        points = points[(points[:, 2] > HEIGHTS[0]) & (points[:, 2] < HEIGHTS[1])]
-        clouds.append(transform_points(row["T_map_lidar"], points)[:, :2])
-    return np.asarray(np.concatenate(clouds), np.float64)

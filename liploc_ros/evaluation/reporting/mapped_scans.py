@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from liploc_ros.evaluation.reporting.plots import colour_ranges
 from liploc_ros.evaluation.scene import Scene
 from liploc_ros.geometry import ViewGrid
-from liploc_ros.views import draw_panorama
+from liploc_ros.views import colour_ranges, draw_panorama
 
 COUNT = 3
 ASPECT = 2  # height of a pixel over its width

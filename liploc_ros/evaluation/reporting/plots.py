@@ -9,23 +9,19 @@ Figures are created without pyplot: drawing neither needs nor changes matplotlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
-from numpy.typing import NDArray
 
 from liploc_ros.evaluation.localizer_metrics import CORRECT, MAX_HEADING_ERROR
 from liploc_ros.evaluation.metrics import ACCEPTANCE_THRESHOLD, RateByThreshold, RetrievalMetrics
 from liploc_ros.evaluation.result import EvaluationResult, ProtocolMetrics
 from liploc_ros.localization import Status
-from liploc_ros.views import Panorama
 
 SIZE = (7.5, 4.6)
 DPI = 100
 MAX_SHOWN_ERROR = 10.0  # metres, at the end of the colour scale
-NEAR, FAR = 1.5, 80.0  # metres, ends of the colour scale of ranges
 
 
 def all_searches(metrics: ProtocolMetrics) -> list[RetrievalMetrics]:
@@ -161,14 +157,6 @@ def draw_trajectory(path: Path, result: EvaluationResult) -> None:
     axes.set_ylabel("y [m]")
     axes.legend(loc="best", fontsize=8)
     figure.savefig(path, dpi=DPI, bbox_inches="tight")
-
-
-def colour_ranges(view: Panorama) -> NDArray[np.uint8]:
-    """Return the ranges of a view as colours (H, W, 3): red is near, blue is far, black has no return."""
-    log_range = np.log(np.maximum(view.range, NEAR) / NEAR) / np.log(FAR / NEAR)
-    nearness = np.clip(255 * (1 - log_range), 0, 255).astype(np.uint8)
-    colours = cv2.cvtColor(cv2.applyColorMap(nearness, cv2.COLORMAP_TURBO), cv2.COLOR_BGR2RGB)
-    return np.where(view.mask[..., None], colours, 0).astype(np.uint8)
 
 
 def _columns(rates: RateByThreshold) -> tuple[list[float], ...]:

@@ -11,11 +11,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from liploc_ros.encoders import ModelBundle
-from liploc_ros.evaluation.reporting.plots import colour_ranges
 from liploc_ros.evaluation.result import EvaluationResult
 from liploc_ros.geometry import yaw_of
 from liploc_ros.mapping.build import draw_places
-from liploc_ros.views import CameraViewer
+from liploc_ros.views import CameraViewer, colour_ranges
 
 COUNT = 5
 MIN_SEPARATION = 5  # queries between two that are shown, so that they are not all of one spot

@@ -3,6 +3,7 @@
 
 """ROS messages from arrays. Messages are read by ``ros_libraries`` and ``datasets.pose_message``."""
 
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from geometry_msgs.msg import Point, PoseArray, PoseStamped, PoseWithCovariance,
 from geometry_msgs.msg import Pose as PoseMsg
 from nav_msgs.msg import Path
 from numpy.typing import NDArray
+from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from liploc_ros.geometry import Pose, quaternion_of
@@ -99,6 +101,14 @@ def path_to_message(poses: Sequence[tuple[int, Pose]], header: Header) -> Path:
         header=header,
         poses=[PoseStamped(header=header_at(t, header.frame_id), pose=pose_to_message(T)) for t, T in poses],
     )
+
+
+def image_to_message(pixels: NDArray[np.uint8], header: Header) -> Image:
+    """Return an image (h, w, 3) RGB as sensor_msgs/Image."""
+    height, width, channels = pixels.shape
+    message = Image(header=header, height=height, width=width, encoding="rgb8", step=channels * width)
+    message.data = array("B", pixels.tobytes())  # rclpy checks the bytes of other sequences one by one
+    return message
 
 
 def map_to_message(lidar_map: LidarMap, stamp_ns: int) -> MapInfo:

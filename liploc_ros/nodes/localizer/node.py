@@ -102,6 +102,7 @@ class LocalizerNode(AutostartNode):
             localization = engine.localize(image, mounted, stamp_ns, prior)
         outcome = ImageOutcome(with_earlier_steps(localization, timer), tracking, engine, camera=received.frame_id)
         self._publish(outcome, camera, resources)
+        resources.outputs.publish_matched_view(outcome, image, mounted)
         self.report.add(outcome, camera.topic, received)
         return outcome
 

@@ -3,16 +3,17 @@
 
 """Publishers of the localizer."""
 
-import math
-import time
 from collections import deque
 from typing import Any
 
-from geometry_msgs.msg import PoseArray, PoseWithCovarianceStamped
+import numpy as np
+from geometry_msgs.msg import PoseWithCovarianceStamped
+from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
-from visualization_msgs.msg import MarkerArray
 
+from liploc_ros.geometry import MountedCamera
 from liploc_ros.localization import Localization, Status
+from liploc_ros.localization.tracking.known_pose import PoseSource
 from liploc_ros.mapping import LidarMap
 from liploc_ros.msg import Belief, MapInfo, PoseHypothesisArray
 from liploc_ros.nodes.common.conversions import (
@@ -21,18 +22,13 @@ from liploc_ros.nodes.common.conversions import (
     hypotheses_to_message,
     hypothesis_to_pose_message,
     map_to_message,
-    poses_to_message,
 )
 from liploc_ros.nodes.common.qos import NO_PUBLISHER_EVENTS, QOS_OVERRIDES, latched_profile
-from liploc_ros.nodes.localizer.markers import map_markers, outcome_markers
-from liploc_ros.nodes.localizer.outcome import ImageOutcome, PoseSource
+from liploc_ros.nodes.localizer.displays import LocalizerDisplays
+from liploc_ros.nodes.localizer.outcome import ImageOutcome
 
 MAX_OWN_INITIAL_POSES = 20
 """Published initial poses that are remembered. They arrive here too, and must not become priors."""
-
-
-MARKER_PERIOD = 0.05
-"""Least seconds between two messages of markers: more than 20 per second cannot be seen, and cost RViz its speed."""
 
 
 class LocalizerOutputs:
@@ -45,14 +41,11 @@ class LocalizerOutputs:
         self._hypotheses = self._create(PoseHypothesisArray, "~/hypotheses")
         self._belief = self._create(Belief, "~/belief") if with_belief else None
         self._pose = self._create(PoseWithCovarianceStamped, "~/pose")
-        self._poses = self._create(PoseArray, "~/poses")
-        self._markers = self._create(MarkerArray, "~/markers")
         self._map_info = self._create(MapInfo, "~/map_info", latched_profile())
-        self._map_markers = self._create(MarkerArray, "~/map_markers", latched_profile())
+        self._displays = LocalizerDisplays(node, self._create)
         self._initialpose = self._create(PoseWithCovarianceStamped, "initialpose") if with_initialpose else None
         self._own_initial_poses: deque[PoseWithCovarianceStamped] = deque(maxlen=MAX_OWN_INITIAL_POSES)
         self._last_source = PoseSource.NONE
-        self._last_markers = -math.inf
 
     def is_own_initial_pose(self, msg: PoseWithCovarianceStamped) -> bool:
         """Return whether a message on initialpose was published here."""
@@ -75,10 +68,11 @@ class LocalizerOutputs:
             self._belief.publish(belief_to_message(belief, lidar_map, outcome.camera))
         if self._hypotheses.get_subscription_count():
             self._hypotheses.publish(hypotheses_to_message(localization, lidar_map, outcome.camera))
-        if self._poses.get_subscription_count():
-            self._poses.publish(poses_to_message(localization, header))
-        if self._markers.get_subscription_count() and self._markers_are_due():
-            self._markers.publish(outcome_markers(outcome, header))
+        self._displays.publish(outcome, header)
+
+    def publish_matched_view(self, outcome: ImageOutcome, image: NDArray[np.uint8], camera: MountedCamera) -> None:
+        """Publish an image next to what the map shows from its pose, if somebody receives that."""
+        self._displays.publish_matched_view(outcome, image, camera)
 
     def publish_failure(self, stamp_ns: int, reason: str, lidar_map: LidarMap, camera: str) -> None:
         """Publish an image that could not be used: no hypotheses, and the reason."""
@@ -88,11 +82,12 @@ class LocalizerOutputs:
     def publish_map(self, lidar_map: LidarMap) -> None:
         """Publish the description and the markers of the map, also for late subscribers."""
         self._map_info.publish(map_to_message(lidar_map, self._node.get_clock().now().nanoseconds))
-        self._map_markers.publish(map_markers(lidar_map))
+        self._displays.publish_map(lidar_map)
 
     def reset(self) -> None:
         """Treat the pose as unknown: the next one is an initial pose."""
         self._last_source = PoseSource.NONE
+        self._displays.reset()
 
     def close(self) -> None:
         """Destroy the publishers."""
@@ -109,13 +104,6 @@ class LocalizerOutputs:
         )
         self._publishers.append(publisher)
         return publisher
-
-    def _markers_are_due(self) -> bool:
-        now = time.monotonic()
-        if now - self._last_markers < MARKER_PERIOD:
-            return False
-        self._last_markers = now
-        return True
 
     def _is_initial_pose(self, outcome: ImageOutcome) -> bool:
         """Return whether the pose is known better than after the previous image, or is not tracked at all.

@@ -12,9 +12,10 @@ import numpy as np
 
 from liploc_ros.geometry import Pose
 from liploc_ros.localization import Status, TrackingState
+from liploc_ros.localization.tracking.known_pose import PoseSource
 from liploc_ros.nodes.inputs.silence import MAX_SILENCE
 from liploc_ros.nodes.localizer.camera import CameraInput
-from liploc_ros.nodes.localizer.outcome import ImageOutcome, PoseSource
+from liploc_ros.nodes.localizer.outcome import ImageOutcome
 
 MIN_PERIOD = 2.0
 """Minimum time between two lines about the state of tracking [s]."""
