@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from liploc_ros.client import ClientError, Connection
 from liploc_ros.datasets.image_message import image_from_message
 from liploc_ros.nodes.bag_player.messages import BagMessages
+from liploc_ros.nodes.common.conversions import image_to_message
 from liploc_ros.nodes.common.ros_libraries import message_type
 
 QUEUE = 100  # scans, more than the bag of the demo has: none may be lost
@@ -106,7 +106,4 @@ def _decode(data: bytes, topic: str) -> bytes:
     """Return a serialized CompressedImage as a serialized Image."""
     compressed = deserialize_message(data, CompressedImage)
     pixels = image_from_message(compressed, topic)
-    height, width, channels = pixels.shape
-    raw = Image(header=compressed.header, height=height, width=width, encoding="rgb8", step=channels * width)
-    raw.data = array("B", pixels.tobytes())
-    return bytes(serialize_message(raw))
+    return bytes(serialize_message(image_to_message(pixels, compressed.header)))
