@@ -14,6 +14,7 @@ from liploc_ros.cli import (
     calibrate,
     calibrate_mount,
     demo,
+    doctor,
     engine,
     evaluate,
     export,
@@ -35,6 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
 app.add_typer(map.app, name="map")
 app.command("localize")(localize.localize)
 app.command("play")(play.play)

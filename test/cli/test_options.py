@@ -20,6 +20,7 @@ VERBS = [
     "calibrate",
     "calibrate-mount",
     "demo",
+    "doctor",
     "engine",
     "evaluate",
     "export",

@@ -24,8 +24,8 @@ L2_PENALTY = 0.03  # on squared weights of standardized row scores; prevents ove
 FALSE_ACCEPT_RATE = 0.0005  # share of off-map images that may be accepted
 TAIL_SHARE, MIN_IN_TAIL = 0.02, 10  # share and minimum number of off-map images in the upper tail of a score
 MIN_PRECISION = 0.99  # of hypotheses that reach min_confidence and min_margin
-# Maps of 1 to 1,000 km (benchmarks.scale): the best wrong match gains 1.4 to 1.5 per decade, less than the number of
-# places does, because few of them resemble the image at all. The three drives are too short to fit it.
+# The best wrong match gains 1.5 of log-odds from 1 to 10 km, and 0.9 per decade up to 1,000 km (benchmarks.scale).
+# That is less than the number of places grows, because few of them resemble the image. The steepest part is taken.
 LENGTH_EXPONENT = 0.65
 MIN_MARGIN, MAX_MARGIN = 0.5, 0.9  # a first hypothesis less than three times as likely as the second is ambiguous
 

@@ -19,7 +19,7 @@ from liploc_ros.mapping.tiled_map import TiledMap
 RADIUS = 120.0  # metres around the belief that are compared
 MARGIN = 60.0  # metres that the belief may move before another part is taken
 AHEAD = 1000.0  # metres around the belief in which tiles are verified in the background
-COARSE_CANDIDATES, FINE_CANDIDATES = 100, 48
+COARSE_CANDIDATES, FINE_CANDIDATES = 300, 48
 REACH = 3  # stations around a candidate
 
 

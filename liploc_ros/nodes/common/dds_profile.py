@@ -56,11 +56,11 @@ def choose_profile(environment: Mapping[str, str] = os.environ) -> DdsProfile:
             f"DDS: {path.name} is not used, {SHARED_MEMORY} has {free / 1e6:.0f} MB free and "
             f"{MIN_FREE_BYTES / 1e6:.0f} MB are needed: start the container with --ipc=host or a larger --shm-size"
         )
-    return DdsProfile(f"DDS: {path} is used", {_profile_variable(): str(path)})
+    return DdsProfile(f"DDS: {path} is used", {profile_variable(): str(path)})
 
 
-def _profile_variable() -> str:
-    """Return the variable of this ROS distribution: Kilted warns of the old one, Jazzy does not read the new one."""
+def profile_variable() -> str:
+    """Return the variable to set: Kilted warns of the old one, Jazzy does not read the new one."""
     try:
         major = int(metadata.version("rclpy").partition(".")[0])
     except (metadata.PackageNotFoundError, ValueError):

@@ -23,7 +23,7 @@ MAX_NAMED = 5
 """Topics that are named instead of a silent one."""
 
 
-def why_silent(node: Node, topic: str, types: Collection[str], mismatch: str) -> str:
+def why_silent(node: Node, topic: str, types: Collection[str], mismatch: str, results: Collection[str] = ()) -> str:
     """Return why nothing arrives on a topic, and the topics of these types that are published instead.
 
     Args:
@@ -31,6 +31,7 @@ def why_silent(node: Node, topic: str, types: Collection[str], mismatch: str) ->
         topic: fully qualified name.
         types: of the messages that the node can use, such as ``sensor_msgs/msg/Image``.
         mismatch: why the quality of service of a publisher does not match; empty if all match.
+        results: topics of results, which are not meant.
     """
     if mismatch:
         return mismatch
@@ -43,7 +44,7 @@ def why_silent(node: Node, topic: str, types: Collection[str], mismatch: str) ->
     problem = f"{topic} has no publisher"
     if publishers:
         problem = f"{topic} is published as {_short(publishers[0].topic_type)}, not as {wanted}"
-    others = similar_topics(topic, _published(node, types))
+    others = similar_topics(topic, set(_published(node, types)) - set(results))
     if not others:
         return f"{problem}, and no topic of type {wanted} is published: start the driver, or play a bag"
     return f"{problem}; topics of type {wanted}: {', '.join(others)}"
