@@ -57,6 +57,7 @@ def gather_by_protocol(
     protocols: Sequence[str] = PROTOCOLS,
     *,
     progress: bool = False,
+    with_images_of_elsewhere: bool = True,
 ) -> dict[str, list[ConfidenceSample]]:
     """Return samples of on-map images by protocol, and of off-map images (``OFF_MAP``); every heading is searched.
 
@@ -72,6 +73,8 @@ def gather_by_protocol(
         options: camera of the drive, place spacing [m], and scans per place.
         protocols: see :class:`Protocol`; the drive must allow the first one.
         progress: show progress bars.
+        with_images_of_elsewhere: False: only images of the drive are off-map images, on maps of the other recordings.
+            Images that a model knows from its training match other places better than unseen ones.
 
     Raises:
         EvaluationError: the drive has no images, scans or poses, is too short, or is also given as elsewhere.
@@ -94,7 +97,9 @@ def gather_by_protocol(
     conditions = list(dict.fromkeys(rule.camera for rule in rules))
     localizer = next(iter(localizers.values()))
     others: list[_Recording] = [(other, None, camera) for camera in conditions for other in elsewhere]
-    off_map = [_sample(localizer, view, None) for view, _ in _views(others, localizer, progress)]
+    off_map = []
+    if with_images_of_elsewhere:
+        off_map = [_sample(localizer, view, None) for view, _ in _views(others, localizer, progress)]
     own: list[_Recording] = [(drive, evaluator.scene.camera, camera) for camera in conditions]
     for other in elsewhere:
         if sum(1 for _ in other.scans()) >= MIN_SCANS:

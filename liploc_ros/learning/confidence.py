@@ -54,7 +54,11 @@ def fit_on_held_out(held_out: Drive, other_places: Sequence[Drive], bundle: Mode
     options = EvaluationOptions()
     name = held_out.name + (f" ({held_out.part})" if held_out.part else "")
     try:
-        gathered = gather_by_protocol(held_out, other_places, bundle, options, progress=True)
+        # Trained with little data, images of the training drives look more like any place than unseen images do: with
+        # them, hardly any image would be accepted. docs/tutorial_training.md has the numbers.
+        gathered = gather_by_protocol(
+            held_out, other_places, bundle, options, progress=True, with_images_of_elsewhere=not held_out.part
+        )
         samples = [sample for of_protocol in gathered.values() for sample in of_protocol]
         save_samples(folder / SAMPLES_FILE, samples, options.spacing)
         confidence_model = fit_confidence_model(samples, options.spacing, describe_samples(name, samples))

@@ -31,7 +31,7 @@ CONDITIONS = {
     "tilt-1": "mount wrong by 1 degree",
     "lane-1.75": "map of a lane 1.75 m to the left (simulated)",
     "lane--3.5": "map of a lane 3.5 m to the right (simulated)",
-    OFF_MAP: "taken at other places than those of the map",
+    OFF_MAP: "on maps of other places",
 }
 BLOCK = 5  # successive off-map images that are in the same half
 CHECKED, NOT_CHECKED = (

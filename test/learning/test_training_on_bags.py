@@ -43,7 +43,7 @@ def test_the_end_of_the_bag_is_held_out_and_reported(trained):
     report = (folder / "run/held_out.md").read_text()
     assert report in output
     assert "Held out: the last 29 m of mine" in report and "at least 20 m away" in report
-    assert "| as recorded; every scan at least 8 m away" in report and "| taken at other places" in report
+    assert "| as recorded; every scan at least 8 m away" in report and "| on maps of other places" in report
 
 
 def test_the_model_keeps_what_it_was_trained_on_and_is_not_under_the_licence_of_kitti(trained):
