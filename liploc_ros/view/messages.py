@@ -5,26 +5,11 @@
 
 from typing import Any
 
-import numpy as np
-
-from liploc_ros.datasets.pose_message import pose_of
-from liploc_ros.localization import Hypothesis, Localization, Status, TrackingResult, TrackingState
-from liploc_ros.nodes.common.conversions import stamp_ns_of
+from liploc_ros.client.messages import belief_result, image_result, pose_estimate
+from liploc_ros.localization import Hypothesis, Localization, TrackingResult
 from liploc_ros.view.updates import HealthLine, Level
 
 LATENCY, LOST, REPLACED = "latency [ms]", "images lost", "images replaced by newer ones"
-
-
-def hypothesis_of(msg: Any) -> Hypothesis:
-    """Return a liploc_ros/PoseHypothesis.
-
-    Raises:
-        PoseError: the pose cannot be used.
-    """
-    covariance = np.array(msg.pose.covariance, np.float64).reshape(6, 6)
-    return Hypothesis(
-        pose_of(msg.pose.pose), covariance, msg.score, msg.probability, msg.place_id, msg.camera, msg.confidence
-    )
 
 
 def localization_of(msg: Any) -> Localization:
@@ -33,9 +18,10 @@ def localization_of(msg: Any) -> Localization:
     Raises:
         PoseError: a pose cannot be used.
     """
-    hypotheses = tuple(hypothesis_of(hypothesis) for hypothesis in msg.hypotheses)
-    stamp_ns = stamp_ns_of(msg)
-    return Localization(Status(msg.status), msg.message, hypotheses, stamp_ns, 0.0, whole_map=msg.whole_map)
+    result = image_result(msg)
+    return Localization(
+        result.status, result.message, result.hypotheses, result.stamp_ns, 0.0, whole_map=result.whole_map
+    )
 
 
 def tracking_of(msg: Any) -> TrackingResult:
@@ -44,9 +30,9 @@ def tracking_of(msg: Any) -> TrackingResult:
     Raises:
         PoseError: a pose cannot be used.
     """
-    hypotheses = tuple(hypothesis_of(hypothesis) for hypothesis in msg.hypotheses)
+    belief = belief_result(msg)
     return TrackingResult(
-        TrackingState(msg.state), msg.message, msg.probability_lost, hypotheses, None, stamp_ns_of(msg)
+        belief.state, belief.message, belief.probability_lost, belief.hypotheses, None, belief.stamp_ns
     )
 
 
@@ -56,8 +42,8 @@ def known_pose_of(msg: Any) -> Hypothesis:
     Raises:
         PoseError: it cannot be used.
     """
-    covariance = np.array(msg.pose.covariance, np.float64).reshape(6, 6)
-    return Hypothesis(pose_of(msg.pose.pose), covariance, 0.0, 1.0, 0, "", 1.0)
+    pose = pose_estimate(msg)
+    return Hypothesis(pose.T_map_base, pose.covariance, 0.0, 1.0, 0, "", 1.0)
 
 
 def health_line(status: Any, node: str) -> HealthLine:

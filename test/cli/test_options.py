@@ -30,6 +30,7 @@ VERBS = [
     "map",
     "play",
     "train",
+    "view",
 ]
 
 

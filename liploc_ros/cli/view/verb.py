@@ -57,7 +57,7 @@ def view(
     ] = "auto",
     recording: RecordingOptions = RecordingOptions(),  # noqa: B008  frozen
 ) -> None:
-    """Show a map in the browser, and where images of a recording or of a vehicle were taken on it.
+    """Show a map and the results of localization in the browser.
 
     With BAG, its images are localized here. With --live, the page shows what a localizer node publishes. Without both,
     the page shows the map. It works offline. Ctrl-C ends it.
