@@ -71,8 +71,9 @@ encoders: $(VENV)/.train $(VENV)/.openvino $(SHARED)  ## Compare ONNX Runtime wi
 bench: $(SHARED)  ## Compare the time-critical steps with reference algorithms; writes out/bench.json.
 	$(BIN)/python -m benchmarks.run --out out/bench.json
 
-figures: $(SHARED)  ## Draw the pictures of README and docs from the demo recording; writes docs/images.
+figures: $(SHARED)  ## Draw the pictures of README and docs from the demo recording; writes docs/images and docs/concepts.
 	MPLBACKEND=Agg $(BIN)/python -m benchmarks.figures $(ARGS)
+	$(if $(ARGS),,MPLBACKEND=Agg $(BIN)/python -m website.figures)
 
 lint: $(SHARED)  ## Check format, style, types and import directions.
 	$(BIN)/ruff format --check .
