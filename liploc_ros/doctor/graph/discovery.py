@@ -60,7 +60,7 @@ class WantedTopic(NamedTuple):
 
 def has_nodes(node: Node) -> bool:
     """Return whether a node of this package is known by now; one that is not configured has no service yet."""
-    names = {_full(*pair) for pair in node.get_node_names_and_namespaces()}
+    names = {full_name(*pair) for pair in node.get_node_names_and_namespaces()}
     return any(
         name.rpartition("/")[0] in names and (set(types) & SERVICES.keys() or LIFECYCLE in types)
         for name, types in node.get_service_names_and_types()
@@ -69,7 +69,7 @@ def has_nodes(node: Node) -> bool:
 
 def find_nodes(connection: Connection) -> list[FoundNode]:
     """Return the localizers and map builders that run, with their parameters."""
-    names = {_full(name, namespace) for name, namespace in connection.node.get_node_names_and_namespaces()}
+    names = {full_name(name, namespace) for name, namespace in connection.node.get_node_names_and_namespaces()}
     services = connection.node.get_service_names_and_types()
     kinds = {
         name.rpartition("/")[0]: kind
@@ -120,7 +120,7 @@ def _inputs_of(node: Node, found: FoundNode) -> list[tuple[str, InputKind]]:
     ]
     named: list[tuple[str, InputKind]] = []
     for parameter, kind in _named_inputs(found.parameters):
-        topic = parameter if parameter.startswith("/") else _full(parameter, namespace)
+        topic = parameter if parameter.startswith("/") else full_name(parameter, namespace)
         if kind != "odometry" or topic.rpartition("/")[2] != "tf":
             named.append((topic, kind))
     for kind in dict.fromkeys(kind for _, kind in named):
@@ -161,5 +161,6 @@ def split_name(full_name: str) -> tuple[str, str]:
     return name, namespace or "/"
 
 
-def _full(name: str, namespace: str) -> str:
+def full_name(name: str, namespace: str) -> str:
+    """Return the full name of a node."""
     return f"{namespace.rstrip('/')}/{name}"

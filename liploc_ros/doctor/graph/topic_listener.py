@@ -14,7 +14,7 @@ from statistics import median
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.node import Node
 
-from liploc_ros.doctor.graph.discovery import FoundNode, WantedTopic, split_name
+from liploc_ros.doctor.graph.discovery import FoundNode, WantedTopic, full_name
 from liploc_ros.doctor.graph.shared_memory import own_gid, segment_of_publisher
 from liploc_ros.doctor.graph.snapshot import KINDS, InputKind, PublisherRecord, TopicRecord
 from liploc_ros.errors import LiplocError
@@ -36,6 +36,8 @@ from liploc_ros.nodes.subscriptions.stamps import (
 )
 
 QUEUE = 10
+UNKNOWN_NODE = "_NODE_NAMESPACE_UNKNOWN_/_NODE_NAME_UNKNOWN_"
+"""What rmw says in place of the name of a node that it does not know."""
 DEFAULT_MAX_AGE = 2.0  # s, of the localizer
 NAMES = {"images": IMAGES, "odometry": ODOMETRY, "scans": SCANS, "CameraInfo": MessageName("CameraInfo", "CameraInfo")}
 REMEDIES = {"images": IMAGE_REMEDY, "scans": SCAN_REMEDY}
@@ -126,19 +128,21 @@ class TopicListener:
         return tuple(sorted({info.topic_type for info in infos}))
 
     def _why_silent(self, mismatches: Sequence[str]) -> str:
-        results = {
-            name
-            for found in self._nodes
-            for name, _ in self._node.get_publisher_names_and_types_by_node(*split_name(found.name))
-        }
+        # Publishers are known by their topics earlier than by their nodes, so those of a node are told by their names.
+        prefixes = tuple(f"{found.name}/" for found in self._nodes)
+        results = [name for name, _ in self._node.get_topic_names_and_types() if name.startswith(prefixes)]
         types = types_of(self._topic.kind)
         return why_silent(self._node, self._topic.name, types, "".join(mismatches[:1]), results)
 
     def _mismatches(self) -> tuple[str, ...]:
         """Return one line for each subscription of a node of this package that does not match a publisher."""
+        if not self._topic.wanted_by:
+            return ()
         lines: dict[str, None] = {}
+        # The middleware sometimes knows a subscription but not its node.
+        names = {UNKNOWN_NODE, *self._topic.wanted_by}
         for info in self._node.get_subscriptions_info_by_topic(self._topic.name):
-            if f"{info.node_namespace.rstrip('/')}/{info.node_name}" in self._topic.wanted_by:
+            if full_name(info.node_name, info.node_namespace) in names:
                 lines[qos_mismatch(self._node, self._topic.name, info.qos_profile, "reliability")] = None
         return tuple(line for line in lines if line)
 
