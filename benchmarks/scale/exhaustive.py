@@ -25,7 +25,6 @@ from liploc_ros.encoders.coding.descriptor_coding import add_codes
 from liploc_ros.localization import Localization, Localizer
 from liploc_ros.localization.long_map.focus import FINE_CANDIDATES, REACH
 from liploc_ros.mapping.features import describe
-from liploc_ros.mapping.lattice import is_searched
 from liploc_ros.mapping.search.coarse_index import CoarseCandidates
 from liploc_ros.mapping.search.rescoring import distinct
 from liploc_ros.mapping.tiled_map import TiledMap
@@ -70,16 +69,15 @@ def exhaustive_candidates(tiled: TiledMap, queries: NDArray[np.float32]) -> list
     for first in range(0, len(tiled), BATCH):
         numbers = range(first, min(first + BATCH, len(tiled)))
         opened = [tiled.tile(number) for number in numbers]
-        searched = [np.flatnonzero(is_searched(t.lateral, tiled.manifest.config.lateral_spacing)) for t in opened]
         index = tiled.coding.descriptors.index()
         for tile in opened:
             add_codes(index, np.asarray(tile.descriptors).reshape(-1, tiled.coding.descriptors.bytes))
         inner: Any = faiss.downcast_index(index.index)  # the queries are projected already
         score, row = inner.search(queries, KEPT)
         place, heading = np.divmod(row, tiled.manifest.headings)
-        tile_of = np.repeat(numbers, [len(rows) for rows in searched])
-        row_of = np.concatenate(searched)
-        xy_of = np.concatenate([t.T_map_base[rows, :2, 3] for t, rows in zip(opened, searched, strict=True)])
+        tile_of = np.repeat(numbers, [len(tile.searched) for tile in opened])
+        row_of = np.concatenate([tile.searched for tile in opened])
+        xy_of = np.concatenate([tile.tile.T_map_base[tile.searched, :2, 3] for tile in opened])
         for q in range(len(queries)):
             at = place[q]
             new = CoarseCandidates(tile_of[at], row_of[at], heading[q], xy_of[at].astype(np.float32), score[q])

@@ -103,12 +103,14 @@ def search_coarse(tiled: TiledMap, stored: Queries, truths: NDArray[np.float64])
 
 
 def track_all(localizer: Localizer, stored: Queries, truths: NDArray[np.float64]) -> dict[str, object]:
-    """Track the drive from its first image, with odometry."""
+    """Track the drive from its first image, with odometry. Images come at the rate of the camera."""
     times: list[float] = []
     errors, localized, wrong = [], 0, 0
     for repeat in range(ROUNDS):
         localizer.tracker.reset()
+        begun = time.perf_counter()
         for number, truth in enumerate(truths):
+            time.sleep(max(0.0, begun + 1e-9 * PERIOD_NS * number - time.perf_counter()))
             start = time.perf_counter()
             stamp = (repeat * len(truths) + number + 1) * PERIOD_NS
             result = localizer.track(stored.image(number), stored.camera, stamp, stored.odometry(number))

@@ -15,15 +15,14 @@ from numpy.typing import NDArray
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.encoders.coding import MapCoding
 from liploc_ros.files import FileError, cache_folder, expand_path
-from liploc_ros.mapping.lattice import is_searched
 from liploc_ros.mapping.lidar_map import LidarMap, read_map_tile
 from liploc_ros.mapping.manifest import Manifest, read_manifest
 from liploc_ros.mapping.search.coarse_config import CoarsePlaces
 from liploc_ros.mapping.search.coarse_index import CoarseIndex
 from liploc_ros.mapping.search.map_features import check_model, coding_of
+from liploc_ros.mapping.search.open_tile import OpenTile
 from liploc_ros.mapping.search.rescoring import NearPlaces
 from liploc_ros.mapping.tile_manifest import MapError
-from liploc_ros.mapping.tiles.tile import Tile
 
 LOG = logging.getLogger(__name__)
 COARSE = "coarse"  # folder of the coarse index
@@ -82,8 +81,8 @@ class TiledMap:
         """Return the number of tiles."""
         return len(self.manifest.tiles)
 
-    def tile(self, number: int) -> Tile:
-        """Return a tile, without its keyframes.
+    def tile(self, number: int) -> OpenTile:
+        """Return a tile.
 
         Raises:
             MapError: it is missing or damaged.
@@ -117,11 +116,11 @@ class TiledMap:
         """
         rows = {}
         for number in self.tiles_near(positions, radius).tolist():
-            tile = self.tile(number)
-            distance = np.linalg.norm(tile.T_map_base[:, None, :2, 3] - positions[None, :, :2], axis=2)
+            opened = self.tile(number)
+            distance = np.linalg.norm(opened.tile.T_map_base[:, None, :2, 3] - positions[None, :, :2], axis=2)
             near = distance.min(axis=1) <= radius
             if near.any():
-                rows[number] = np.flatnonzero(np.isin(tile.station, tile.station[near]))
+                rows[number] = opened.beside(opened.tile.station[near])
         return self._part(rows) if rows else None
 
     def beside(self, tiles: NDArray[np.intp], places: NDArray[np.intp], stations: int) -> LidarMap | None:
@@ -137,10 +136,9 @@ class TiledMap:
         """
         rows = {}
         for number in np.unique(tiles).tolist():
-            tile = self.tile(number)
-            centre = np.unique(tile.station[places[tiles == number]])
-            reached = (centre[:, None] + np.arange(-stations, stations + 1)).ravel()
-            rows[number] = np.flatnonzero(np.isin(tile.station, reached))
+            opened = self.tile(number)
+            centre = opened.tile.station[places[tiles == number]]
+            rows[number] = opened.beside((centre[:, None] + np.arange(-stations, stations + 1)).ravel())
         return self._part(rows) if rows else None
 
     def joined(self, parts: Sequence[LidarMap]) -> LidarMap:
@@ -154,7 +152,7 @@ class TiledMap:
         step = max(1, SAMPLED_PLACES // len(chosen))
         rows = {}
         for number in chosen.tolist():
-            count = len(self.tile(number).station)
+            count = self.manifest.tiles[number].places
             rows[number] = np.unique(np.linspace(0, count - 1, min(step, count)).round().astype(np.intp))
         return self._part(rows)
 
@@ -176,51 +174,33 @@ class TiledMap:
 
     def coarse_places(self, tile: int) -> CoarsePlaces:
         """Return every fourth place on the path of a tile; see :class:`CoarsePlaces`. The tile is not kept."""
-        opened = read_map_tile(self.path, self.manifest, self.manifest.tiles[tile], verify=False)
-        searched = np.flatnonzero(is_searched(opened.lateral, self.manifest.config.lateral_spacing))
-        coarse = (opened.lateral[searched] == 0) & (opened.station[searched] % COARSE_STATIONS == 0)
-        codes = self._descriptors(opened)[coarse]
+        opened = self._open_tile(tile)
+        lateral, station = opened.tile.lateral[opened.searched], opened.tile.station[opened.searched]
+        coarse = (lateral == 0) & (station % COARSE_STATIONS == 0)
+        codes, rows = opened.descriptors[coarse], opened.searched[coarse]
         projected = self.coding.descriptors.quantizer.decode(codes.reshape(-1, codes.shape[2]))
-        rows = searched[coarse]
-        return CoarsePlaces(rows, opened.T_map_base[rows, :2, 3], projected.reshape(*codes.shape[:2], -1))
+        return CoarsePlaces(rows, opened.tile.T_map_base[rows, :2, 3], projected.reshape(*codes.shape[:2], -1))
 
     def near_places(self, tile: int, places: NDArray[np.intp]) -> NearPlaces:
         """Return the searched places within two stations of places (C,); see :class:`NearPlaces`."""
-        opened = self.tile(tile)
-        searched = np.flatnonzero(is_searched(opened.lateral, self.manifest.config.lateral_spacing))
-        apart = np.abs(opened.station[searched][None] - opened.station[places][:, None])
-        candidate, descriptor = np.nonzero(apart <= NEAR_STATIONS)
-        rows = searched[descriptor]
-        codes = self._descriptors(opened)[descriptor]
-        return NearPlaces(candidate, rows, opened.T_map_base[rows, :2, 3], np.asarray(codes))
-
-    def _descriptors(self, tile: Tile) -> NDArray[np.uint8]:
-        if tile.descriptors is None:
-            raise MapError(f"{self.path}: a tile without descriptors: build the map again")
-        return tile.descriptors
+        return self.tile(tile).near(places, NEAR_STATIONS)
 
     def _part(self, rows: dict[int, NDArray[np.intp]]) -> LidarMap:
         """Return the map of some places: rows of each tile, in increasing order."""
-        selected = [self._selected(self.tile(number), rows[number]) for number in sorted(rows)]
+        selected = [self.tile(number).select(rows[number]) for number in sorted(rows)]
         ids = np.concatenate([self._rows[number] + rows[number] for number in sorted(rows)])
         part = LidarMap.of_tiles(self.manifest, selected, self.bundle, self.path, ids)
         part.__dict__["id"] = self.id  # a cached property: the hash of a long manifest takes some time
         return part
-
-    def _selected(self, tile: Tile, rows: NDArray[np.intp]) -> Tile:
-        spacing = self.manifest.config.lateral_spacing
-        searched = is_searched(tile.lateral, spacing)
-        descriptor = np.cumsum(searched) - 1
-        return tile.select(rows, descriptor[rows[searched[rows]]])
 
     def _located(self, place_ids: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Return the tile, and the row in it, of places (N,)."""
         number = np.searchsorted(self._rows, place_ids, side="right") - 1
         return np.asarray(number, np.intp), np.asarray(place_ids - self._rows[number], np.intp)
 
-    def _open_tile(self, number: int) -> Tile:
+    def _open_tile(self, number: int) -> OpenTile:
         tile = read_map_tile(self.path, self.manifest, self.manifest.tiles[number], verify=False)
-        return tile.without_keyframes()
+        return OpenTile(tile, self.manifest.config.lateral_spacing, self.path)
 
 
 def coarse_key(manifest: Manifest) -> str:

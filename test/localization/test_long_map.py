@@ -3,6 +3,7 @@
 
 """Long maps: images are compared with a part of the map."""
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -13,9 +14,12 @@ from liploc_ros.files import FileError
 from liploc_ros.localization import Localizer, PosePrior, TrackingState
 from liploc_ros.localization.long_map import LongMapLocalizer, localizer_on, map_mode
 from liploc_ros.localization.long_map import localizer as module
+from liploc_ros.localization.long_map.focus import MapFocus
 from liploc_ros.mapping import LidarMap, MapConfig, MapError, build_map
 from liploc_ros.mapping.search.coarse_index import CoarseIndex
 from liploc_ros.mapping.tiled_map import TiledMap
+
+SECOND = 1_000_000_000
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +57,32 @@ def test_tracking_stays_localized_on_the_tiles_around(tiled, bundle, demo_drive,
         states.append(localizer.track(image, demo_camera, frame.stamp_ns, frame.T_map_base).state)
     assert states[-8:] == [TrackingState.LOCALIZED] * 8
     assert 0 < len(localizer.lidar_map.T_map_base) <= tiled.manifest.places == localizer.lidar_map.manifest.places
+
+
+def test_the_whole_map_is_searched_again_while_localized_and_a_vehicle_that_was_moved_is_found(
+    tiled, bundle, demo_drive, demo_camera
+):
+    localizer, frames = LongMapLocalizer(tiled, bundle), list(demo_drive.images())
+    results, T_odom_base = [], np.eye(4)
+    for before, frame in itertools.pairwise([frames[0], *frames[:14], *frames[26:]]):
+        if frame is not frames[26]:  # odometry misses the motion between the two parts
+            T_odom_base = T_odom_base @ np.linalg.inv(before.T_map_base) @ frame.T_map_base
+        image = frame.images[demo_camera.frame_id]()
+        results.append(localizer.track(image, demo_camera, SECOND + len(results) * SECOND // 4, T_odom_base))
+    assert {result.state for result in results[6:14]} == {TrackingState.LOCALIZED}
+    assert {result.localization.whole_map for result in results[6:14]} == {False, True}
+    assert np.linalg.norm(results[-1].best.T_map_base[:2, 3] - frames[-1].T_map_base[:2, 3]) < 2
+
+
+def test_a_search_in_the_background_finds_what_one_in_the_foreground_does(tiled, bundle, frames, demo_camera):
+    focus = MapFocus(tiled, tiled.coarse_index())
+    view = Localizer(tiled.sample(1), bundle).encode(frames[1][1], demo_camera)
+    expected = set(focus.around_similar(view).place_ids)
+    parts = []
+    for distance in (0.0, 5.0):
+        focus.begin_search(view)
+        parts.append(set(focus.around_begun(distance).place_ids))
+    assert parts[0] == expected < parts[1]
 
 
 def test_a_prior_restricts_the_part_that_is_opened(tiled, bundle, frames, demo_camera):

@@ -3,7 +3,8 @@
 
 """The part of a long map that images are compared with."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,13 @@ COARSE_CANDIDATES, FINE_CANDIDATES = 300, 48
 REACH = 3  # stations around a candidate
 
 
+class _Similar(NamedTuple):
+    """Places that resemble a view, and why a tile could not be used, or an empty text."""
+
+    places: CoarseCandidates
+    problem: str
+
+
 class MapFocus:
     """Chooses the part of a map around a belief, around a prior, or around places that resemble an image.
 
@@ -37,6 +45,8 @@ class MapFocus:
         self._centres = np.zeros((0, 2))
         self.problem = ""
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="tiles")
+        self._searcher = ThreadPoolExecutor(1, thread_name_prefix="whole map")
+        self._begun: Future[_Similar] | None = None
 
     def around_belief(self, positions: NDArray[np.float64]) -> LidarMap | None:
         """Return the part around hypotheses at positions (N, 2) [m]; None if the map has no places there.
@@ -67,32 +77,56 @@ class MapFocus:
 
         Tiles that are missing or damaged are left out, and named in ``problem``.
         """
+        return self._around(self._similar(view), REACH)
+
+    def begin_search(self, view: EncodedView) -> None:
+        """Search the places of the whole map that resemble a view in the background."""
+        self._begun = self._searcher.submit(self._similar, view)
+
+    def around_begun(self, distance: float) -> LidarMap | None:
+        """Return what :meth:`around_similar` would have returned for the view of :meth:`begin_search`.
+
+        Args:
+            distance: that the vehicle has driven since then [m].
+        """
+        begun, self._begun = self._begun, None
+        if begun is None:
+            return self._near
+        return self._around(begun.result(), REACH + round(distance / self._tiled.manifest.config.place_spacing))
+
+    def forget_belief(self) -> None:
+        """Drop the part around the belief, which is lost."""
+        self._near, self._centres, self._begun = None, np.zeros((0, 2)), None
+
+    def _similar(self, view: EncodedView) -> _Similar:
+        """Return the best candidates of the coarse index, compared again by their fine descriptors."""
         coding, pool = self._tiled.coding.descriptors, self._tiled.manifest.pool
         query = describe(view.features, pool) @ coding.components
-        found = self._readable(self._coarse.search(query, COARSE_CANDIDATES))
+        found, problem = self._readable(self._coarse.search(query, COARSE_CANDIDATES))
         weighed = self._coarse.metric.weigh(query)
         best = rescore(found, coding.quantizer.inner_products(weighed), self._tiled, FINE_CANDIDATES)
-        self._verify(np.unique(best.tile))
-        part = self._tiled.beside(best.tile, best.place, REACH)
+        return _Similar(best, problem)
+
+    def _around(self, similar: _Similar, reach: int) -> LidarMap | None:
+        """Return the part of the map within so many stations of places, and near the belief."""
+        self.problem = similar.problem
+        self._verify(np.unique(similar.places.tile))
+        part = self._tiled.beside(similar.places.tile, similar.places.place, reach)
         if part is None or self._near is None:
             return part or self._near
         return self._tiled.joined([part, self._near])
 
-    def forget_belief(self) -> None:
-        """Drop the part around the belief, which is lost."""
-        self._near, self._centres = None, np.zeros((0, 2))
-
-    def _readable(self, candidates: CoarseCandidates) -> CoarseCandidates:
+    def _readable(self, candidates: CoarseCandidates) -> _Similar:
         """Return the candidates in tiles that can be read."""
-        unreadable = []
-        self.problem = ""
+        unreadable, problem = [], ""
         for number in np.unique(candidates.tile).tolist():
             try:
                 self._tiled.tile(number)
             except MapError as error:
                 unreadable.append(number)
-                self.problem = self.problem or str(error)
-        return candidates.select(~np.isin(candidates.tile, unreadable)) if unreadable else candidates
+                problem = problem or str(error)
+        readable = candidates.select(~np.isin(candidates.tile, unreadable)) if unreadable else candidates
+        return _Similar(readable, problem)
 
     def _verify(self, tiles: NDArray[np.intp]) -> None:
         """Verify tiles in the background; the next image that needs a damaged one reports it."""

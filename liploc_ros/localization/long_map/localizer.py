@@ -23,6 +23,8 @@ LOG = logging.getLogger(__name__)
 MAX_EXHAUSTIVE_LENGTH = 10_000.0  # metres of path that are compared as a whole
 SAMPLED_TILES = 8  # that represent the whole map
 MIN_PROBABILITY = 0.02  # of hypotheses whose surroundings are kept in memory
+MIN_SEARCH_AGE = 0.08  # seconds until the result of a search in the background is used: one image at 10 Hz
+MAX_SEARCH_DISTANCE = 10.0  # metres that the vehicle may have driven since then
 
 
 class MapMode(NamedTuple):
@@ -60,8 +62,9 @@ class LongMapLocalizer(Localizer):
     """A localizer that compares images with a part of the map.
 
     While the state of tracking is LOCALIZED or CONVERGING, the part is around the hypotheses, and is loaded ahead of
-    time. Otherwise, and once in ``whole_map_period``, a coarse index over all tiles finds places that resemble the
-    image, and the part is around these. A prior restricts it to places near the prior.
+    time. Otherwise a coarse index over all tiles finds places that resemble the image, and the part is around these.
+    Once in ``whole_map_period`` this is done in the background, and the part is that of the next image. A prior
+    restricts it to places near the prior.
 
     Attributes:
         lidar_map: the part of the map that the last image was compared with. Its manifest is that of the whole map.
@@ -77,6 +80,7 @@ class LongMapLocalizer(Localizer):
         """Combine map and model; see :class:`Localizer`. The coarse index is built if it is missing."""
         super().__init__(tiled.sample(SAMPLED_TILES), bundle, config, encoders)
         self._focus = MapFocus(tiled, tiled.coarse_index())
+        self._begun_ns: int | None = None  # stamp of the image for which the whole map is searched in the background
 
     def _look_nearby(self) -> None:
         """Take the part of the map around the hypotheses, while there are any to rely on."""
@@ -93,9 +97,31 @@ class LongMapLocalizer(Localizer):
         if prior is not None:
             self._use(lambda: self._focus.around_prior(prior))
             return False
-        if not whole_map and not self.tracker.is_whole_map_due:
+        if whole_map or self.tracker.state is TrackingState.LOST:
+            self._begun_ns = None
+            self._use(lambda: self._focus.around_similar(view))
+            return True
+        return self.tracker.is_whole_map_due and self._look_everywhere_ahead(view)
+
+    def _look_everywhere_ahead(self, view: EncodedView) -> bool:
+        """Search the whole map in the background, for a later image; return whether it was done for this one.
+
+        The later image is chosen by its stamp, so that results do not depend on the time that the search takes.
+        """
+        begun_ns, now_ns = self._begun_ns, self.tracker.stamp_ns
+        if begun_ns is None:
+            self._begun_ns = now_ns
+            self._focus.begin_search(view)
             return False
-        self._use(lambda: self._focus.around_similar(view))
+        age = 1e-9 * (now_ns - begun_ns)
+        if 0 <= age < MIN_SEARCH_AGE:
+            return False
+        self._begun_ns = None
+        distance = abs(age * self.tracker.mixture.expected_speed)
+        if distance <= MAX_SEARCH_DISTANCE:
+            self._use(lambda: self._focus.around_begun(distance))
+        else:
+            self._use(lambda: self._focus.around_similar(view))
         return True
 
     def _use(self, choose: Callable[[], LidarMap | None]) -> None:

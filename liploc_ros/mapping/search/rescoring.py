@@ -13,6 +13,7 @@ from liploc_ros.mapping.search.coarse_index import CoarseCandidates
 HEADING_REACH = 1  # indexed headings to both sides
 DISTINCT_DISTANCE = 1.5  # m; matching compares a candidate's neighbours at 1 m
 DISTINCT_HEADINGS = 1  # indexed headings
+CANDIDATES_PER_RESULT = 64  # more than are next to a better one
 
 
 class NearPlaces(NamedTuple):
@@ -49,17 +50,20 @@ def rescore(
         source: the tiles.
         count: largest number of candidates that is returned.
     """
+    if not len(candidates.tile):
+        return candidates
     tiles, order = np.unique(candidates.tile), np.argsort(candidates.tile, kind="stable")
     ends = np.searchsorted(candidates.tile[order], tiles, side="right")
-    parts, headings = [], 1
-    for tile, rows in zip(tiles.tolist(), np.split(order, ends[:-1]), strict=True):
-        near = source.near_places(tile, candidates.place[rows])
-        headings = near.codes.shape[1]
-        parts.append(_scored(tile, near, candidates.heading[rows], tables))
-    if not parts:
-        return candidates
-    scored = CoarseCandidates(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
-    return distinct(scored.select(np.argsort(-scored.score, kind="stable")), headings, count)
+    groups = np.split(order, ends[:-1])
+    near = [source.near_places(tile, candidates.place[rows]) for tile, rows in zip(tiles.tolist(), groups, strict=True)]
+    tile = np.repeat(tiles, [len(part.place) for part in near])
+    heading = np.concatenate(
+        [candidates.heading[rows[part.candidate]] for rows, part in zip(groups, near, strict=True)]
+    )
+    joined = NearPlaces(*(np.concatenate(arrays) for arrays in zip(*near, strict=True)))
+    scored = _scored(tile, heading, joined, tables)
+    best = np.argsort(-scored.score, kind="stable")[: CANDIDATES_PER_RESULT * count]
+    return distinct(scored.select(best), joined.codes.shape[1], count)
 
 
 def distinct(candidates: CoarseCandidates, headings: int, count: int) -> CoarseCandidates:
@@ -70,25 +74,28 @@ def distinct(candidates: CoarseCandidates, headings: int, count: int) -> CoarseC
         headings: indexed headings per place.
         count: largest number of candidates.
     """
-    remaining = np.arange(len(candidates.score))
+    remaining = np.ones(len(candidates.score), np.bool_)
+    x, y = np.ascontiguousarray(candidates.xy.T, np.float64)
     chosen: list[np.intp] = []
-    while len(remaining) and len(chosen) < count:
-        best, rest = remaining[0], remaining[1:]
+    while len(chosen) < count and remaining.any():
+        best = np.argmax(remaining)
         chosen.append(best)
-        away = np.abs(candidates.heading[rest] - candidates.heading[best])
-        is_near = np.hypot(*(candidates.xy[rest] - candidates.xy[best]).T) < DISTINCT_DISTANCE
-        remaining = rest[~(is_near & (np.minimum(away, headings - away) <= DISTINCT_HEADINGS))]
+        apart = np.square(x - x[best]) + np.square(y - y[best])
+        turned = np.abs(candidates.heading - candidates.heading[best])
+        turned = np.minimum(turned, headings - turned)
+        remaining &= (apart >= DISTINCT_DISTANCE**2) | (turned > DISTINCT_HEADINGS)
     return candidates.select(np.array(chosen, np.intp))
 
 
-def _scored(tile: int, near: NearPlaces, heading: NDArray[np.intp], tables: NDArray[np.float32]) -> CoarseCandidates:
-    """Return the places near the candidates of a tile at headings around those (C,) of the candidates, each once."""
+def _scored(
+    tile: NDArray[np.intp], heading: NDArray[np.intp], near: NearPlaces, tables: NDArray[np.float32]
+) -> CoarseCandidates:
+    """Return places in tiles (M,) at headings around those (M,) of the candidates that they are near, each once."""
     headings = near.codes.shape[1]
-    around = (heading[near.candidate][:, None] + np.arange(-HEADING_REACH, HEADING_REACH + 1)) % headings
-    pairs = near.place[:, None] * headings + around
+    around = (heading[:, None] + np.arange(-HEADING_REACH, HEADING_REACH + 1)) % headings
+    pairs = (tile[:, None] * (near.place.max() + 1) + near.place[:, None]) * headings + around
     _, once = np.unique(pairs.ravel(), return_index=True)
     row, column = np.divmod(once, around.shape[1])
     which = around[row, column]
-    codes = near.codes[row, which]
-    score = tables[np.arange(len(tables)), codes].sum(axis=1)
-    return CoarseCandidates(np.full(len(once), tile, np.intp), near.place[row], which, near.xy[row], score)
+    score = tables[np.arange(len(tables)), near.codes[row, which]].sum(axis=1)
+    return CoarseCandidates(tile[row], near.place[row], which, near.xy[row], score)
