@@ -75,6 +75,13 @@ def test_a_damaged_tile_of_a_stopped_build_is_built_again(tmp_path, bundle, unin
     assert content(tmp_path / "map") == uninterrupted
 
 
+def test_half_a_file_of_a_killed_build_is_not_part_of_the_map(tmp_path, bundle, uninterrupted):
+    build_until(tmp_path / "map", bundle, 50)
+    (tmp_path / ".map.partial" / "map" / ".manifest.json.4vobqmp.new").write_bytes(b"{")
+    write_map([long_drive()], bundle, tmp_path / "map", FEW_PLACES)
+    assert content(tmp_path / "map") == uninterrupted
+
+
 @pytest.mark.parametrize("change", ["settings", "points"])
 def test_what_is_finished_of_another_build_is_not_used(tmp_path, bundle, uninterrupted, caplog, change):
     out, drive, config = tmp_path / "map", long_drive(), FEW_PLACES

@@ -58,6 +58,9 @@ class PartialMap:
                     _remove(self.folder / name)
             (self.folder / ENTRIES).mkdir(exist_ok=True)
             (self.folder / MAP / TILES).mkdir(parents=True, exist_ok=True)
+            for path in (self.folder / MAP).iterdir():  # such as half a manifest
+                if path.name != TILES:
+                    _remove(path)
             write_file(self.folder / BUILD, self._build)
         except OSError as error:
             raise unwritable(self.folder, error) from error
