@@ -16,7 +16,10 @@ class ModelError(LiplocError):
 
 
 class Encoder(Protocol):
-    """A fully convolutional network that turns drawn views into features: one vector per cell."""
+    """A fully convolutional network that turns drawn views into features: one vector per cell.
+
+    Several threads may use one encoder.
+    """
 
     @property
     def runtime(self) -> str:

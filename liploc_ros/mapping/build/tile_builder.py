@@ -26,7 +26,7 @@ from liploc_ros.mapping.lattice import is_searched
 from liploc_ros.mapping.places import Places
 from liploc_ros.mapping.search.heading_compressor import HeadingCoder
 from liploc_ros.mapping.tiles.tile import KEYFRAME, Tile
-from liploc_ros.views import Panorama, Scan, StaticScans
+from liploc_ros.views import Scan, StaticScans
 from liploc_ros.views.lazy_sequence import LazySequence
 
 SCANS_IN_MEMORY = 64  # of about 2 MB each; a place needs its neighbours' scans
@@ -42,8 +42,6 @@ class TileBuilder:
     def __init__(self, plan: BuildPlan, encoders: Encoders, config: MapConfig, workers: int = 1) -> None:
         """Take the plan, the encoders of the model, the settings of the map, and the number of threads."""
         self._plan, self._encoders, self._config, self._workers = plan, encoders, config, workers
-        # TensorRT engines have one buffer for their input; ONNX Runtime takes calls of several threads.
-        self._one_at_a_time = threading.Lock()
 
     def build(self, number: int, on_station: Callable[[], object] | None = None) -> Tile:
         """Return a tile.
@@ -107,13 +105,7 @@ class TileBuilder:
         grid = self._encoders.bundle.spec.grid
         same = [scans] * len(places.T_map_base)
         for panorama in draw_places(same, places.T_map_base, self._plan.view_origin, grid):
-            yield quantize_features(self._encode(panorama))
-
-    def _encode(self, panorama: Panorama) -> NDArray[np.float32]:
-        if self._workers == 1 or self._encoders.lidar.runtime.startswith("onnxruntime"):
-            return self._encoders.encode_panorama(panorama)
-        with self._one_at_a_time:
-            return self._encoders.encode_panorama(panorama)
+            yield quantize_features(self._encoders.encode_panorama(panorama))
 
     def _keyframes(self, number: int) -> tuple[NDArray[np.void], Clouds]:
         """Return the keyframes of a tile, and their points, thinned to one per voxel."""
