@@ -65,7 +65,7 @@ class SyntheticMap:
         features = self._coding.features
         if number == self.drive:
             panoramas = CodedPanoramas.of((unit_features(p) for p in self._bank.true_features), features)
-            searched = is_searched(self._bank.true_lateral, MapConfig().lateral_spacing)
+            searched = is_searched(self._bank.true_lateral, MapConfig())
             coder = HeadingCoder(self._coding.descriptors, self._layout)
             codes = np.stack([coder.encode(panorama) for panorama in self._bank.true_features[searched]])
             stations, lateral = self._bank.true_station, self._bank.true_lateral

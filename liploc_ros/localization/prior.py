@@ -13,7 +13,6 @@ from liploc_ros.geometry import angle_difference
 from liploc_ros.geometry.se2 import PoseSE2, compose
 from liploc_ros.localization.encoded_view import EncodedView
 from liploc_ros.mapping import LidarMap
-from liploc_ros.mapping.lattice import INDEXED_OFFSETS
 
 GATE = 3.0  # standard deviations
 
@@ -61,7 +60,7 @@ class PosePrior:
         view_pose = compose(np.asarray(self.mean), view.T_base_view)
         offset = lidar_map.view_poses[:, :2] - view_pose[:2]
         along, across = lidar_map.place_spacing
-        spacing = max(along, INDEXED_OFFSETS * across)
+        spacing = max(along, lidar_map.manifest.config.searched_offsets * across)
         position = self.covariance[:2, :2] + np.eye(2) * (spacing / GATE) ** 2
         near = np.flatnonzero(((offset @ np.linalg.inv(position)) * offset).sum(axis=1) <= GATE**2)
         max_angle = GATE * np.sqrt(self.covariance[2, 2]) + layout.column_angle * layout.pool

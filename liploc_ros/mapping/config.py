@@ -26,6 +26,9 @@ class MapConfig(FrozenModel):
         "road; 0: only on the path [m]",
     )
     lateral_spacing: float = Field(1.0, gt=0, description="distance between places across the path [m]")
+    searched_offsets: int = Field(
+        1, ge=1, description="1: all places are searched; n: those at every n-th lateral offset, and their neighbours"
+    )
     max_gap: float = Field(
         40.0,
         gt=0,

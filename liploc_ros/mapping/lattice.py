@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from liploc_ros.mapping.config import MapConfig
+
 NO_PLACE = -1
-INDEXED_OFFSETS = 2  # every second lateral offset is searched; matching compares those in between
 
 
 class PlaceLattice:
@@ -63,14 +64,14 @@ class PlaceLattice:
         return np.asarray(self._rows[station[:, None] + steps[:, 0], lane[:, None] + steps[:, 1]])
 
 
-def is_searched(lateral: NDArray[np.float64], spacing: float) -> NDArray[np.bool_]:
-    """Return which places (P,) are in the search index: those on the path and at every second offset beside it.
+def is_searched(lateral: NDArray[np.float64], config: MapConfig) -> NDArray[np.bool_]:
+    """Return which places (P,) are in the search index: those on the path and at every n-th offset beside it.
 
     Args:
         lateral: (P,) offsets of the places [m].
-        spacing: distance between two offsets [m].
+        config: of the map.
     """
-    return np.asarray(np.rint(lateral / spacing).astype(np.intp) % INDEXED_OFFSETS == 0)
+    return np.asarray(np.rint(lateral / config.lateral_spacing).astype(np.intp) % config.searched_offsets == 0)
 
 
 def tile_numbers(positions: NDArray[np.float64], station: NDArray[np.integer], tile_length: float) -> NDArray[np.intp]:

@@ -24,7 +24,7 @@ from liploc_ros.mapping.config import MapConfig
 from liploc_ros.mapping.tile_manifest import MapError, StoredFile, TileEntry
 from liploc_ros.schema import FrozenModel, first_fault
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 CHECKSUMMED = 4  # first version whose manifest has a checksum
 MANIFEST = "manifest.json"
 
@@ -78,14 +78,15 @@ class Manifest(FrozenModel):
     @model_validator(mode="before")
     @classmethod
     def _older_format(cls, values: Any) -> Any:
-        """Formats up to 2 have places on the path only, and no setting for it."""
-        if (
-            isinstance(values, dict)
-            and values.get("format_version") in (1, 2)
-            and isinstance(values.get("config"), dict)
-        ):
-            return {**values, "config": {"lateral_reach": 0.0, **values["config"]}}
-        return values
+        """Up to format 4, every second lateral offset is searched; up to 2, all places are on the path."""
+        if not (isinstance(values, dict) and isinstance(values.get("config"), dict)):
+            return values
+        version, older = values.get("format_version"), {}
+        if version in (1, 2):
+            older["lateral_reach"] = 0.0
+        if version in (1, 2, 3, 4):
+            older["searched_offsets"] = 2
+        return {**values, "config": {**older, **values["config"]}}
 
     @property
     def size_bytes(self) -> int:

@@ -200,7 +200,7 @@ class TiledMap:
 
     def _open_tile(self, number: int) -> OpenTile:
         tile = read_map_tile(self.path, self.manifest, self.manifest.tiles[number], verify=False)
-        return OpenTile(tile, self.manifest.config.lateral_spacing, self.path)
+        return OpenTile(tile, self.manifest.config, self.path)
 
 
 def coarse_key(manifest: Manifest) -> str:

@@ -47,7 +47,7 @@ def trained_map(trained):
 def test_the_spec_of_a_bundle_describes_whole_image_embeddings(trained):
     spec = trained[1].spec
     assert (spec.method, spec.pool, spec.stride, spec.channels) == ("liploc", 1, 100, 256)
-    assert spec.training.trunk == "test_vit" and "test_vit" in spec.licence
+    assert spec.training.trunk == "none: random weights" and "test_vit" in spec.licence
 
 
 def test_the_feature_of_a_heading_is_the_embedding_of_its_view(trained):

@@ -16,7 +16,7 @@ from liploc_ros.mapping.features import unit_features
 from liploc_ros.mapping.manifest import FORMAT_VERSION
 
 FORMATS = Path(__file__).parent / "formats"
-PLACES = {"format_2": 3, "format_3": 8, "format_4": 4}
+PLACES = {"format_2": 3, "format_3": 8, "format_4": 4, "format_5": 6}
 
 
 @pytest.fixture(params=sorted(PLACES))
@@ -34,6 +34,9 @@ def test_maps_of_every_format_are_read_and_searched(old_map, bundle):
     view = lidar_map.features.panoramas(np.array([1]))[0][:, 24:56].astype(np.float32)
     found = lidar_map.index.search(view, 1)[0]
     assert (found.place, found.heading) == (1, 24) or lidar_map.lattice.lateral[1] % 2 == 1
+    offsets = lidar_map.lattice.lateral / lidar_map.manifest.config.lateral_spacing
+    searched = np.ones(len(offsets)) if old_map.name == "format_5" else offsets % 2 == 0
+    assert len(lidar_map.index.places) == np.sum(searched)
     assert len(lidar_map.keyframe_points(0)) > 100 and np.isfinite(lidar_map.keyframe_points(0)).all()
 
 
@@ -67,7 +70,9 @@ def test_a_newer_format_is_refused_by_its_version_whatever_else_it_holds(old_map
     manifest = json.loads((old_map / "manifest.json").read_text())
     for content in ({"format_version": version}, manifest | {"format_version": version, "something_new": 1}):
         (old_map / "manifest.json").write_text(json.dumps(content))
-        with pytest.raises(MapError, match=f"map of format {version}, this version reads up to 4: update"):
+        with pytest.raises(
+            MapError, match=f"map of format {version}, this version reads up to {FORMAT_VERSION}: update"
+        ):
             LidarMap.load(old_map)
 
 

@@ -149,13 +149,13 @@ class _PlainStorage:
 class _CodedStorage:
     """The codes of the features of places, and of the descriptors of those that are searched."""
 
-    def __init__(self, coding: MapCoding, layout: FeatureLayout, lateral_spacing: float) -> None:
-        self._coding, self._spacing = coding, lateral_spacing
+    def __init__(self, coding: MapCoding, layout: FeatureLayout, config: MapConfig) -> None:
+        self._coding, self._config = coding, config
         self._coder = HeadingCoder(coding.descriptors, layout)
 
     def code(self, features: StoredFeatures, lateral: np.float64) -> _Coded:
         panoramas = CodedPanoramas.of([unit_features(features)], self._coding.features)
-        searched = is_searched(np.array([lateral]), self._spacing)[0]
+        searched = is_searched(np.array([lateral]), self._config)[0]
         return _Coded(panoramas, self._coder.encode(features) if searched else None)
 
     def joined(self, coded: Sequence[_Coded]) -> tuple[StoredFeatures | CodedPanoramas, NDArray[np.uint8] | None]:
@@ -165,7 +165,7 @@ class _CodedStorage:
 
 def _storage(bundle: ModelBundle, config: MapConfig) -> _PlainStorage | _CodedStorage:
     coding = bundle.coding if config.code_features else None
-    return _PlainStorage() if coding is None else _CodedStorage(coding, bundle.spec, config.lateral_spacing)
+    return _PlainStorage() if coding is None else _CodedStorage(coding, bundle.spec, config)
 
 
 class _KeyframeScans(LazySequence[Scan]):

@@ -20,7 +20,7 @@ from liploc_ros.mapping.tile_manifest import MapError
 from liploc_ros.mapping.tiles.tile import Tile
 
 EQUAL = ("model_id", "coding", "grid", "stride", "method", "pool", "channels", "map_frame", "base_frame")
-EQUAL_SETTINGS = ("place_spacing", "lateral_spacing", "index_size")
+EQUAL_SETTINGS = ("place_spacing", "lateral_spacing", "searched_offsets", "index_size")
 DATUM = ("datum", "geodetic_datum")
 ORIGIN_TOLERANCE = 1e-3  # metres
 

@@ -54,7 +54,7 @@ def indexed_places(lattice: PlaceLattice, manifest: Manifest) -> NDArray[np.intp
 def _indexed(lattice: PlaceLattice, layout: FeatureLayout, config: MapConfig) -> NDArray[np.intp]:
     if layout.embeds_whole_image:
         return np.arange(len(lattice.lateral))
-    return np.flatnonzero(is_searched(lattice.lateral, config.lateral_spacing))
+    return np.flatnonzero(is_searched(lattice.lateral, config))
 
 
 def features_and_index(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from liploc_ros.mapping.config import MapConfig
 from liploc_ros.mapping.lattice import is_searched
 from liploc_ros.mapping.search.rescoring import NearPlaces
 from liploc_ros.mapping.tile_manifest import MapError
@@ -23,18 +24,18 @@ class OpenTile:
         descriptors: (N, headings, bytes) their codes.
     """
 
-    def __init__(self, tile: Tile, spacing: float, path: Path) -> None:
+    def __init__(self, tile: Tile, config: MapConfig, path: Path) -> None:
         """Open a tile.
 
         Args:
             tile: the tile.
-            spacing: distance between two lateral offsets of the map [m].
+            config: of the map.
             path: of the map, for the message.
 
         Raises:
             MapError: it has no descriptors, or not those of its places.
         """
-        mask = is_searched(tile.lateral, spacing)
+        mask = is_searched(tile.lateral, config)
         self.tile, self.searched = tile.without_keyframes(), np.flatnonzero(mask)
         if tile.descriptors is None or len(tile.descriptors) != len(self.searched):
             raise MapError(f"{path}: a tile without the descriptors of its places: build the map again")
