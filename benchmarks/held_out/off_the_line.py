@@ -10,7 +10,7 @@ import typer
 from benchmarks.held_out.commands import DRIVES, EVALUATIONS, MODELS, Command, KittiData, KittiOption, run_all
 
 CONDITIONS = (
-    *("gap-8", "camera-right", "lane-1.75", "lane-3.5", "reverse", "beams-32", "beams-16"),
+    *("gap-8", "camera-right", "lane-1", "lane-1.75", "lane-3.5", "reverse", "beams-32", "beams-16"),
     *("crop-60", "crop-45", "crop-30", "tilt-2", "tilt--2", "roll-2", "roll--2"),
     *("covered-20", "blur-3", "dark-0.3", "grey"),
 )
