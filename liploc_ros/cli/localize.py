@@ -54,6 +54,7 @@ def localize(
     from liploc_ros.localization import Localizer, LocalizerConfig, Status
     from liploc_ros.localization.config import EncoderConfig
     from liploc_ros.mapping import LidarMap
+    from liploc_ros.views import ViewError
 
     inputs = open_images(images, camera, recording)
     bundle = ModelBundle.load(model)
@@ -68,6 +69,8 @@ def localize(
             typer.echo(json.dumps(as_dict(results[-1], localizer.lidar_map)))
     errors = [result.outcome for result in results if isinstance(result.outcome, LiplocError)]
     if len(errors) == len(results) == 1:
+        if isinstance(errors[0], ViewError):  # others name the file themselves
+            raise DatasetError(f"{results[0].image.name}: {errors[0]}") from errors[0]
         raise errors[0]
     if not as_json:
         Console().print(localization_table(results))

@@ -258,8 +258,10 @@ def _model(method: Method[Any], weights: Path | None) -> nn.ModuleDict:
         raise
     except Exception as error:  # the exceptions of safetensors, timm and its hub have no common base class
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        source = "download of the trunk's weights" if weights is None else weights
-        raise TrainingError(f"{source}: {reason}: give another --trunk (a safetensors file)") from error
+        if weights is None:
+            problem = f"cannot download the pretrained weights ({reason.rstrip('.')})"
+            raise TrainingError(f"{problem}: give --trunk FILE.safetensors, or --trunk random") from error
+        raise TrainingError(f"{weights}: {reason}: give another --trunk (a safetensors file)") from error
 
 
 def _finite(loss: torch.Tensor, step: int) -> float:

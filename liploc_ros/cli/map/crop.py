@@ -9,6 +9,7 @@ import typer
 
 from liploc_ros.cli.map.arguments import MapArgument, NewMapArgument, report_written
 from liploc_ros.cli.options import ModelOption
+from liploc_ros.cli.terminal import start_work
 
 
 def crop(
@@ -30,4 +31,5 @@ def crop(
     if (box is None) == (stations is None):
         raise typer.BadParameter("give either --box or --stations")
     chooser = in_box(*box) if box is not None else at_stations(*(stations or (0, 0)))
+    start_work()
     report_written(out, crop_map(path, out, chooser, ModelBundle.load(model)))

@@ -10,6 +10,7 @@ import typer
 
 from liploc_ros.cli.map.arguments import NewMapArgument, report_written
 from liploc_ros.cli.options import ModelOption
+from liploc_ros.cli.terminal import start_work
 
 
 def merge(
@@ -25,4 +26,5 @@ def merge(
     from liploc_ros.encoders import ModelBundle
     from liploc_ros.mapping.editing.merge import merge_maps
 
+    start_work()
     report_written(out, merge_maps(maps, out, ModelBundle.load(model), same_frame=same_frame))

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from liploc_ros.cli.map.arguments import MapArgument
+from liploc_ros.cli.terminal import start_work
 
 
 def show(
@@ -27,6 +28,7 @@ def show(
     from liploc_ros.files import check_writable
     from liploc_ros.mapping import LidarMap
 
+    start_work()
     check_writable(out)
     lidar_map = LidarMap.load(path, verify=False)
     if place is None:

@@ -10,6 +10,7 @@ import typer
 
 from liploc_ros.cli.map.arguments import MapArgument, report_written
 from liploc_ros.cli.options import ModelOption
+from liploc_ros.cli.terminal import start_work
 
 
 def upgrade(
@@ -24,5 +25,6 @@ def upgrade(
     from liploc_ros.encoders import ModelBundle
     from liploc_ros.mapping.editing.upgrade import upgrade_map
 
+    start_work()
     upgraded = upgrade_map(path, out or path, ModelBundle.load(model), code_features=code_features)
     report_written(out or path, upgraded.manifest)

@@ -9,6 +9,7 @@ import typer
 
 from liploc_ros.cli.map.arguments import MapArgument
 from liploc_ros.cli.options import ModelOption
+from liploc_ros.cli.terminal import start_work
 
 
 def verify(
@@ -22,6 +23,7 @@ def verify(
     from liploc_ros.encoders import ModelBundle
     from liploc_ros.mapping.inspection.check import check_map
 
+    start_work()
     found = check_map(path, ModelBundle.load(model), samples)
     encoded = f"{found.encoded} encoded again: mean cosine {found.similarity:.2f}"
     if not found.encoded:

@@ -84,7 +84,11 @@ def fill_report(folder: Path, result: EvaluationResult, bundle: ModelBundle) -> 
 
 def note_on(metrics: ProtocolMetrics) -> str:
     """Return in a few sentences what the metrics were measured on."""
-    seen = "The model SAW this drive in training." if metrics.in_training else "The model never saw this drive."
+    seen = (
+        "The model SAW this drive in training."
+        if metrics.in_training
+        else "No recording of this name was in the training."
+    )
     heading = "headings are given" if metrics.headings == "known" else "all headings are searched"
     scans = "" if metrics.gap_m is None else f", each place drawn from scans at least {metrics.gap_m:g} m away"
     return (
