@@ -17,7 +17,7 @@ from liploc_ros.files import FileError
 from liploc_ros.geometry import ViewGrid, pose_from_yaw
 from liploc_ros.mapping import KeyframeSelector, LidarMap, MapConfig, MapError, build_map_from_keyframes
 from liploc_ros.mapping.features import describe, describe_headings, quantize_features
-from liploc_ros.mapping.manifest import read_manifest, write_manifest
+from liploc_ros.mapping.manifest import FORMAT_VERSION, read_manifest, write_manifest
 from liploc_ros.mapping.places import places_along
 from liploc_ros.mapping.search.place_index import PlaceIndex
 
@@ -144,7 +144,7 @@ def test_a_map_of_another_model_is_refused_with_both_names(saved_map, bundle):
 
 def test_a_map_of_a_newer_format_is_refused(saved_map):
     change_manifest(saved_map, format_version=99, something_new=1)
-    with pytest.raises(MapError, match="format 99, this version reads up to 4: update"):
+    with pytest.raises(MapError, match=f"format 99, this version reads up to {FORMAT_VERSION}: update"):
         LidarMap.load(saved_map)
 
 
