@@ -21,7 +21,7 @@ from liploc_ros.mapping.drive_scans import DriveScans
 from liploc_ros.views import CameraViewer, Panorama, Scan, StaticScans, draw_virtual_view
 
 EXCERPT = Path(__file__).parents[2] / "demo" / "kitti_0013_excerpt.mcap"
-FIRST_IMAGE = 8  # from here on convergence takes longer than from most images
+FIRST_IMAGE = 8  # from here on, several hypotheses compete first
 MAX_POINT_DISTANCE = 40.0  # metres from the LiDAR, of points that are shown from above
 
 
