@@ -108,7 +108,7 @@ def _check_size(image: NDArray[np.uint8], mounted: MountedCamera) -> None:
     if image.shape[:2] != (camera.height, camera.width):
         raise ViewError(
             f"image of {image.shape[1]} x {image.shape[0]} pixels, but {mounted.frame_id} is calibrated for "
-            f"{camera.width} x {camera.height}: give the calibration of this image size"
+            f"{camera.width} x {camera.height}: give the CameraInfo or calibration file of this image size"
         )
 
 

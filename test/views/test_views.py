@@ -145,7 +145,7 @@ def test_a_camera_that_looks_up_has_an_empty_mask():
 
 
 def test_an_image_with_another_size_than_its_calibration_is_refused(demo_camera):
-    with pytest.raises(ViewError, match="CameraInfo of this image size"):
+    with pytest.raises(ViewError, match="CameraInfo or calibration file of this image size"):
         CameraViewer(GRID, demo_camera).draw(np.zeros((10, 10, 3), np.uint8))
 
 
