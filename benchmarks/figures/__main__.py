@@ -26,7 +26,7 @@ SEVERAL = 1  # the image after which the pipeline figure shows several hypothese
 def figures(
     out: Annotated[Path, typer.Option(help="Folder of the pictures.")] = FOLDER,
     map_folder: Annotated[
-        Path | None, typer.Option("--map", help="A map of the demo, such as out/demo/map; built anew if left out.")
+        Path | None, typer.Option("--map", help="A map of the demo, such as out/demo/map; built if left out.")
     ] = None,
 ) -> None:
     """Write held_out.webp, pipeline.webp and convergence.webp."""

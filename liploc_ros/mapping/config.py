@@ -27,7 +27,10 @@ class MapConfig(FrozenModel):
     )
     lateral_spacing: float = Field(1.0, gt=0, description="distance between places across the path [m]")
     searched_offsets: int = Field(
-        1, ge=1, description="1: all places are searched; n: those at every n-th lateral offset, and their neighbours"
+        1,
+        ge=1,
+        description="1: all places are in the search index; n: those at every n-th lateral offset, and matching "
+        "compares those between",
     )
     max_gap: float = Field(
         40.0,

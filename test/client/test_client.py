@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("rclpy")
 
-from support.ros_bench import DOMAIN, IMAGE, INFO, messages_of
+from support.ros_bench import ACCEPT_ALL, DOMAIN, IMAGE, INFO, localizer_settings, messages_of
 
 from liploc_ros.client import (
     Connection,
@@ -37,18 +37,8 @@ def recorded(demo_bag):
 
 
 @pytest.fixture
-def settings(demo_map_folder, demo_drive, demo_camera):
-    from liploc_ros.datasets.mounts import format_mount
-
-    mount = format_mount(demo_camera.frame_id, demo_camera.T_base_camera)
-    return {
-        "map": str(demo_map_folder),
-        "image_topics": [IMAGE],
-        "sensor_mounts": [mount],
-        "max_image_age": 0.0,
-        "acceptance.min_confidence": 0.0,
-        "acceptance.min_margin": 0.0,
-    }
+def settings(demo_map_folder, demo_camera):
+    return localizer_settings(demo_map_folder, demo_camera) | ACCEPT_ALL
 
 
 @pytest.fixture

@@ -14,10 +14,9 @@ pytest.importorskip("rclpy")
 from nav_msgs.msg import Odometry
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import String
-from support.ros_bench import BEST_EFFORT, DOMAIN, IMAGE, INFO, RELIABLE, messages_of
+from support.ros_bench import BEST_EFFORT, DOMAIN, IMAGE, INFO, RELIABLE, localizer_settings, messages_of
 
 from liploc_ros.client import Connection
-from liploc_ros.datasets.mounts import format_mount
 from liploc_ros.doctor import DoctorRequest, Level, examine
 from liploc_ros.doctor.checks import CHECKS
 from liploc_ros.doctor.graph.shared_memory import own_gid, segment_of_publisher
@@ -38,8 +37,7 @@ def recorded(demo_bag):
 
 @pytest.fixture
 def settings(demo_map_folder, demo_camera):
-    mount = format_mount(demo_camera.frame_id, demo_camera.T_base_camera)
-    return {"map": str(demo_map_folder), "image_topics": [IMAGE], "sensor_mounts": [mount]}
+    return localizer_settings(demo_map_folder, demo_camera)
 
 
 @pytest.fixture

@@ -80,9 +80,17 @@ def test_a_search_in_the_background_finds_what_one_in_the_foreground_does(tiled,
     expected = set(focus.around_similar(view).place_ids)
     parts = []
     for distance in (0.0, 5.0):
-        focus.begin_search(view)
+        focus.begin_search(view, SECOND)
         parts.append(set(focus.around_begun(distance).place_ids))
     assert parts[0] == expected < parts[1]
+
+
+def test_a_search_in_the_background_ends_with_the_belief_that_it_was_begun_for(tiled, bundle, frames, demo_camera):
+    focus = MapFocus(tiled, tiled.coarse_index())
+    focus.begin_search(Localizer(tiled.sample(1), bundle).encode(frames[1][1], demo_camera), SECOND)
+    assert focus.begun_ns == SECOND
+    focus.forget_belief()
+    assert focus.begun_ns is None
 
 
 def test_a_prior_restricts_the_part_that_is_opened(tiled, bundle, frames, demo_camera):

@@ -46,16 +46,6 @@ def raw_image(demo_drive, demo_camera, image):
 @pytest.fixture
 def settings(demo_map_folder, demo_camera):
     """Settings that accept the images of an old recording, whatever their confidence."""
-    from support.ros_bench import IMAGE
+    from support.ros_bench import ACCEPT_ALL, localizer_settings
 
-    from liploc_ros.datasets.mounts import format_mount
-
-    mount = format_mount(demo_camera.frame_id, demo_camera.T_base_camera)
-    return {
-        "map": str(demo_map_folder),
-        "image_topics": [IMAGE],
-        "sensor_mounts": [mount],
-        "max_image_age": 0.0,
-        "acceptance.min_confidence": 0.0,
-        "acceptance.min_margin": 0.0,
-    }
+    return localizer_settings(demo_map_folder, demo_camera) | ACCEPT_ALL

@@ -21,6 +21,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.serialization import deserialize_message
 
+from liploc_ros.datasets.mounts import format_mount
 from liploc_ros.nodes.bag_player.messages import BagMessages
 from liploc_ros.nodes.common.ros_libraries import message_type
 
@@ -33,6 +34,16 @@ RAW_IMAGE = "/camera_color_left/image_raw"
 INFO = "/camera_color_left/camera_info"
 
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+
+
+# Accepts the images of an old recording, whatever their confidence.
+ACCEPT_ALL = {"max_image_age": 0.0, "acceptance.min_confidence": 0.0, "acceptance.min_margin": 0.0}
+
+
+def localizer_settings(map_folder, camera):
+    """Return parameters of the localizer for the images of a camera."""
+    mount = format_mount(camera.frame_id, camera.T_base_camera)
+    return {"map": str(map_folder), "image_topics": [IMAGE], "sensor_mounts": [mount]}
 
 
 class RosBench:

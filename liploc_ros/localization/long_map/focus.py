@@ -31,6 +31,13 @@ class _Similar(NamedTuple):
     problem: str
 
 
+class _BegunSearch(NamedTuple):
+    """A search of the whole map in the background, for an image with this stamp."""
+
+    stamp_ns: int
+    result: Future[_Similar]
+
+
 class MapFocus:
     """Chooses the part of a map around a belief, around a prior, or around places that resemble an image.
 
@@ -46,7 +53,7 @@ class MapFocus:
         self.problem = ""
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="tiles")
         self._searcher = ThreadPoolExecutor(1, thread_name_prefix="whole map")
-        self._begun: Future[_Similar] | None = None
+        self._begun: _BegunSearch | None = None
 
     def around_belief(self, positions: NDArray[np.float64]) -> LidarMap | None:
         """Return the part around hypotheses at positions (N, 2) [m]; None if the map has no places there.
@@ -77,22 +84,29 @@ class MapFocus:
 
         Tiles that are missing or damaged are left out, and named in ``problem``.
         """
+        self._begun = None  # its result would be older
         return self._around(self._similar(view), REACH)
 
-    def begin_search(self, view: EncodedView) -> None:
+    @property
+    def begun_ns(self) -> int | None:
+        """Stamp of the image for which the whole map is searched in the background; None without such a search."""
+        return None if self._begun is None else self._begun.stamp_ns
+
+    def begin_search(self, view: EncodedView, stamp_ns: int) -> None:
         """Search the places of the whole map that resemble a view in the background."""
-        self._begun = self._searcher.submit(self._similar, view)
+        self._begun = _BegunSearch(stamp_ns, self._searcher.submit(self._similar, view))
 
     def around_begun(self, distance: float) -> LidarMap | None:
-        """Return what :meth:`around_similar` would have returned for the view of :meth:`begin_search`.
+        """End the search that was begun, and return what :meth:`around_similar` would have returned for its view.
 
         Args:
             distance: that the vehicle has driven since then [m].
         """
         begun, self._begun = self._begun, None
         if begun is None:
-            return self._near
-        return self._around(begun.result(), REACH + round(distance / self._tiled.manifest.config.place_spacing))
+            raise RuntimeError("no search was begun")
+        reach = REACH + round(distance / self._tiled.manifest.config.place_spacing)
+        return self._around(begun.result.result(), reach)
 
     def forget_belief(self) -> None:
         """Drop the part around the belief, which is lost."""

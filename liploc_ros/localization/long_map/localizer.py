@@ -24,6 +24,7 @@ MAX_EXHAUSTIVE_LENGTH = 10_000.0  # metres of path that are compared as a whole
 SAMPLED_TILES = 8  # that represent the whole map
 MIN_PROBABILITY = 0.02  # of hypotheses whose surroundings are kept in memory
 MIN_SEARCH_AGE = 0.08  # seconds until the result of a search in the background is used: one image at 10 Hz
+MAX_SEARCH_AGE = 1.0  # seconds after which the speed may have changed
 MAX_SEARCH_DISTANCE = 10.0  # metres that the vehicle may have driven since then
 
 
@@ -80,7 +81,6 @@ class LongMapLocalizer(Localizer):
         """Combine map and model; see :class:`Localizer`. The coarse index is built if it is missing."""
         super().__init__(tiled.sample(SAMPLED_TILES), bundle, config, encoders)
         self._focus = MapFocus(tiled, tiled.coarse_index())
-        self._begun_ns: int | None = None  # stamp of the image for which the whole map is searched in the background
 
     def _look_nearby(self) -> None:
         """Take the part of the map around the hypotheses, while there are any to rely on."""
@@ -98,7 +98,6 @@ class LongMapLocalizer(Localizer):
             self._use(lambda: self._focus.around_prior(prior))
             return False
         if whole_map or self.tracker.state is TrackingState.LOST:
-            self._begun_ns = None
             self._use(lambda: self._focus.around_similar(view))
             return True
         return self.tracker.is_whole_map_due and self._look_everywhere_ahead(view)
@@ -108,17 +107,15 @@ class LongMapLocalizer(Localizer):
 
         The later image is chosen by its stamp, so that results do not depend on the time that the search takes.
         """
-        begun_ns, now_ns = self._begun_ns, self.tracker.stamp_ns
+        begun_ns, now_ns = self._focus.begun_ns, self.tracker.stamp_ns
         if begun_ns is None:
-            self._begun_ns = now_ns
-            self._focus.begin_search(view)
+            self._focus.begin_search(view, now_ns)
             return False
         age = 1e-9 * (now_ns - begun_ns)
         if 0 <= age < MIN_SEARCH_AGE:
             return False
-        self._begun_ns = None
         distance = abs(age * self.tracker.mixture.expected_speed)
-        if distance <= MAX_SEARCH_DISTANCE:
+        if 0 <= age <= MAX_SEARCH_AGE and distance <= MAX_SEARCH_DISTANCE:
             self._use(lambda: self._focus.around_begun(distance))
         else:
             self._use(lambda: self._focus.around_similar(view))
