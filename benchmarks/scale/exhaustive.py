@@ -71,13 +71,14 @@ def exhaustive_candidates(tiled: TiledMap, queries: NDArray[np.float32]) -> list
         opened = [tiled.tile(number) for number in numbers]
         index = tiled.coding.descriptors.index()
         for tile in opened:
-            add_codes(index, np.asarray(tile.descriptors).reshape(-1, tiled.coding.descriptors.bytes))
+            codes = tile.descriptors(tile.searched)
+            add_codes(index, codes.reshape(-1, tiled.coding.descriptors.bytes))
         inner: Any = faiss.downcast_index(index.index)  # the queries are projected already
         score, row = inner.search(queries, KEPT)
         place, heading = np.divmod(row, tiled.manifest.headings)
         tile_of = np.repeat(numbers, [len(tile.searched) for tile in opened])
         row_of = np.concatenate([tile.searched for tile in opened])
-        xy_of = np.concatenate([tile.tile.T_map_base[tile.searched, :2, 3] for tile in opened])
+        xy_of = np.concatenate([tile.xy[tile.searched] for tile in opened])
         for q in range(len(queries)):
             at = place[q]
             new = CoarseCandidates(tile_of[at], row_of[at], heading[q], xy_of[at].astype(np.float32), score[q])

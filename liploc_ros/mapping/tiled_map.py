@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.encoders.coding import MapCoding
 from liploc_ros.files import FileError, cache_folder, expand_path
-from liploc_ros.mapping.lidar_map import LidarMap, read_map_tile
+from liploc_ros.mapping.lidar_map import TILES, LidarMap, read_map_tile
 from liploc_ros.mapping.manifest import Manifest, read_manifest
 from liploc_ros.mapping.search.coarse_config import CoarsePlaces
 from liploc_ros.mapping.search.coarse_index import CoarseIndex
@@ -29,14 +30,15 @@ COARSE = "coarse"  # folder of the coarse index
 COARSE_STATIONS = 4  # every fourth place on the path is in the coarse index
 NEAR_STATIONS = 2
 SAMPLED_PLACES = 400
-TILES_IN_MEMORY = 1024  # 0.2 MB each, and opening one takes 1 to 2 ms; features stay on disk until they are compared
+TILES_IN_MEMORY = 16_384  # of 15 kB, or 100 kB with places beside the path; opening one takes half a millisecond
 
 
 class TiledMap:
     """The tiles of a map with coded features. Opening it reads the manifest only.
 
-    A tile is opened without reading its files. :meth:`verify` compares them with their checksums, which reads them
-    whole, and is for another thread than that of the images. A tile that differs cannot be opened from then on.
+    A tile is opened by reading where its places are. Features and descriptors are read when they are compared.
+    :meth:`verify` compares its files with their checksums, which reads them whole, and is for another thread than that
+    of the images. A tile that differs cannot be used from then on.
 
     Attributes:
         manifest: description of the whole map.
@@ -81,6 +83,11 @@ class TiledMap:
         """Return the number of tiles."""
         return len(self.manifest.tiles)
 
+    @property
+    def opened(self) -> int:
+        """Number of tiles that are open."""
+        return self._opened.cache_info().currsize
+
     def tile(self, number: int) -> OpenTile:
         """Return a tile.
 
@@ -117,10 +124,9 @@ class TiledMap:
         rows = {}
         for number in self.tiles_near(positions, radius).tolist():
             opened = self.tile(number)
-            distance = np.linalg.norm(opened.tile.T_map_base[:, None, :2, 3] - positions[None, :, :2], axis=2)
-            near = distance.min(axis=1) <= radius
+            near = cKDTree(positions[:, :2]).query(opened.xy)[0] <= radius
             if near.any():
-                rows[number] = opened.beside(opened.tile.station[near])
+                rows[number] = opened.beside(opened.station[near])
         return self._part(rows) if rows else None
 
     def beside(self, tiles: NDArray[np.intp], places: NDArray[np.intp], stations: int) -> LidarMap | None:
@@ -137,7 +143,7 @@ class TiledMap:
         rows = {}
         for number in np.unique(tiles).tolist():
             opened = self.tile(number)
-            centre = opened.tile.station[places[tiles == number]]
+            centre = opened.station[places[tiles == number]].astype(np.intp)
             rows[number] = opened.beside((centre[:, None] + np.arange(-stations, stations + 1)).ravel())
         return self._part(rows) if rows else None
 
@@ -175,15 +181,19 @@ class TiledMap:
     def coarse_places(self, tile: int) -> CoarsePlaces:
         """Return every fourth place on the path of a tile; see :class:`CoarsePlaces`. The tile is not kept."""
         opened = self._open_tile(tile)
-        lateral, station = opened.tile.lateral[opened.searched], opened.tile.station[opened.searched]
-        coarse = (lateral == 0) & (station % COARSE_STATIONS == 0)
-        codes, rows = opened.descriptors[coarse], opened.searched[coarse]
+        rows = opened.on_path(COARSE_STATIONS)
+        codes = opened.descriptors(rows)
         projected = self.coding.descriptors.quantizer.decode(codes.reshape(-1, codes.shape[2]))
-        return CoarsePlaces(rows, opened.tile.T_map_base[rows, :2, 3], projected.reshape(*codes.shape[:2], -1))
+        return CoarsePlaces(rows, opened.xy[rows], projected.reshape(*codes.shape[:2], -1))
 
     def near_places(self, tile: int, places: NDArray[np.intp]) -> NearPlaces:
         """Return the searched places within two stations of places (C,); see :class:`NearPlaces`."""
         return self.tile(tile).near(places, NEAR_STATIONS)
+
+    def no_places(self) -> NearPlaces:
+        """Return what :meth:`near_places` returns without places."""
+        none, codes = np.zeros(0, np.intp), (0, self.manifest.headings, self.coding.descriptors.bytes)
+        return NearPlaces(none, none, np.zeros((0, 2)), np.zeros(codes, np.uint8))
 
     def _part(self, rows: dict[int, NDArray[np.intp]]) -> LidarMap:
         """Return the map of some places: rows of each tile, in increasing order."""
@@ -199,8 +209,8 @@ class TiledMap:
         return np.asarray(number, np.intp), np.asarray(place_ids - self._rows[number], np.intp)
 
     def _open_tile(self, number: int) -> OpenTile:
-        tile = read_map_tile(self.path, self.manifest, self.manifest.tiles[number], verify=False)
-        return OpenTile(tile, self.manifest.config, self.path)
+        entry = self.manifest.tiles[number]
+        return OpenTile(self.path / TILES / entry.name, entry, self.manifest)
 
 
 def coarse_key(manifest: Manifest) -> str:

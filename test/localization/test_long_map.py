@@ -5,6 +5,7 @@
 
 import itertools
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -104,12 +105,28 @@ def test_a_prior_restricts_the_part_that_is_opened(tiled, bundle, frames, demo_c
 
 def test_a_tile_that_disappears_is_named_and_the_others_are_searched(tiled, bundle, frames, demo_camera):
     localizer = LongMapLocalizer(tiled, bundle)
+    assert tiled.tile(1)  # it was opened before, and is not verified
     shutil.rmtree(tiled.path / "tiles" / "000001")
-    tiled.verify(1)  # as the background does: what was opened before stays readable
     frame, image = frames[1]
     best = localizer.localize(image, demo_camera, 0).best
     assert np.linalg.norm(best.T_map_base[:2, 3] - frame.T_map_base[:2, 3]) < 2
     assert "000001" in localizer.map_problem and "copy or build the map again" in localizer.map_problem
+
+
+def test_a_map_whose_tiles_all_disappear_is_named_and_finds_nothing(tiled, bundle, frames, demo_camera):
+    localizer = LongMapLocalizer(tiled, bundle)
+    localizer.lidar_map = tiled.sample(1)
+    shutil.rmtree(tiled.path / "tiles")
+    localizer.localize(frames[1][1], demo_camera, 0)
+    assert "copy or build the map again" in localizer.map_problem
+
+
+def test_tiles_are_opened_before_the_first_image(tiled, bundle):
+    LongMapLocalizer(tiled, bundle)
+    opener = next((thread for thread in threading.enumerate() if thread.name == "open tiles"), None)
+    if opener is not None:
+        opener.join()
+    assert tiled.opened == len(tiled) == 2
 
 
 def test_a_tile_with_a_flipped_byte_is_not_used_once_it_is_verified(tiled):

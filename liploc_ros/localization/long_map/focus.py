@@ -3,7 +3,9 @@
 
 """The part of a long map that images are compared with."""
 
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +16,8 @@ from liploc_ros.localization.prior import GATE, PosePrior
 from liploc_ros.mapping import LidarMap, MapError
 from liploc_ros.mapping.features import describe
 from liploc_ros.mapping.search.coarse_index import CoarseCandidates, CoarseIndex
-from liploc_ros.mapping.search.rescoring import rescore
-from liploc_ros.mapping.tiled_map import TiledMap
+from liploc_ros.mapping.search.rescoring import NearPlaces, rescore
+from liploc_ros.mapping.tiled_map import TILES_IN_MEMORY, TiledMap
 
 RADIUS = 120.0  # metres around the belief that are compared
 MARGIN = 60.0  # metres that the belief may move before another part is taken
@@ -38,6 +40,25 @@ class _BegunSearch(NamedTuple):
     result: Future[_Similar]
 
 
+class _ReadableTiles:
+    """The tiles of a map without those that cannot be read.
+
+    Attributes:
+        problem: why the first such tile cannot be read, or empty.
+    """
+
+    def __init__(self, tiled: TiledMap) -> None:
+        self._tiled, self.problem = tiled, ""
+
+    def near_places(self, tile: int, places: NDArray[np.intp]) -> NearPlaces:
+        """Return the searched places of a tile near places; none if it cannot be read."""
+        try:
+            return self._tiled.near_places(tile, places)
+        except MapError as error:
+            self.problem = self.problem or str(error)
+            return self._tiled.no_places()
+
+
 class MapFocus:
     """Chooses the part of a map around a belief, around a prior, or around places that resemble an image.
 
@@ -54,6 +75,7 @@ class MapFocus:
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="tiles")
         self._searcher = ThreadPoolExecutor(1, thread_name_prefix="whole map")
         self._begun: _BegunSearch | None = None
+        threading.Thread(target=self._open_ahead, name="open tiles", daemon=True).start()
 
     def around_belief(self, positions: NDArray[np.float64]) -> LidarMap | None:
         """Return the part around hypotheses at positions (N, 2) [m]; None if the map has no places there.
@@ -116,10 +138,11 @@ class MapFocus:
         """Return the best candidates of the coarse index, compared again by their fine descriptors."""
         coding, pool = self._tiled.coding.descriptors, self._tiled.manifest.pool
         query = describe(view.features, pool) @ coding.components
-        found, problem = self._readable(self._coarse.search(query, COARSE_CANDIDATES))
+        found = self._coarse.search(query, COARSE_CANDIDATES)
         weighed = self._coarse.metric.weigh(query)
-        best = rescore(found, coding.quantizer.inner_products(weighed), self._tiled, FINE_CANDIDATES)
-        return _Similar(best, problem)
+        readable = _ReadableTiles(self._tiled)
+        best = rescore(found, coding.quantizer.inner_products(weighed), readable, FINE_CANDIDATES)
+        return _Similar(best, readable.problem)
 
     def _around(self, similar: _Similar, reach: int) -> LidarMap | None:
         """Return the part of the map within so many stations of places, and near the belief."""
@@ -130,17 +153,11 @@ class MapFocus:
             return part or self._near
         return self._tiled.joined([part, self._near])
 
-    def _readable(self, candidates: CoarseCandidates) -> _Similar:
-        """Return the candidates in tiles that can be read."""
-        unreadable, problem = [], ""
-        for number in np.unique(candidates.tile).tolist():
-            try:
+    def _open_ahead(self) -> None:
+        """Open the tiles, so that the first images need not wait for it; those that cannot be opened are left."""
+        for number in range(min(len(self._tiled), TILES_IN_MEMORY)):
+            with suppress(MapError):
                 self._tiled.tile(number)
-            except MapError as error:
-                unreadable.append(number)
-                problem = problem or str(error)
-        readable = candidates.select(~np.isin(candidates.tile, unreadable)) if unreadable else candidates
-        return _Similar(readable, problem)
 
     def _verify(self, tiles: NDArray[np.intp]) -> None:
         """Verify tiles in the background; the next image that needs a damaged one reports it."""

@@ -1,59 +1,127 @@
 # Copyright 2026 liploc_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""A tile that is open: what is asked of it for every image is computed once."""
+"""A tile that is open: stations and positions of its places are in memory, the rest is read when it is compared."""
 
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from liploc_ros.mapping.config import MapConfig
+from liploc_ros.mapping.clouds import Clouds
+from liploc_ros.mapping.feature_table import CodedPanoramas
 from liploc_ros.mapping.lattice import is_searched
+from liploc_ros.mapping.manifest import Manifest
 from liploc_ros.mapping.search.rescoring import NearPlaces
-from liploc_ros.mapping.tile_manifest import MapError
-from liploc_ros.mapping.tiles.tile import Tile
+from liploc_ros.mapping.tile_manifest import MapError, TileEntry
+from liploc_ros.mapping.tiles.array_file import StoredRows
+from liploc_ros.mapping.tiles.tile import (
+    DESCRIPTORS,
+    FEATURES,
+    KEYFRAME,
+    PLACE,
+    PLACES,
+    RETURNED,
+    Tile,
+    check_array,
+    check_places,
+    lattice_of,
+    poses_of,
+    read_tile_manifest,
+)
 
 
 class OpenTile:
-    """A tile with coded features. Its codes stay on disk until they are compared.
+    """A tile with coded features. Files are read when rows of them are asked for, which may raise a MapError.
+
+    Of thousands of tiles, all can be open: 13 bytes per place are in memory.
 
     Attributes:
-        tile: the tile, without its keyframes.
-        searched: (N,) rows of the places that have descriptors.
-        descriptors: (N, headings, bytes) their codes.
+        station: (P,) of each place, counted over the whole map.
     """
 
-    def __init__(self, tile: Tile, config: MapConfig, path: Path) -> None:
+    def __init__(self, folder: Path, entry: TileEntry, map_manifest: Manifest) -> None:
         """Open a tile.
 
         Args:
-            tile: the tile.
-            config: of the map.
-            path: of the map, for the message.
+            folder: of the tile.
+            entry: of the tile in the manifest of the map.
+            map_manifest: of the map.
 
         Raises:
-            MapError: it has no descriptors, or not those of its places.
+            MapError: a file is missing, damaged, or not of this map, or the tile lacks descriptors of its places.
         """
-        mask = is_searched(tile.lateral, config)
-        self.tile, self.searched = tile.without_keyframes(), np.flatnonzero(mask)
-        if tile.descriptors is None or len(tile.descriptors) != len(self.searched):
-            raise MapError(f"{path}: a tile without the descriptors of its places: build the map again")
-        self.descriptors = tile.descriptors
-        self._station, self._xy = tile.station[self.searched], tile.T_map_base[self.searched, :2, 3]
-        self._mask, self._descriptor_of = mask, np.cumsum(mask) - 1
+        self._folder, self._layout = folder, map_manifest.layout
+        self._manifest = read_tile_manifest(folder, entry)
+        self._places = self._rows_of(PLACES, PLACE, ())
+        places = self._places[np.arange(len(self._places))]
+        check_places(folder / PLACES, places)
+        self.station: NDArray[np.uint32] = np.ascontiguousarray(places["station"])
+        self._xy = np.ascontiguousarray(places["xyz"][:, :2])
+        self._is_searched = is_searched(lattice_of(places)[1], map_manifest.config)
+        self._descriptors = self._rows_of(DESCRIPTORS, np.dtype(np.uint8), (-1, -1), int(self._is_searched.sum()))
+
+    @property
+    def xy(self) -> NDArray[np.float64]:
+        """(P, 2) positions of the places in the map frame [m]."""
+        return np.asarray(self._xy + np.array(self._manifest.origin[:2]))
+
+    @property
+    def searched(self) -> NDArray[np.intp]:
+        """(N,) rows of the places that have descriptors."""
+        return np.flatnonzero(self._is_searched)
+
+    def descriptors(self, rows: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """Return the codes (N, headings, bytes) of the descriptors of searched places: rows (N,)."""
+        return self._descriptors[np.searchsorted(self.searched, rows)]
 
     def select(self, rows: NDArray[np.intp]) -> Tile:
-        """Return some of the places: rows in increasing order."""
-        return self.tile.select(rows, self._descriptor_of[rows[self._mask[rows]]])
+        """Return some of the places, without keyframes: rows in increasing order."""
+        places, (codes, returned) = self._places[rows], self._features
+        return Tile(
+            poses_of(places, self._manifest.origin),
+            *lattice_of(places),
+            CodedPanoramas(codes[rows], returned[rows]),
+            self.descriptors(rows[self._is_searched[rows]]),
+            np.zeros(0, KEYFRAME),
+            Clouds(),
+        )
+
+    def on_path(self, every: int) -> NDArray[np.intp]:
+        """Return the rows of every n-th searched place on the path, by their stations."""
+        rows = self.searched
+        is_on_path = lattice_of(self._places[rows])[1] == 0
+        return np.asarray(rows[is_on_path & (self.station[rows] % every == 0)])
 
     def beside(self, stations: NDArray[np.intp]) -> NDArray[np.intp]:
         """Return the rows of the places of some stations, at every lateral offset."""
-        return np.flatnonzero(np.isin(self.tile.station, stations))
+        return np.flatnonzero(np.isin(self.station, stations))
 
     def near(self, places: NDArray[np.intp], stations: int) -> NearPlaces:
         """Return the places with descriptors that are within some stations of places (C,)."""
-        apart = np.abs(self._station[None] - self.tile.station[places][:, None])
-        candidate, descriptor = np.nonzero(apart <= stations)
-        codes = self.descriptors[descriptor]
-        return NearPlaces(candidate, self.searched[descriptor], self._xy[descriptor], codes)
+        searched = self.searched
+        station, centre = self.station[searched].astype(np.intp), self.station[places].astype(np.intp)
+        candidate, number = np.nonzero(np.abs(station - centre[:, None]) <= stations)
+        rows = searched[number]
+        return NearPlaces(candidate, rows, self.xy[rows], self._descriptors[number])
+
+    @cached_property
+    def _features(self) -> tuple[StoredRows, StoredRows]:
+        """The codes of the panoramas, and which of their cells have a return."""
+        byte, columns = np.dtype(np.uint8), self._layout.panorama_columns
+        count, mask_bytes = self._manifest.places, -(-self._layout.rows // 8)
+        return (
+            self._rows_of(FEATURES, byte, (columns, -1), count),
+            self._rows_of(RETURNED, byte, (columns, mask_bytes), count),
+        )
+
+    def _rows_of(self, name: str, dtype: np.dtype[Any], shape: tuple[int, ...], count: int | None = None) -> StoredRows:
+        """Return the rows of a file; by default one for each place."""
+        path = self._folder / name
+        if name not in self._manifest.files:
+            raise MapError(f"{path}: missing from the tile: build the map again")
+        rows = StoredRows(path)
+        check_array(path, rows, dtype, (self._manifest.places if count is None else count, *shape))
+        return rows

@@ -61,6 +61,8 @@ def rescore(
         [candidates.heading[rows[part.candidate]] for rows, part in zip(groups, near, strict=True)]
     )
     joined = NearPlaces(*(np.concatenate(arrays) for arrays in zip(*near, strict=True)))
+    if not len(joined.place):
+        return candidates.select(joined.place)
     scored = _scored(tile, heading, joined, tables)
     best = np.argsort(-scored.score, kind="stable")[: CANDIDATES_PER_RESULT * count]
     return distinct(scored.select(best), joined.codes.shape[1], count)

@@ -3,9 +3,11 @@
 
 """Arrays in files of a map."""
 
+import itertools
+import math
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,3 +31,69 @@ def load_array(path: Path, mmap_mode: Literal["r"] | None = "r") -> NDArray[Any]
     except UNREADABLE as error:
         raise MapError(f"{path}: {reason_of(error)}: {REMEDY}") from error
     return np.asarray(array)  # as memory-mapped as before, but selecting from a numpy.memmap takes three times as long
+
+
+class StoredRows:
+    """An array in a file, whose rows are read when they are asked for. The file is not kept open.
+
+    Unlike with a memory map, a file that is removed or cut off later is an error, where a mapped page that is gone ends
+    the process; and what was read does not stay in the memory of the process.
+
+    Attributes:
+        dtype: of the array.
+        shape: of the array.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the header of the file.
+
+        Raises:
+            MapError: the file is missing or damaged.
+        """
+        self._path = path
+        try:
+            with path.open("rb") as file:
+                self.shape, self.dtype = _read_header(file)
+                self._start = file.tell()
+        except UNREADABLE as error:
+            raise MapError(f"{path}: {reason_of(error)}: {REMEDY}") from error
+        self._row = self.dtype.itemsize * math.prod(self.shape[1:])
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self.shape[0]
+
+    def __getitem__(self, rows: NDArray[np.intp]) -> NDArray[Any]:
+        """Return some rows (N,), which may be in any order and occur several times.
+
+        Raises:
+            MapError: the file is missing, or shorter than its header says.
+        """
+        known, position = np.unique(rows, return_inverse=True)
+        values = np.empty((len(known), *self.shape[1:]), self.dtype)
+        starts = np.flatnonzero(np.diff(known, prepend=-2) > 1)  # of rows that follow one another in the file
+        try:
+            with self._path.open("rb", buffering=0) as file:
+                for first, end in itertools.pairwise([*starts.tolist(), len(known)]):
+                    file.seek(self._start + int(known[first]) * self._row)
+                    if file.readinto(values[first:end].view(np.uint8).data) != (end - first) * self._row:
+                        raise MapError(f"{self._path}: cut off: {REMEDY}")
+        except OSError as error:
+            raise MapError(f"{self._path}: {reason_of(error)}: {REMEDY}") from error
+        return np.asarray(values[position])
+
+
+def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and type of the array in a file; the file is then at its first value.
+
+    Raises:
+        ValueError: it is none of the files that NumPy writes with the values of each row together.
+    """
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    version = np.lib.format.read_magic(file)
+    if version not in readers:
+        raise ValueError(f"version {version} of NumPy's format")
+    shape, is_fortran, dtype = readers[version](file)
+    if is_fortran or dtype.hasobject or not shape:
+        raise ValueError("not an array of rows of numbers")
+    return shape, dtype

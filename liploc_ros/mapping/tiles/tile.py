@@ -4,7 +4,7 @@
 """A tile: the places of a piece of the path, their features, and the keyframes on it; and its folder."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from liploc_ros.mapping.clouds import Clouds
 from liploc_ros.mapping.feature_table import CodedPanoramas
 from liploc_ros.mapping.features import StoredFeatures, feature_dtype
 from liploc_ros.mapping.tile_manifest import MapError, StoredFile, TileEntry, TileManifest
-from liploc_ros.mapping.tiles.array_file import REMEDY, load_array
+from liploc_ros.mapping.tiles.array_file import REMEDY, StoredRows, load_array
 
 MANIFEST = "manifest.json"
 PLACES, FEATURES, RETURNED, DESCRIPTORS = "places.npy", "features.npy", "returned.npy", "descriptors.npy"
@@ -52,23 +52,6 @@ class Tile:
     descriptors: NDArray[np.uint8] | None
     keyframes: NDArray[np.void]
     clouds: Clouds
-
-    def select(self, rows: NDArray[np.intp], descriptors: NDArray[np.intp]) -> "Tile":
-        """Return some places of a tile with coded features, without keyframes.
-
-        Args:
-            rows: of the places, in increasing order.
-            descriptors: rows of the descriptors of those that are searched.
-        """
-        if not isinstance(self.panoramas, CodedPanoramas) or self.descriptors is None:
-            raise TypeError("the features of this tile are not coded")
-        panoramas = CodedPanoramas(self.panoramas.codes[rows], self.panoramas.returned[rows])
-        places = self.T_map_base[rows], self.station[rows], self.lateral[rows]
-        return Tile(*places, panoramas, self.descriptors[descriptors], self.keyframes[:0], Clouds())
-
-    def without_keyframes(self) -> "Tile":
-        """Return the tile without its keyframes."""
-        return replace(self, keyframes=self.keyframes[:0], clouds=Clouds())
 
     @property
     def has_content(self) -> bool:
@@ -134,7 +117,7 @@ def read_tile(folder: Path, entry: TileEntry, layout: FeatureLayout, verify: boo
     Raises:
         MapError: a file is missing, damaged, or not of this map.
     """
-    manifest = _read_manifest(folder, entry)
+    manifest = read_tile_manifest(folder, entry)
     if verify:
         verify_files(folder, manifest.files)
     coded = manifest.coding is not None
@@ -151,7 +134,8 @@ def read_tile(folder: Path, entry: TileEntry, layout: FeatureLayout, verify: boo
         panoramas = CodedPanoramas(codes, returned)
     else:
         panoramas = _load(folder, manifest, FEATURES, feature_dtype(rows), (count, rows, columns, channels))
-    T_map_base, station, lateral = _read_places(folder / PLACES, places, manifest.origin)
+    check_places(folder / PLACES, places)
+    T_map_base, station, lateral = poses_of(places, manifest.origin), *lattice_of(places)
     clouds = _read_clouds(folder, manifest, keyframes)
     return Tile(T_map_base, station, lateral, panoramas, descriptors, keyframes[list(KEYFRAME.names or ())], clouds)
 
@@ -174,7 +158,12 @@ def verify_files(folder: Path, files: dict[str, StoredFile]) -> None:
             )
 
 
-def _read_manifest(folder: Path, entry: TileEntry) -> TileManifest:
+def read_tile_manifest(folder: Path, entry: TileEntry) -> TileManifest:
+    """Return the manifest of a tile.
+
+    Raises:
+        MapError: it is missing, damaged, or not of this map.
+    """
     path = folder / MANIFEST
     try:
         text = path.read_bytes()
@@ -200,12 +189,21 @@ def _load(
     if name not in manifest.files:
         raise MapError(f"{path}: missing from the tile: {REMEDY}")
     array = load_array(path)
-    fits = array.ndim == len(shape) and all(b in (a, -1) for a, b in zip(array.shape, shape, strict=True))
+    check_array(path, array, dtype, shape)
+    return array
+
+
+def check_array(path: Path, array: NDArray[Any] | StoredRows, dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    """Check type and shape of an array in a file; -1 stands for any length.
+
+    Raises:
+        MapError: they are others.
+    """
+    fits = len(array.shape) == len(shape) and all(b in (a, -1) for a, b in zip(array.shape, shape, strict=True))
     if array.dtype != dtype or not fits:
         raise MapError(
             f"{path}: {array.dtype} of shape {array.shape}, the manifest says {dtype} of {shape}: build the map again"
         )
-    return array
 
 
 def _stored_places(tile: Tile, origin: NDArray[np.float64]) -> NDArray[np.void]:
@@ -216,23 +214,30 @@ def _stored_places(tile: Tile, origin: NDArray[np.float64]) -> NDArray[np.void]:
     return places
 
 
-def _read_places(
-    path: Path, places: NDArray[np.void], origin: tuple[float, float, float]
-) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]:
-    """Return poses (P, 4, 4), stations and lateral offsets (P,).
+def check_places(path: Path, places: NDArray[np.void]) -> None:
+    """Check what a file has about places.
 
     Raises:
         MapError: one is not finite.
     """
-    rotation = places["rotation_vector"].astype(np.float64)
-    lateral = places["lateral"].astype(np.float64)
-    if not (np.isfinite(places["xyz"]).all() and np.isfinite(rotation).all() and np.isfinite(lateral).all()):
+    if not all(np.isfinite(places[name]).all() for name in ("xyz", "rotation_vector", "lateral")):
         raise MapError(f"{path}: a place whose pose is not a number: {REMEDY}")
-    T = np.tile(np.eye(4), (len(places), 1, 1))
+
+
+def poses_of(places: NDArray[np.void], origin: tuple[float, float, float]) -> NDArray[np.float64]:
+    """Return the poses (P, 4, 4) of stored places (P,) of a tile."""
+    T = np.zeros((len(places), 4, 4))
     if len(places):
-        T[:, :3, :3] = Rotation.from_rotvec(rotation).as_matrix()
+        T[:, :3, :3] = Rotation.from_rotvec(places["rotation_vector"].astype(np.float64)).as_matrix()
     T[:, :3, 3] = places["xyz"] + np.array(origin)
-    return T, places["station"].astype(np.intp), np.round(lateral, 6)
+    T[:, 3, 3] = 1.0
+    return T
+
+
+def lattice_of(places: NDArray[np.void]) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return stations and lateral offsets (P,) [m] of stored places (P,)."""
+    lateral: NDArray[np.float64] = places["lateral"].astype(np.float64)
+    return places["station"].astype(np.intp), np.round(lateral, 6)
 
 
 def _stored_keyframes(tile: Tile) -> NDArray[np.void]:
