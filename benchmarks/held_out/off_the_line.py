@@ -1,7 +1,10 @@
 # Copyright 2026 liploc_ros contributors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Evaluate the held-out models in other lanes, with fewer beams and other cameras: `make off-the-line`."""
+"""Evaluate the held-out models in other lanes, with fewer beams and other cameras: `make off-the-line`.
+
+Maps are coded, and all lateral offsets are searched, as by default.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -20,7 +23,7 @@ LANES = ("lane-1.75", "lane-3.5", "lane--3.5")
 def commands(kitti: KittiData) -> Iterator[Command]:
     """Yield the evaluations of all drives; in the second of each, the lateral position is known."""
     for drive in DRIVES:
-        model = ["--gaps", "", "--model", str(MODELS / f"aligned_{drive}"), "--out"]
+        model = ["--coded", "--gaps", "", "--model", str(MODELS / f"aligned_{drive}"), "--out"]
         evaluate = ["evaluate", kitti.drive(drive)]
         off_the_line = [*_protocols(CONDITIONS), "--headings", "all", *model]
         yield [*evaluate, *off_the_line, str(EVALUATIONS / f"off_the_line_{drive}")]

@@ -21,6 +21,7 @@ from benchmarks.localization.tables import tables
 from benchmarks.localization.times import times_of
 from liploc_ros.encoders import ModelBundle
 from liploc_ros.localization import Localizer
+from liploc_ros.mapping import LidarMap
 from liploc_ros.threads import limit_threads
 
 
@@ -31,7 +32,7 @@ class HeldOutDrive:
         self.kitti, self.drive = kitti, drive
         self.bundle = ModelBundle.load(models / f"aligned_{drive}")
         self.scenes = {name: scene_of(kitti, name, self.bundle) for name in DRIVES}
-        self.on_all = CachingLocalizer(joined_map(list(self.scenes.values()), self.bundle), self.bundle)
+        self.on_all = self.on(joined_map(list(self.scenes.values()), self.bundle))
 
     @property
     def own(self) -> DriveScene:
@@ -43,13 +44,18 @@ class HeldOutDrive:
         """The drives in training."""
         return [scene for name, scene in self.scenes.items() if name != self.drive]
 
+    def on(self, lidar_map: LidarMap) -> CachingLocalizer:
+        """Return a localizer on a map whose features are coded, as by default."""
+        coding = self.bundle.coding
+        return CachingLocalizer(lidar_map if coding is None else lidar_map.coded(coding), self.bundle)
+
     def on_own(self) -> CachingLocalizer:
         """Return a localizer on the map of the drive alone."""
-        return CachingLocalizer(self.own.lidar_map, self.bundle)
+        return self.on(self.own.lidar_map)
 
     def on_others(self) -> CachingLocalizer:
         """Return a localizer whose map lacks the drive."""
-        return CachingLocalizer(joined_map(self.others, self.bundle), self.bundle)
+        return self.on(joined_map(self.others, self.bundle))
 
 
 def measure_single_images(held_out: HeldOutDrive) -> dict[str, object]:
@@ -58,7 +64,7 @@ def measure_single_images(held_out: HeldOutDrive) -> dict[str, object]:
     maps = {
         "own map": (held_out.on_own(), held_out.own),
         "all drives": (held_out.on_all, held_out.own),
-        "reversed": (CachingLocalizer(reverse.lidar_map, held_out.bundle), reverse),
+        "reversed": (held_out.on(reverse.lidar_map), reverse),
     }
     return {
         name: single_images.summarize(single_images.localize_all(localizer, scene))

@@ -62,6 +62,13 @@ class ConfidenceModel(FrozenModel):
         validation_alias=AliasChoices("score_weights", "evidence"),
         description="log-odds per unit of similarity, then of distinctiveness, for each row of cells from the top",
     )
+    min_column_similarity: float = Field(
+        -1.0,
+        ge=-1,
+        le=1,
+        description="a column of cells whose mean cosine is lower counts as this: a vehicle may hide the place there; "
+        "-1 for no limit, as in models before 2026-11-27",
+    )
     confidence_weights: tuple[float, ...] | None = Field(
         None,
         min_length=4,

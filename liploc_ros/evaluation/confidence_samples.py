@@ -4,6 +4,7 @@
 """Gather confidence samples of a model on a drive that it was not trained on."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from liploc_ros.geometry import MountedCamera, Pose
 from liploc_ros.geometry.se2 import PoseSE2, se2_of
 from liploc_ros.localization import EncodedView, Localizer
 from liploc_ros.localization.calibration.samples import ConfidenceSample
+from liploc_ros.localization.feature_comparison import MIN_COLUMN_SIMILARITY
 
 # No place of gap-8 is drawn from a scan near the image; the same holds for a map. The other protocols are conditions in
 # which the confidence must be right as well: narrow, covered and bad views, a wrong mount, and other lanes.
@@ -82,6 +84,7 @@ def gather_by_protocol(
     """
     if any(_overlap(other, drive) for other in elsewhere):
         raise EvaluationError(f"{drive.name} is given as elsewhere too: give drives of other places")
+    bundle = _comparing_as_fitted(bundle)
     evaluator = Evaluator(drive, bundle, options, progress=progress)
     rules = [Protocol.parse(protocol) for protocol in protocols]
     localizers: dict[tuple[object, ...], Localizer] = {}
@@ -108,6 +111,12 @@ def gather_by_protocol(
             on_other = Localizer(its_map, bundle, encoders=evaluator.encoders)
             off_map += [_sample(on_other, view, None) for view, _ in _views(own, on_other, progress)]
     return {**samples, OFF_MAP: off_map}
+
+
+def _comparing_as_fitted(bundle: ModelBundle) -> ModelBundle:
+    """Return a model that compares as those do that will be fitted, whatever it was fitted to before."""
+    confidence = bundle.spec.confidence_model.model_copy(update={"min_column_similarity": MIN_COLUMN_SIMILARITY})
+    return replace(bundle, spec=bundle.spec.model_copy(update={"confidence_model": confidence}))
 
 
 def _overlap(one: Drive, other: Drive) -> bool:

@@ -17,7 +17,7 @@ from liploc_ros.localization import Localization, Status
 from liploc_ros.schema import FrozenModel
 
 MAX_HEADING_ERROR = np.deg2rad(5.0)  # of a correct pose
-CORRECT = 2.0  # [m] of an accepted pose that is counted as correct
+CORRECT = 2.0  # [m] of a pose that is counted as correct
 
 
 class ErrorStatistics(FrozenModel):
@@ -34,7 +34,7 @@ class LocalizerMetrics(RetrievalMetrics):
     accepted: Share = Field(description="of all images")
     accepted_correct: Share = Field(description="accepted and within 2 m and 5 degrees, of all images")
     accepted_wrong: Share = Field(description="accepted and wrong by more than 5 m, of all images")
-    near: int = Field(description="number of hypotheses within 5 m and 5 degrees, whose errors follow")
+    found: int = Field(description="number of hypotheses within 2 m and 5 degrees, whose errors follow")
     along_m: ErrorStatistics | None = Field(description="along the true heading, forward positive")
     lateral_m: ErrorStatistics | None = Field(description="across it, left positive")
     heading_deg: ErrorStatistics | None = Field(description="left positive")
@@ -70,7 +70,7 @@ def localizer_metrics(
         if of_threshold.any():
             chance = chance_of(correct[of_threshold, column], total[of_threshold], 1)
             at_1[f"{threshold:g}"] = rate((is_aligned & (position < threshold))[of_threshold], chance)
-    near = errors[counted & is_aligned & (position < ACCEPTANCE_THRESHOLD)]
+    found = errors[counted & is_aligned & (position < CORRECT)]
     return LocalizerMetrics(
         search="localizer",
         recall_at_1=at_1,
@@ -80,10 +80,10 @@ def localizer_metrics(
         accepted=share(accepted[counted]),
         accepted_correct=share((accepted & is_aligned & (position < CORRECT))[counted]),
         accepted_wrong=share((accepted & (position > ACCEPTANCE_THRESHOLD))[counted]),
-        near=len(near),
-        along_m=_statistics(near[:, 0]),
-        lateral_m=_statistics(near[:, 1]),
-        heading_deg=_statistics(np.rad2deg(near[:, 2])),
+        found=len(found),
+        along_m=_statistics(found[:, 0]),
+        lateral_m=_statistics(found[:, 1]),
+        heading_deg=_statistics(np.rad2deg(found[:, 2])),
     )
 
 

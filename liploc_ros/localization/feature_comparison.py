@@ -6,11 +6,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
+from numpy.lib.stride_tricks import as_strided, sliding_window_view
 from numpy.typing import NDArray
 
 from liploc_ros.encoders.spec import ConfidenceModel
 
+MIN_COLUMN_SIMILARITY = 0.4  # with which confidence models are fitted; see compare_features
 SHARPNESS = np.float32(20.0)  # inverse temperature of the softmax in which a cell chooses among the cells of its row
 SMALLEST = np.finfo(np.float32).tiny
 
@@ -31,11 +32,16 @@ class Comparison:
 
 
 def compare_features(
-    features: NDArray[np.float32], windows: NDArray[np.float32], returned: NDArray[np.bool_]
+    features: NDArray[np.float32],
+    windows: NDArray[np.float32],
+    returned: NDArray[np.bool_],
+    min_column_similarity: float = -1.0,
 ) -> Comparison:
     """Compare a view with windows of panoramas at every shift of whole columns.
 
-    The *similarity* of a row is the mean cosine of the cells that both sides see. The *distinctiveness* of a row is the
+    The *similarity* of a row is the mean cosine of the cells that both sides see. A vehicle that hides the place covers
+    whole columns of a view, which then agree with no place: the cosines of a column whose mean is below
+    ``min_column_similarity`` are raised by the difference. The *distinctiveness* of a row is the
     mean of ``max(0, log(n p))``: p is the softmax probability (sharpness 20) with which a cell of the view chooses
     its counterpart among the n cells of the same row of the window. It is 0 for a cell that resembles all others, such
     as road surface, and log n for a cell that is unique. Cells that only one side sees are ignored: neither a narrow
@@ -46,6 +52,7 @@ def compare_features(
         windows: (M, W, h, D) of the panoramas, whose inner products with the view are cosines; W is larger than w by
             the number of shifts less one. Those of cells without a return are ignored.
         returned: (M, W, h) cells of the windows with a return.
+        min_column_similarity: see above; -1 for no limit. Without effect on one embedding per image.
     """
     (count, columns, height, channels), width = windows.shape, features.shape[1]
     # Row by row: one product of all columns of all windows with the view. BLAS takes the strided windows as they are.
@@ -54,28 +61,60 @@ def compare_features(
     products = np.matmul(by_row, SHARPNESS * features.transpose(0, 2, 1)).reshape(height, count, columns, width)
     returned_by_row = np.ascontiguousarray(returned.transpose(2, 0, 1), np.float32)  # (h, M, W)
     products *= returned_by_row[..., None]
-    cells = _window_sums_where(returned_by_row, np.any(features != 0, axis=-1))  # that both sides see
-    sums = _sum_over_cells(_counterparts(products)) / SHARPNESS  # the product is 0 for a cell that only one side sees
+    visible = np.any(features != 0, axis=-1)
+    cells = _window_sums_where(returned_by_row, visible)  # that both sides see
+    cosines = np.ascontiguousarray(_counterparts(products)) / SHARPNESS  # 0 for a cell that only one side sees
+    sums = _sum_over_cells(cosines)
     seen = cells.sum(axis=0)
     similarity = sums.sum(axis=0) / np.maximum(seen, 1)
     if features[..., 0].size == 1:  # one embedding per image: there are no other cells to choose from
         distinctiveness = np.zeros_like(sums)
     else:
+        if min_column_similarity > -1:
+            sums += _raised_columns(cosines, returned_by_row, visible, min_column_similarity)
         distinctiveness = _sum_over_cells(_distinctiveness(products, returned_by_row))
     row_scores = np.concatenate([sums, distinctiveness]) / np.tile(np.maximum(cells, 1), (2, 1, 1))
     return Comparison(row_scores.transpose(1, 2, 0), similarity, seen / np.float32(features[..., 0].size))
 
 
-def score_weights(confidence_model: ConfidenceModel, rows: int) -> NDArray[np.float32]:
-    """Return the (2 rows,) weights of the row scores in the match score [log-odds per unit].
+@dataclass(frozen=True)
+class MatchScore:
+    """How a comparison becomes a match score.
 
-    A confidence model that was never fitted weighs similarity alone, by its temperature.
+    Attributes:
+        row_weights: (2 h,) weights of the row scores [log-odds per unit].
+        min_column_similarity: see :func:`compare_features`.
     """
-    if len(confidence_model.score_weights) == 2 * rows:
-        return np.array(confidence_model.score_weights, np.float32)
-    weights = np.zeros(2 * rows, np.float32)
-    weights[:rows] = 1 / (confidence_model.temperature * rows)
-    return weights
+
+    row_weights: NDArray[np.float32]
+    min_column_similarity: float
+
+    @classmethod
+    def of(cls, confidence_model: ConfidenceModel, rows: int) -> "MatchScore":
+        """Return that of a confidence model; one that was never fitted weighs similarity alone, by its temperature."""
+        weights = np.array(confidence_model.score_weights, np.float32)
+        if len(weights) != 2 * rows:
+            weights = np.zeros(2 * rows, np.float32)
+            weights[:rows] = 1 / (confidence_model.temperature * rows)
+        return cls(weights, confidence_model.min_column_similarity)
+
+
+def _raised_columns(
+    cosines: NDArray[np.float32], returned: NDArray[np.float32], visible: NDArray[np.bool_], lowest: float
+) -> NDArray[np.float32]:
+    """Return what is added to the sums (h, M, S) of cosines if no column of cells has a mean below the lowest.
+
+    Args:
+        cosines: (h, M, S, w) of each cell with its counterpart, 0 for a cell that only one side sees.
+        returned: (h, M, W) 1 for cells of the windows with a return, otherwise 0.
+        visible: (h, w) cells that the camera sees.
+        lowest: mean cosine of a column.
+    """
+    width = visible.shape[1]
+    both = sliding_window_view(returned, width, axis=2) * visible[:, None, None].astype(np.float32)  # (h, M, S, w)
+    count = np.maximum(both.sum(axis=0), 1)
+    raised = np.maximum(np.float32(lowest) - cosines.sum(axis=0) / count, 0)
+    return np.asarray(np.einsum("hmsw,msw->hms", both, raised))
 
 
 def _counterparts(products: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -15,7 +15,7 @@ from liploc_ros.geometry import MountedCamera, Pose
 from liploc_ros.localization.acceptance import NO_CONTENT, accept
 from liploc_ros.localization.config import LocalizerConfig, MatchingConfig
 from liploc_ros.localization.encoded_view import EncodedView
-from liploc_ros.localization.feature_comparison import score_weights
+from liploc_ros.localization.feature_comparison import MatchScore
 from liploc_ros.localization.hypotheses import estimate_hypotheses
 from liploc_ros.localization.matching import SEARCHED, Matches, distinct_candidates, match_candidates, search_index
 from liploc_ros.localization.prior import PosePrior
@@ -84,7 +84,7 @@ class Localizer:
         encoder = config.encoder
         self.encoders = encoders or bundle.encoders(encoder.threads, encoder.backend, encoder.precision)
         self.timer = Timer()
-        self._score_weights = score_weights(self.confidence_model, bundle.spec.rows)
+        self._match_score = MatchScore.of(self.confidence_model, bundle.spec.rows)
         self._tilts, self._views = CameraTilts(config.matching.tilt_images), ViewEncoder(self.encoders, self.timer)
 
     @property
@@ -291,8 +291,8 @@ class Localizer:
         self.localize(*synthetic_image(), 0)
 
     @property
-    def _matching(self) -> tuple[LidarMap, MatchingConfig, NDArray[np.float32]]:
-        return self.lidar_map, self.config.matching, self._score_weights
+    def _matching(self) -> tuple[LidarMap, MatchingConfig, MatchScore]:
+        return self.lidar_map, self.config.matching, self._match_score
 
     def _tracking_result(self, camera: MountedCamera, localization: Localization | None) -> TrackingResult:
         with self.timer.step("summarize"):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from liploc_ros.geometry.se2 import PoseSE2, se2_of
 from liploc_ros.localization.config import MatchingConfig
 from liploc_ros.localization.encoded_view import EncodedView
-from liploc_ros.localization.feature_comparison import Comparison, compare_features
+from liploc_ros.localization.feature_comparison import Comparison, MatchScore, compare_features
 from liploc_ros.mapping import Candidate, LidarMap
 from liploc_ros.mapping.lattice import NO_PLACE
 
@@ -73,7 +73,7 @@ def match_candidates(
     candidates: Sequence[Candidate],
     lidar_map: LidarMap,
     config: MatchingConfig,
-    weights: NDArray[np.float32],
+    score: MatchScore,
 ) -> Matches:
     """Compare a view with candidates, with the places around each of them, and with the headings around.
 
@@ -82,15 +82,15 @@ def match_candidates(
         candidates: places and headings, from the search index or predicted by tracking.
         lidar_map: the map.
         config: reach of the refinement of the heading, and log-odds of the path.
-        weights: (2 h,) of the row scores, see :func:`~liploc_ros.localization.feature_comparison.score_weights`.
+        score: how a comparison becomes a match score.
     """
     layout, features, heading_reach = lidar_map.manifest.layout, lidar_map.features, config.heading_reach
     covered = _covered_headings(lidar_map, heading_reach)
     pairs = _with_neighbours(candidates, lidar_map, covered)
     places, first = pairs[:, 0], pairs[:, 1] * layout.pool - heading_reach
     windows, returned = features.unit_windows(places, first, view.features.shape[1] + 2 * heading_reach)
-    comparison = compare_features(view.features, windows, returned)
-    return _without_repetitions(view, places, first, comparison, config, weights, lidar_map)
+    comparison = compare_features(view.features, windows, returned, score.min_column_similarity)
+    return _without_repetitions(view, places, first, comparison, config, score.row_weights, lidar_map)
 
 
 def search_index(

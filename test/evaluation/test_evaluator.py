@@ -25,7 +25,7 @@ from liploc_ros.geometry import pose_from_yaw
 from liploc_ros.localization import Localizer, LocalizerConfig
 from liploc_ros.localization.calibration.outcomes import outcome_of
 from liploc_ros.localization.config import MatchingConfig
-from liploc_ros.localization.feature_comparison import score_weights
+from liploc_ros.localization.feature_comparison import MatchScore
 from liploc_ros.mapping import PlaceIndex
 from liploc_ros.mapping.features import describe
 from liploc_ros.views import CameraViewer, Scan, StaticScans, draw_virtual_view
@@ -96,7 +96,7 @@ def test_the_outcome_of_a_confidence_sample_is_what_the_localizer_finds(demo_dri
     samples = gather_samples(demo_drive, [], bundle, SPARSE, ["gap-8"])
     exact_mount = LocalizerConfig(matching=MatchingConfig(tilt_reach=0))
     localizer = Localizer(Evaluator(demo_drive, bundle, SPARSE).map_of("gap-8"), bundle, exact_mount)
-    weights = score_weights(bundle.spec.confidence_model, 8)
+    weights = MatchScore.of(bundle.spec.confidence_model, 8).row_weights
     frames = [frame for frame in demo_drive.images() if frame.T_map_base is not None]
     assert len(samples) == len(frames)
     for frame, sample in list(zip(frames, samples, strict=True))[::10]:

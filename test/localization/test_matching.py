@@ -31,6 +31,20 @@ def test_row_scores_are_similarity_and_distinctiveness_of_each_row_at_each_shift
         assert compared.row_scores[m, s, 4 + row] == pytest.approx(np.mean(distinctiveness or [0]), abs=1e-4)
 
 
+def test_columns_that_agree_with_no_place_count_as_the_lowest_similarity(rng):
+    """A column of the view is hidden: its mean cosine with any window is low, and is raised to 0.4 over all rows."""
+    features = rng.normal(size=(4, 6, 3)).astype(np.float32)
+    features /= np.linalg.norm(features, axis=-1, keepdims=True)
+    windows = features.transpose(1, 0, 2)[None].copy()
+    windows[0, 2] *= -1  # the hidden column, with a mean of -1
+    windows[0, 4, 0] = 0  # a cell without a return does not count
+    plain, robust = (compare_features(features, windows, windows.any(axis=-1), low) for low in (-1.0, 0.4))
+    assert plain.row_scores[0, 0, :4] == pytest.approx([3 / 5, 4 / 6, 4 / 6, 4 / 6], abs=1e-5)
+    assert robust.row_scores[0, 0, :4] == pytest.approx([4.4 / 5, 5.4 / 6, 5.4 / 6, 5.4 / 6], abs=1e-5)
+    assert np.array_equal(plain.similarity, robust.similarity)
+    assert np.array_equal(plain.row_scores[..., 4:], robust.row_scores[..., 4:])
+
+
 def test_matches_that_agree_are_one_cluster_and_each_match_is_in_one(rng):
     """Poses around three centres; two of them have the same position and opposite headings."""
     centres = np.array([[0.0, 0, 0], [0.0, 0, np.pi], [60.0, 0, 0]])

@@ -43,6 +43,14 @@ def folder(built, tmp_path):
     return Path(shutil.copytree(built.folder, tmp_path / "coarse"))
 
 
+@pytest.mark.parametrize(
+    ("kilometres", "lists"), [(0, 1), (1, 32), (100, 1024), (1000, 1024), (10_000, 4096), (10**6, 4096)]
+)
+def test_longer_maps_have_more_lists(kilometres, lists):
+    per_kilometre = 250 * HEADINGS
+    assert CoarseConfig().lists(kilometres * per_kilometre) == lists
+
+
 def test_a_descriptor_finds_its_place_and_heading(built):
     found = built.search(TILES.coarse_places(3).descriptors[7, 5], 10)
     assert (found.tile[0], found.place[0], found.heading[0]) == (3, 28, 5)

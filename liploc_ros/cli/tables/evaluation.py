@@ -34,7 +34,7 @@ def evaluation_table(metrics: ProtocolMetrics) -> Table:
 
 
 def describe_acceptance(localized: LocalizerMetrics) -> str:
-    """Return in words how many images are accepted, and the errors of the poses that are nearly right."""
+    """Return in words how many images are accepted, and the errors of the poses that are found."""
     accepted, wrong = localized.accepted, localized.accepted_wrong
     text = (
         f"accepted {accepted.count} of {accepted.images} ({100 * accepted.share:.1f} %), "
@@ -44,7 +44,7 @@ def describe_acceptance(localized: LocalizerMetrics) -> str:
     if localized.along_m is None:
         return text
     return (
-        f"{text}\nerrors of {localized.near} poses within 5 m and 5 degrees, mean and standard deviation: along "
+        f"{text}\nerrors of {localized.found} poses within 2 m and 5 degrees, mean and standard deviation: along "
         f"{_error(localized.along_m)} m, to the left {_error(localized.lateral_m)} m, heading "
         f"{_error(localized.heading_deg)} degrees"
     )
@@ -57,7 +57,7 @@ def comparison_tables(compared: Sequence[ProtocolMetrics]) -> tuple[Table, Table
     """
     threshold = comparison_threshold(compared[0])
     recall = Table(title=f"{len(compared)} protocols on {compared[0].drive}", box=SIMPLE, padding=(0, 1, 0, 0))
-    errors = Table(title="mean and standard deviation of poses within 5 m and 5 degrees", box=SIMPLE)
+    errors = Table(title="mean and standard deviation of poses within 2 m and 5 degrees", box=SIMPLE)
     for table in (recall, errors):
         table.add_column("protocol", no_wrap=True)
     for name in ("images", f"in {threshold} m [%]", "95 %", "chance", "accepted", "correct", "wrong"):
@@ -77,7 +77,7 @@ def comparison_tables(compared: Sequence[ProtocolMetrics]) -> tuple[Table, Table
         if found is not None:
             cells += [str(share.count) for share in (found.accepted, found.accepted_correct, found.accepted_wrong)]
             means = [_error(error) for error in (found.along_m, found.lateral_m, found.heading_deg)]
-            errors.add_row(metrics.protocol, str(found.near), *means)
+            errors.add_row(metrics.protocol, str(found.found), *means)
         recall.add_row(metrics.protocol, str(metrics.queries), *cells)
     return recall, errors
 

@@ -18,6 +18,7 @@ from liploc_ros.localization.calibration.outcomes import SampleOutcome, outcome_
 from liploc_ros.localization.calibration.samples import ConfidenceSample
 from liploc_ros.localization.confidence import FEATURES, confidence_log_odds, length_log_odds
 from liploc_ros.localization.config import MatchingConfig
+from liploc_ros.localization.feature_comparison import MIN_COLUMN_SIMILARITY
 
 MAX_MATCH_DISTANCE, MAX_MATCH_ANGLE = 2.0, np.deg2rad(4)  # of a match that a view should choose [m, rad]
 L2_PENALTY = 0.03  # on squared weights of standardized row scores; prevents overfitting to a few hundred views
@@ -27,7 +28,7 @@ MIN_PRECISION = 0.99  # of hypotheses that reach min_confidence and min_margin
 # The best wrong match gains 1.5 of log-odds from 1 to 10 km, and 0.9 per decade up to 1,000 km (benchmarks.scale).
 # That is less than the number of places grows, because few of them resemble the image. The steepest part is taken.
 LENGTH_EXPONENT = 0.65
-MIN_MARGIN, MAX_MARGIN = 0.5, 0.9  # a first hypothesis less than three times as likely as the second is ambiguous
+MIN_MARGIN, MAX_MARGIN = 0.5, 0.8  # a first hypothesis nine times as likely as the second is not ambiguous
 
 
 class CalibrationError(LiplocError):
@@ -43,7 +44,7 @@ def fit_confidence_model(
     """Return the confidence model fitted to samples of on-map and off-map images.
 
     Args:
-        samples: of images that the encoders were not trained on.
+        samples: of images that the encoders were not trained on, compared with :data:`MIN_COLUMN_SIMILARITY`.
         place_spacing: of the maps, along the path and across it [m]; across it 0 if they have places on the path only.
         source: what the samples are, in words.
         config: how matches are clustered.
@@ -66,6 +67,7 @@ def fit_confidence_model(
         min_margin=MIN_MARGIN,
         temperature=round(max(0.005, float(features[correct, 1].std()) / 2), 4),
         score_weights=tuple(round(float(w), 4) for w in weights),
+        min_column_similarity=MIN_COLUMN_SIMILARITY,
         reference_length=round(reference_length, 1),
         length_exponent=LENGTH_EXPONENT,
         source=source,

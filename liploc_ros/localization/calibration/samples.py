@@ -19,7 +19,7 @@ from liploc_ros.errors import LiplocError
 from liploc_ros.files import open_atomic
 from liploc_ros.geometry.se2 import PoseSE2
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 SAMPLES_FILE = "samples.npz"
 ARRAYS = (
     "format",

@@ -13,21 +13,25 @@ from pydantic import Field
 from liploc_ros.schema import FrozenModel
 
 VECTORS_PER_LIST = 200  # at least, so that lists are worth their centroid
+LISTS, LONG_LIST = 1024, 16_384  # above so many lists, they have at least so many descriptors
+SAMPLES_PER_LIST = 32  # at least, from which the centroids are learned
 
 
 class CoarseConfig(FrozenModel):
     """How the coarse index is built."""
 
     bytes: int = Field(16, gt=0, description="per place and heading; divides the length of a projected descriptor")
-    max_lists: int = Field(1024, gt=0, description="inverted lists of a large map; fewer for a small one")
-    training: int = Field(65_536, gt=0, description="descriptors from which lists and codebooks are learned")
+    max_lists: int = Field(4096, gt=0, description="inverted lists of a map of 10,000 km; fewer for a shorter one")
+    training: int = Field(
+        65_536, gt=0, description="descriptors from which lists and codebooks are learned, at least; more for long maps"
+    )
     training_tiles: int = Field(256, gt=0, description="tiles from which they are taken, spread over the map")
     shard: int = Field(4_000_000, gt=0, description="descriptors in memory while the index is built")
 
     def lists(self, count: int) -> int:
         """Return the number of inverted lists for ``count`` descriptors, a power of two."""
-        wanted = max(1, min(self.max_lists, count // VECTORS_PER_LIST))
-        return int(1 << (wanted.bit_length() - 1))
+        wanted = max(min(LISTS, count // VECTORS_PER_LIST), count // LONG_LIST)
+        return int(1 << (max(1, min(self.max_lists, wanted)).bit_length() - 1))
 
 
 class CoarsePlaces(NamedTuple):
@@ -54,10 +58,10 @@ class CoarseSource(Protocol):
         """Return the coarsely indexed places of a tile; read from disk, not kept."""
 
 
-def training_sample(source: CoarseSource, config: CoarseConfig) -> NDArray[np.float32]:
-    """Return projected descriptors (N, d) spread over the map; the same for the same map."""
+def training_sample(source: CoarseSource, config: CoarseConfig, lists: int) -> NDArray[np.float32]:
+    """Return projected descriptors (N, d) spread over the map, for so many lists; the same for the same map."""
     tiles = _spread(len(source), config.training_tiles)
-    per_tile = -(-config.training // len(tiles))
+    per_tile = -(-max(config.training, SAMPLES_PER_LIST * lists) // len(tiles))
     parts = []
     for tile in tiles:
         descriptors = source.coarse_places(tile).descriptors

@@ -28,7 +28,7 @@ from liploc_ros.mapping.search.coarse_files import (
 )
 from liploc_ros.mapping.search.query_metric import QueryMetric
 
-PROBED_LISTS = 128  # of up to 1024, in which a query is searched
+PROBED_LISTS, PROBED_SHARE = 128, 16  # in which a query is searched: so many of up to 1024, or one in so many of more
 ENTRIES = 256  # of a codebook
 ITERATIONS = 10  # of k-means
 log = logging.getLogger(__name__)
@@ -93,13 +93,13 @@ class CoarseIndex:
             FileError: the folder cannot be written.
         """
         config = config or CoarseConfig()
-        sample = training_sample(source, config)
+        first = source.coarse_places(0)
+        headings = first.descriptors.shape[1]
+        lists = config.lists(len(first.places) * headings * len(source))
+        sample = training_sample(source, config, lists)
         with replace_folder(folder) as new:
             metric = QueryMetric.fit(sample)
-            first = source.coarse_places(0)
-            headings = first.descriptors.shape[1]
-            expected = len(first.places) * headings * len(source)
-            writer = ShardWriter(new, _trained(metric.whiten(sample), config, config.lists(expected)), config.shard)
+            writer = ShardWriter(new, _trained(metric.whiten(sample), config, lists), config.shard)
             del sample
             rows = []
             for tile in range(len(source)):
@@ -149,7 +149,7 @@ class CoarseIndex:
         query: NDArray[np.float32],
         k: int,
         allowed: NDArray[np.bool_] | None = None,
-        probes: int = PROBED_LISTS,
+        probes: int | None = None,
     ) -> CoarseCandidates:
         """Return the ``k`` best candidates for a projected descriptor (d,), best first.
 
@@ -157,14 +157,16 @@ class CoarseIndex:
             query: descriptor of the view, projected as those of the tiles.
             k: number of candidates.
             allowed: (N,) rows of ``places`` that are searched; all if left out.
-            probes: inverted lists that are searched.
+            probes: inverted lists that are searched; by default 128, and more of more than 2048.
 
         Raises:
             CoarseIndexError: the index names a place that does not exist: it is damaged.
         """
         api: Any = faiss
         selector = None if allowed is None else _selector(allowed, self.headings)
-        parameters = api.SearchParametersIVF(nprobe=min(probes, self._index.nlist), sel=selector)
+        lists = self._index.nlist
+        probes = max(PROBED_LISTS, lists // PROBED_SHARE) if probes is None else probes
+        parameters = api.SearchParametersIVF(nprobe=min(probes, lists), sel=selector)
         count = min(k, self._index.ntotal)
         scores, rows = self._index.search(self.metric.whiten(query)[None], count, params=parameters)
         found = rows[0] >= 0  # FAISS pads with -1
