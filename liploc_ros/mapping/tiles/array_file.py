@@ -5,6 +5,7 @@
 
 import itertools
 import math
+import os
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any, BinaryIO, Literal
@@ -69,18 +70,27 @@ class StoredRows:
         Raises:
             MapError: the file is missing, or shorter than its header says.
         """
+        if len(rows) and np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows))):
+            return self._read(rows)  # as mostly, and faster than the general case
         known, position = np.unique(rows, return_inverse=True)
-        values = np.empty((len(known), *self.shape[1:]), self.dtype)
-        starts = np.flatnonzero(np.diff(known, prepend=-2) > 1)  # of rows that follow one another in the file
+        return np.asarray(self._read(known)[position])
+
+    def _read(self, rows: NDArray[np.intp]) -> NDArray[Any]:
+        """Return some rows (N,), each larger than the one before. System calls are few: other threads wait for each."""
+        values = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        starts = np.flatnonzero(np.diff(rows, prepend=-2) > 1)  # of rows that follow one another in the file
         try:
-            with self._path.open("rb", buffering=0) as file:
-                for first, end in itertools.pairwise([*starts.tolist(), len(known)]):
-                    file.seek(self._start + int(known[first]) * self._row)
-                    if file.readinto(values[first:end].view(np.uint8).data) != (end - first) * self._row:
+            file = os.open(self._path, os.O_RDONLY)
+            try:
+                for first, end in itertools.pairwise([*starts.tolist(), len(rows)]):
+                    part, at = values[first:end].view(np.uint8).data, self._start + int(rows[first]) * self._row
+                    if os.preadv(file, [part], at) != (end - first) * self._row:
                         raise MapError(f"{self._path}: cut off: {REMEDY}")
+            finally:
+                os.close(file)
         except OSError as error:
             raise MapError(f"{self._path}: {reason_of(error)}: {REMEDY}") from error
-        return np.asarray(values[position])
+        return values
 
 
 def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:
