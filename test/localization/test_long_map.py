@@ -115,7 +115,6 @@ def test_a_tile_that_disappears_is_named_and_the_others_are_searched(tiled, bund
 
 def test_a_map_whose_tiles_all_disappear_is_named_and_finds_nothing(tiled, bundle, frames, demo_camera):
     localizer = LongMapLocalizer(tiled, bundle)
-    localizer.lidar_map = tiled.sample(1)
     shutil.rmtree(tiled.path / "tiles")
     localizer.localize(frames[1][1], demo_camera, 0)
     assert "copy or build the map again" in localizer.map_problem

@@ -34,7 +34,7 @@ from liploc_ros.mapping.tiles.tile import (
 
 
 class OpenTile:
-    """A tile with coded features. Files are read when rows of them are asked for, which may raise a MapError.
+    """A tile with coded features. Rows of its files are read by each call, which may raise a MapError.
 
     Of thousands of tiles, all can be open: 13 bytes per place are in memory.
 

@@ -35,7 +35,7 @@ def load_array(path: Path, mmap_mode: Literal["r"] | None = "r") -> NDArray[Any]
 
 
 class StoredRows:
-    """An array in a file, whose rows are read when they are asked for. The file is not kept open.
+    """An array in a file. Each selection reads its rows, and closes the file.
 
     Unlike with a memory map, a file that is removed or cut off later is an error, where a mapped page that is gone ends
     the process; and what was read does not stay in the memory of the process.
