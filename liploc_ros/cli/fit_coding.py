@@ -18,12 +18,17 @@ def fit_coding(
     drives: Annotated[
         list[Path], typer.Argument(metavar="DRIVE...", help="Recordings with a LiDAR, such as those of the training.")
     ],
+    keep_maps: Annotated[
+        bool,
+        typer.Option(help="Fit the coding of features only, and keep the previous one, so that coded maps are read."),
+    ] = False,
     recording: RecordingOptions = RecordingOptions(),  # noqa: B008  frozen
 ) -> None:
     """Fit the coding by which maps of a model take few bytes.
 
     It is fitted to what the LiDAR encoder gives for places along the path of the drives and beside it. Maps with
-    features stored as integers remain valid; a coded map needs the coding by which it was coded.
+    features stored as integers remain valid. A coded map needs the coding by which it was coded: with --keep-maps, the
+    bundle holds the previous one as well.
     """
     start_work()
     from tqdm import tqdm
@@ -36,10 +41,11 @@ def fit_coding(
     bundle = ModelBundle.load(model)
     opened = [open_drive(path, recording.topics(), options=recording.options()) for path in drives]
     with tqdm(desc="places", unit="place") as bar:
-        coding = fit_map_coding(opened, bundle, lambda done, total: bar.update())
+        coding = fit_map_coding(opened, bundle, lambda done, total: bar.update(), keep_maps=keep_maps)
     bundle.write_coding(coding)
     size = (bundle.path / CODING_FILE).stat().st_size / 1e6
     typer.echo(
-        f"{bundle.path / CODING_FILE}: coding {coding.id[:12]}, {coding.features.bytes} bytes per column of cells and "
+        f"{bundle.path / CODING_FILE}: coding {coding.id[:12]}, {coding.features.bytes} bytes per "
+        f"{coding.features.block} columns of cells and "
         f"{coding.descriptors.bytes} per descriptor; {size:.1f} MB"
     )

@@ -121,8 +121,8 @@ def rescore(features: NDArray[np.float32], candidates: Sequence[Candidate], lida
     table = lidar_map.features
     places, headings = np.array([(c.place, c.heading) for c in candidates], np.intp).T
     windows = table.windows(places, headings * lidar_map.manifest.layout.pool, features.shape[1])
-    count = np.count_nonzero(windows[1], axis=(1, 2))
-    scores = table.sum_products(table.project(features), windows) / np.sqrt(np.maximum(count, 1))
+    count = np.count_nonzero(windows.returned, axis=(1, 2))
+    scores = table.sum_products(features, windows) / np.sqrt(np.maximum(count, 1))
     best = np.argsort(-scores, kind="stable").tolist()
     return [Candidate(candidates[i].place, candidates[i].heading, float(scores[i])) for i in best]
 

@@ -50,7 +50,7 @@ class MapConfig(FrozenModel):
         None, description="origin of the views in the base frame [m]; null: the position of the LiDAR"
     )
     code_features: bool = Field(
-        True, description="store features in about a tenth of the bytes; needs a model with a coding"
+        True, description="store features in about a fifteenth of the bytes; needs a model with a coding"
     )
     store_points: bool = Field(True, description="keep the points of the keyframes, for pictures and RViz")
     point_voxel: float = Field(

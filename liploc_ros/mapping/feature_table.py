@@ -6,7 +6,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,23 @@ from numpy.typing import NDArray
 from liploc_ros.encoders.coding import FeatureCoding
 from liploc_ros.mapping.features import StoredFeatures, feature_scale
 
-Windows = tuple[NDArray[np.float32], NDArray[np.bool_]]
+
+class Windows(NamedTuple):
+    """M windows of panoramas, for :meth:`FeatureTable.sum_products`.
+
+    Attributes:
+        features: as the table stores them: features (M, width, h, D), or coefficients (M, blocks, d) of a coding.
+        returned: (M, width, h) cells with a return.
+        first: (M,) first column of each window.
+    """
+
+    features: NDArray[np.float32]
+    returned: NDArray[np.bool_]
+    first: NDArray[np.intp]
 
 
 class FeatureTable(Protocol):
-    """Features (P, h, columns, D) of the panoramas at P places.
-
-    Windows may be in another space than the features of a view: with another scale, or with the coefficients of a
-    coding. :meth:`project` takes the features of a view into it. Inner products of both are those of the features.
-    """
+    """Features (P, h, columns, D) of the panoramas at P places."""
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -32,10 +40,7 @@ class FeatureTable(Protocol):
         """Return the number of places."""
 
     def windows(self, places: NDArray[np.intp], first: NDArray[np.intp], width: int) -> Windows:
-        """Return windows of panoramas: features (M, width, h, D') and the cells (M, width, h) with a return.
-
-        Features of cells without a return have no meaning. The array of features may repeat one vector along h without
-        storing it more than once.
+        """Return windows of panoramas.
 
         Args:
             places: (M,) rows of places.
@@ -43,14 +48,13 @@ class FeatureTable(Protocol):
             width: number of columns.
         """
 
-    def unit_windows(self, places: NDArray[np.intp], first: NDArray[np.intp], width: int) -> Windows:
+    def unit_windows(
+        self, places: NDArray[np.intp], first: NDArray[np.intp], width: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Return the same windows as unit vectors (M, width, h, D), 0 without a return, and the cells with a return."""
 
-    def project(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the features (..., h, w, D) of a view in the space of windows (..., h, w, D')."""
-
     def sum_products(self, features: NDArray[np.float32], windows: Windows) -> NDArray[np.float32]:
-        """Return the sums (M,) over cells of the products of a projected view (h, w, D') with windows as wide as it.
+        """Return the sums (M,) over cells of the products of a view (h, w, D) with windows as wide as it.
 
         Cells without a return do not count.
         """
@@ -88,21 +92,19 @@ class PlainFeatures:
         """See :class:`FeatureTable`."""
         columns = (first[:, None] + np.arange(width)) % self.shape[2]
         features = self.array[places[:, None], :, columns].astype(np.float32)
-        return features, self._returned[places[:, None], :, columns]
+        return Windows(features, self._returned[places[:, None], :, columns], first)
 
-    def unit_windows(self, places: NDArray[np.intp], first: NDArray[np.intp], width: int) -> Windows:
+    def unit_windows(
+        self, places: NDArray[np.intp], first: NDArray[np.intp], width: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """See :class:`FeatureTable`."""
-        features, returned = self.windows(places, first, width)
-        features *= 1 / self._scale
-        return features, returned
-
-    def project(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See :class:`FeatureTable`."""
-        return np.asarray(features / self._scale)
+        windows = self.windows(places, first, width)
+        return np.multiply(windows.features, 1 / self._scale, out=windows.features), windows.returned
 
     def sum_products(self, features: NDArray[np.float32], windows: Windows) -> NDArray[np.float32]:
         """See :class:`FeatureTable`. Features without a return are 0: the sum is one product of two vectors."""
-        return np.asarray(windows[0].reshape(len(windows[0]), -1) @ features.transpose(1, 0, 2).ravel())
+        view = features.transpose(1, 0, 2).ravel() / self._scale
+        return np.asarray(windows.features.reshape(len(windows.features), -1) @ view)
 
     def panoramas(self, places: NDArray[np.intp]) -> StoredFeatures:
         """See :class:`FeatureTable`."""
@@ -119,7 +121,7 @@ class CodedPanoramas:
     """Codes of the panoramas at P places, such as those of a tile. Arrays may be memory-mapped.
 
     Attributes:
-        codes: (P, columns, bytes) uint8, see :class:`~liploc_ros.encoders.coding.FeatureCoding`.
+        codes: (P, blocks, bytes) uint8, see :class:`~liploc_ros.encoders.coding.FeatureCoding`.
         returned: (P, columns, ceil(h / 8)) uint8: a bit for each cell with a return, the top cell in the lowest bit.
     """
 
@@ -149,7 +151,7 @@ class CodedPanoramas:
 
 
 class CodedFeatures:
-    """Coded features, of one or several parts of a map; columns are decoded when they are compared.
+    """Coded features, of one or several parts of a map; blocks of columns are decoded when they are compared.
 
     Nothing is copied from the parts: a part that is memory-mapped stays on disk until its places are compared.
     """
@@ -179,57 +181,66 @@ class CodedFeatures:
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """(P, h, columns, D)."""
-        return len(self), self._coding.rows, self._parts[0].codes.shape[1], self._coding.channels
+        return len(self), self._coding.rows, self._parts[0].returned.shape[1], self._coding.channels
 
     def __len__(self) -> int:
         """Return the number of places."""
         return int(self._starts[-1])
 
     def windows(self, places: NDArray[np.intp], first: NDArray[np.intp], width: int) -> Windows:
-        """See :class:`FeatureTable`. All cells of a column have the coefficients of the column."""
-        columns = (first[:, None] + np.arange(width)) % self.shape[2]
-        codes, returned = self._columns(places, columns)
-        coefficients = self._coding.decode(codes)
-        shape = (*columns.shape, self._coding.rows, coefficients.shape[-1])
-        return np.broadcast_to(coefficients[:, :, None], shape), returned
+        """See :class:`FeatureTable`. A window has the coefficients of all blocks that it has a part of."""
+        codes, returned = self._blocks(places, first, width)
+        return Windows(self._coding.decode(codes), returned, first)
 
-    def unit_windows(self, places: NDArray[np.intp], first: NDArray[np.intp], width: int) -> Windows:
+    def unit_windows(
+        self, places: NDArray[np.intp], first: NDArray[np.intp], width: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """See :class:`FeatureTable`."""
-        columns = (first[:, None] + np.arange(width)) % self.shape[2]
-        codes, returned = self._columns(places, columns)
-        features = self._coding.reconstruct(self._coding.decode(codes))
+        codes, returned = self._blocks(places, first, width)
+        features = self._coding.reconstruct(self._coding.decode(codes), first % self._coding.block, width)
         squares = np.einsum("mwhd,mwhd->mwh", features, features)
         features *= (returned / np.sqrt(np.maximum(squares, 1e-12)))[..., None].astype(np.float32)
         return features, returned
 
-    def project(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See :class:`FeatureTable`."""
-        return self._coding.project(features)
-
     def sum_products(self, features: NDArray[np.float32], windows: Windows) -> NDArray[np.float32]:
         """See :class:`FeatureTable`."""
-        coefficients, returned = windows[0][:, :, 0].transpose(1, 0, 2), windows[1].transpose(1, 0, 2)  # (w, M, ...)
-        products = np.matmul(coefficients, features.transpose(1, 2, 0))  # (w, M, h)
-        return np.asarray(np.einsum("wmh,wmh->m", products, returned))
+        offset, (count, blocks, _) = windows.first % self._coding.block, windows.features.shape
+        sums = np.empty(count, np.float32)
+        for number in np.unique(offset).tolist():
+            of_offset = np.flatnonzero(offset == number)
+            projected = self._coding.project(features, number, blocks)  # (blocks, n h, d)
+            coefficients = windows.features[of_offset].transpose(1, 0, 2)
+            returned = np.zeros((len(of_offset), blocks * self._coding.block, self._coding.rows), np.bool_)
+            returned[:, number : number + features.shape[1]] = windows.returned[of_offset]
+            products = np.matmul(coefficients, projected.transpose(0, 2, 1))  # (blocks, M, n h)
+            sums[of_offset] = np.einsum("bmc,mbc->m", products, returned.reshape(len(of_offset), blocks, -1))
+        return sums
 
     def panoramas(self, places: NDArray[np.intp]) -> StoredFeatures:
         """See :class:`FeatureTable`. The vectors are shorter than unit vectors by what the coding loses."""
-        columns = np.broadcast_to(np.arange(self.shape[2]), (len(places), self.shape[2]))
-        codes, returned = self._columns(places, columns)
-        features = self._coding.reconstruct(self._coding.decode(codes)) * returned[..., None]
+        first = np.zeros(len(places), np.intp)
+        codes, returned = self._blocks(places, first, self.shape[2])
+        features = self._coding.reconstruct(self._coding.decode(codes), first, self.shape[2]) * returned[..., None]
         limit = np.iinfo(np.int8).max
         return np.asarray(np.clip(np.rint(features.transpose(0, 2, 1, 3) * limit), -limit, limit), np.int8)
 
-    def _columns(
-        self, places: NDArray[np.intp], columns: NDArray[np.intp]
+    def _blocks(
+        self, places: NDArray[np.intp], first: NDArray[np.intp], width: int
     ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-        """Return the codes (M, W, bytes) of columns (M, W) of places (M,), and the cells (M, W, h) with a return."""
+        """Return the codes (M, blocks, bytes) of blocks that hold windows, and the cells (M, width, h) with a return.
+
+        All windows have as many blocks, whatever their first column.
+        """
+        block, columns = self._coding.block, self.shape[2]
+        number = first[:, None] // block + np.arange(self._coding.blocks(width))
+        number %= columns // block
+        column = (first[:, None] + np.arange(width)) % columns
         part_of = np.searchsorted(self._starts, places, side="right") - 1
-        codes = np.empty((*columns.shape, self._coding.bytes), np.uint8)
-        bits = np.empty((*columns.shape, self._parts[0].returned.shape[2]), np.uint8)
-        for number in np.unique(part_of):
-            chosen, part = np.flatnonzero(part_of == number), self._parts[number]
-            rows = places[chosen, None] - self._starts[number]
-            codes[chosen], bits[chosen] = part.codes[rows, columns[chosen]], part.returned[rows, columns[chosen]]
+        codes = np.empty((*number.shape, self._coding.bytes), np.uint8)
+        bits = np.empty((*column.shape, self._parts[0].returned.shape[2]), np.uint8)
+        for part_number in np.unique(part_of):
+            chosen, part = np.flatnonzero(part_of == part_number), self._parts[part_number]
+            rows = places[chosen, None] - self._starts[part_number]
+            codes[chosen], bits[chosen] = part.codes[rows, number[chosen]], part.returned[rows, column[chosen]]
         returned = np.unpackbits(bits, axis=2, count=self._coding.rows, bitorder="little")
         return codes, returned.view(np.bool_)

@@ -126,7 +126,7 @@ class TiledMap:
             opened = self.tile(number)
             near = cKDTree(positions[:, :2]).query(opened.xy)[0] <= radius
             if near.any():
-                rows[number] = opened.beside(opened.station[near])
+                rows[number] = opened.beside(np.flatnonzero(near), 0)
         return self._part(rows) if rows else None
 
     def beside(self, tiles: NDArray[np.intp], places: NDArray[np.intp], stations: int) -> LidarMap | None:
@@ -142,9 +142,7 @@ class TiledMap:
         """
         rows = {}
         for number in np.unique(tiles).tolist():
-            opened = self.tile(number)
-            centre = opened.station[places[tiles == number]].astype(np.intp)
-            rows[number] = opened.beside((centre[:, None] + np.arange(-stations, stations + 1)).ravel())
+            rows[number] = self.tile(number).beside(places[tiles == number], stations)
         return self._part(rows) if rows else None
 
     def joined(self, parts: Sequence[LidarMap]) -> LidarMap:

@@ -6,6 +6,7 @@
 import itertools
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,11 @@ from liploc_ros.localization.long_map import LongMapLocalizer, localizer_on, map
 from liploc_ros.localization.long_map import localizer as module
 from liploc_ros.localization.long_map.focus import MapFocus
 from liploc_ros.mapping import LidarMap, MapConfig, MapError, build_map
+from liploc_ros.mapping.manifest import FORMAT_VERSION
 from liploc_ros.mapping.search.coarse_index import CoarseIndex
+from liploc_ros.mapping.search.open_tile import OpenTile
 from liploc_ros.mapping.tiled_map import TiledMap
+from liploc_ros.mapping.tiles.tile import write_tile
 
 SECOND = 1_000_000_000
 
@@ -169,3 +173,10 @@ def test_a_map_without_coded_features_is_not_searched_by_tiles(demo_drive, bundl
     path = build_map(demo_drive, bundle, config).save(tmp_path / "map").path
     with pytest.raises(MapError, match="liploc map upgrade"):
         TiledMap.open(path, bundle)
+
+
+def test_a_tile_whose_places_are_not_in_driving_order_is_refused(tiled, tmp_path):
+    tile, coding = tiled.tile(0).select(np.arange(5)), tiled.manifest.coding
+    entry = write_tile(tmp_path / "tile", replace(tile, station=tile.station[::-1]), FORMAT_VERSION, coding)
+    with pytest.raises(MapError, match="driving order"):
+        OpenTile(tmp_path / "tile", entry, tiled.manifest)

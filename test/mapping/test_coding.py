@@ -22,9 +22,9 @@ from liploc_ros.mapping.fit_coding import CodingError, fit_map_coding
 def coding(plain_map):
     """Fitted to the demo's own map, every second place."""
     features, layout = plain_map.features.array[::2], plain_map.manifest.layout
-    columns = unit_features(features).transpose(0, 2, 1, 3).reshape(-1, 8, 32)
+    blocks = unit_features(features).transpose(0, 2, 1, 3).reshape(-1, 4, 8, 32)
     descriptors = describe_headings(features, layout)[::4]
-    return MapCoding(FeatureCoding.fit(columns, 128, 32), DescriptorCoding.fit(descriptors, 64, 32))
+    return MapCoding(FeatureCoding.fit(blocks, 192, 64), DescriptorCoding.fit(descriptors, 64, 32))
 
 
 @pytest.fixture(scope="module")
@@ -47,22 +47,26 @@ def test_decoded_features_resemble_the_original_ones(plain_map, coded_map):
     assert np.linalg.norm(decoded, axis=-1)[returned].mean() == pytest.approx(1, abs=0.03)
 
 
-def test_a_coded_map_takes_an_eighth_of_the_features_and_a_few_bytes_per_descriptor(plain_map, coded_map):
+def test_a_coded_map_takes_a_fifteenth_of_the_features(plain_map, coded_map):
     part = coded_map.features.parts[0]
-    assert 7 * (part.codes.nbytes + part.returned.nbytes) < plain_map.features.array.nbytes
-    assert part.codes.shape == (len(plain_map.features), 144, 32) and part.returned.shape[1:] == (144, 1)
+    assert 15 * (part.codes.nbytes + part.returned.nbytes) < plain_map.features.array.nbytes
+    assert part.codes.shape == (len(plain_map.features), 36, 64) and part.returned.shape[1:] == (144, 1)
     assert coded_map.features.shape == plain_map.features.shape
 
 
 def test_products_with_windows_are_those_with_decoded_features(coded_map, rng):
-    """A window that continues at the end of the panorama."""
-    table, view = coded_map.features, rng.normal(size=(8, 32, 32)).astype(np.float32)
-    windows = table.windows(np.array([3, 50]), np.array([130, 7]), 32)
-    decoded = unit_features(table.panoramas(np.array([3, 50])))
-    columns = (np.array([130, 7])[:, None] + np.arange(32)) % 144
-    expected = [np.sum(view * decoded[i][:, columns[i]]) for i in range(2)]
-    assert table.sum_products(table.project(view), windows) == pytest.approx(expected, abs=1.5)
-    assert np.array_equal(windows[1][0], decoded[0][:, columns[0]].any(axis=-1).T)
+    """Windows that begin at, and within, a block; the first continues at the end of the panorama."""
+    table, view = coded_map.features, rng.normal(size=(8, 30, 32)).astype(np.float32)
+    places, first = np.array([3, 50, 50, 7]), np.array([130, 8, 9, 7])
+    windows = table.windows(places, first, 30)
+    decoded = table.panoramas(places) / np.float32(127)
+    columns = (first[:, None] + np.arange(30)) % 144
+    shown = np.stack([panorama[:, row] for panorama, row in zip(decoded, columns, strict=True)])
+    assert table.sum_products(view, windows) == pytest.approx(np.sum(view * shown, axis=(1, 2, 3)), abs=0.5)
+    assert np.array_equal(windows.returned, shown.any(axis=-1).transpose(0, 2, 1))
+    units, _ = table.unit_windows(places, first, 30)
+    lengths = np.linalg.norm(shown, axis=-1, keepdims=True)
+    assert units.transpose(0, 2, 1, 3) == pytest.approx(shown / np.maximum(lengths, 1e-9), abs=0.02)
 
 
 def test_several_parts_give_what_one_part_gives(coded_map, coding):
@@ -104,6 +108,16 @@ def test_a_coding_is_part_of_the_bundle_but_not_of_its_id(coded_bundle, coding):
     codes = coded_bundle.coding.features.encode(np.ones((8, 144, 32), np.float32))
     assert np.array_equal(codes, coding.features.encode(np.ones((8, 144, 32), np.float32)))
     assert coding.to_bytes() == coded_bundle.coding.to_bytes()
+
+
+def test_maps_of_the_older_coding_are_still_read(coding, coded_map, plain_map, coded_bundle, tmp_path):
+    coded_map.save(tmp_path / "map")
+    columns = unit_features(plain_map.features.array[::4]).transpose(0, 2, 1, 3).reshape(-1, 1, 8, 32)
+    newer = MapCoding(FeatureCoding.fit(columns, 32, 16), coding.descriptors, coding.features)
+    bundle = coded_bundle.write_coding(newer)
+    assert bundle.coding.id == newer.id != coding.id
+    assert LidarMap.load(tmp_path / "map", bundle).features.parts[0].codes.shape[1:] == (36, 64)
+    assert bundle.coding.of_map("another") is None
 
 
 def test_a_damaged_or_missing_coding_is_refused_by_name(coded_bundle):
@@ -149,6 +163,6 @@ def test_a_coded_map_is_the_same_when_it_is_saved_and_loaded(coded_map, coded_bu
 def test_integers_give_windows_as_they_are_stored(rng):
     stored = rng.integers(-127, 128, (3, 2, 12, 4)).astype(np.int8)
     stored[1, 0, 3] = 0
-    windows, returned = PlainFeatures(stored).windows(np.array([1]), np.array([10]), 6)
-    assert np.array_equal(windows[0], stored[1][:, [10, 11, 0, 1, 2, 3]].transpose(1, 0, 2))
-    assert not returned[0, 5, 0] and returned.sum() == 11
+    windows = PlainFeatures(stored).windows(np.array([1]), np.array([10]), 6)
+    assert np.array_equal(windows.features[0], stored[1][:, [10, 11, 0, 1, 2, 3]].transpose(1, 0, 2))
+    assert not windows.returned[0, 5, 0] and windows.returned.sum() == 11

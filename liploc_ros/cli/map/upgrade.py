@@ -18,7 +18,7 @@ def upgrade(
     out: Annotated[Path | None, typer.Argument(help="Folder to write. Default: the map is replaced.")] = None,
     model: ModelOption = None,
     code_features: Annotated[
-        bool, typer.Option(help="Store features in about a tenth of the bytes, if the model has a coding.")
+        bool, typer.Option(help="Store features in about a fifteenth of the bytes, if the model has a coding.")
     ] = True,
 ) -> None:
     """Write a map of an older format in the newest one."""

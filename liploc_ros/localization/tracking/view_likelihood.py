@@ -88,8 +88,8 @@ class ViewLikelihood:
         self, features: NDArray[np.float32], visible: NDArray[np.bool_], windows: Windows
     ) -> NDArray[np.float32]:
         """Return the mean cosine (M,) of a view (h, w, D) with windows, over the cells that both sides see."""
-        both = np.count_nonzero(windows[1] & visible.T, axis=(1, 2))
-        total = self._features.sum_products(self._features.project(features), windows)
+        both = np.count_nonzero(windows.returned & visible.T, axis=(1, 2))
+        total = self._features.sum_products(features, windows)
         return np.asarray(total / np.maximum(both, 1))
 
     def nearest_places(self, camera_poses: PoseSE2, count: int) -> tuple[NDArray[np.float64], NDArray[np.intp]]:

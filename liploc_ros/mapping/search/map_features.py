@@ -83,9 +83,10 @@ def coding_of(manifest: Manifest, bundle: ModelBundle | None, path: Path | None)
     Raises:
         MapError: the model has none, or another one.
     """
-    coding = (bundle or ModelBundle.load()).coding
-    if coding is None or coding.id != manifest.coding:
-        has = "none" if coding is None else coding.id[:12]
+    of_model = (bundle or ModelBundle.load()).coding
+    coding = None if of_model is None else of_model.of_map(manifest.coding)
+    if coding is None:
+        has = "none" if of_model is None else of_model.id[:12]
         raise MapError(
             f"{path}: coded by {str(manifest.coding)[:12]}, the model has {has}: give the model bundle that built the "
             "map, or build it again"

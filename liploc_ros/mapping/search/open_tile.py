@@ -39,7 +39,7 @@ class OpenTile:
     Of thousands of tiles, all can be open: 13 bytes per place are in memory.
 
     Attributes:
-        station: (P,) of each place, counted over the whole map.
+        station: (P,) of each place, counted over the whole map, rising.
     """
 
     def __init__(self, folder: Path, entry: TileEntry, map_manifest: Manifest) -> None:
@@ -59,6 +59,8 @@ class OpenTile:
         places = self._places[np.arange(len(self._places))]
         check_places(folder / PLACES, places)
         self.station: NDArray[np.uint32] = np.ascontiguousarray(places["station"])
+        if (np.diff(self.station.astype(np.int64)) < 0).any():
+            raise MapError(f"{folder / PLACES}: places are not in driving order: build the map again")
         self._xy = np.ascontiguousarray(places["xyz"][:, :2])
         self._is_searched = is_searched(lattice_of(places)[1], map_manifest.config)
         self._descriptors = self._rows_of(DESCRIPTORS, np.dtype(np.uint8), (-1, -1), int(self._is_searched.sum()))
@@ -95,17 +97,26 @@ class OpenTile:
         is_on_path = lattice_of(self._places[rows])[1] == 0
         return np.asarray(rows[is_on_path & (self.station[rows] % every == 0)])
 
-    def beside(self, stations: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return the rows of the places of some stations, at every lateral offset."""
-        return np.flatnonzero(np.isin(self.station, stations))
+    def beside(self, places: NDArray[np.intp], stations: int) -> NDArray[np.intp]:
+        """Return the rows of the places within some stations of places (C,), at every lateral offset, each once."""
+        return np.unique(self._around(places, stations)[1])
 
     def near(self, places: NDArray[np.intp], stations: int) -> NearPlaces:
         """Return the places with descriptors that are within some stations of places (C,)."""
-        searched = self.searched
-        station, centre = self.station[searched].astype(np.intp), self.station[places].astype(np.intp)
-        candidate, number = np.nonzero(np.abs(station - centre[:, None]) <= stations)
-        rows = searched[number]
-        return NearPlaces(candidate, rows, self.xy[rows], self._descriptors[number])
+        candidate, rows = self._around(places, stations)
+        is_searched = self._is_searched[rows]
+        candidate, rows = candidate[is_searched], rows[is_searched]
+        number = np.cumsum(self._is_searched)[rows] - 1
+        xy = self._xy[rows] + np.array(self._manifest.origin[:2])
+        return NearPlaces(candidate, rows, xy, self._descriptors[number])
+
+    def _around(self, places: NDArray[np.intp], stations: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return which of places (C,) the places within some stations of them are near, and their rows."""
+        centre = self.station[places].astype(np.intp)
+        first = np.searchsorted(self.station, np.maximum(centre - stations, 0).astype(np.uint32))
+        count = np.searchsorted(self.station, (centre + stations).astype(np.uint32), side="right") - first
+        candidate = np.repeat(np.arange(len(places)), count)
+        return candidate, np.arange(len(candidate)) + (first + count - np.cumsum(count))[candidate]
 
     @cached_property
     def _features(self) -> tuple[StoredRows, StoredRows]:
@@ -113,7 +124,7 @@ class OpenTile:
         byte, columns = np.dtype(np.uint8), self._layout.panorama_columns
         count, mask_bytes = self._manifest.places, -(-self._layout.rows // 8)
         return (
-            self._rows_of(FEATURES, byte, (columns, -1), count),
+            self._rows_of(FEATURES, byte, (-1, -1), count),
             self._rows_of(RETURNED, byte, (columns, mask_bytes), count),
         )
 

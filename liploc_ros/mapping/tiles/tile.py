@@ -128,7 +128,7 @@ def read_tile(folder: Path, entry: TileEntry, layout: FeatureLayout, verify: boo
     descriptors: NDArray[Any] | None = None
     panoramas: StoredFeatures | CodedPanoramas
     if coded:
-        codes = _load(folder, manifest, FEATURES, np.dtype(np.uint8), (count, columns, -1))
+        codes = _load(folder, manifest, FEATURES, np.dtype(np.uint8), (count, -1, -1))
         returned = _load(folder, manifest, RETURNED, np.dtype(np.uint8), (count, columns, -(-rows // 8)))
         descriptors = _load(folder, manifest, DESCRIPTORS, np.dtype(np.uint8), (-1, -1, -1))
         panoramas = CodedPanoramas(codes, returned)
