@@ -177,6 +177,6 @@ def test_a_map_without_coded_features_is_not_searched_by_tiles(demo_drive, bundl
 
 def test_a_tile_whose_places_are_not_in_driving_order_is_refused(tiled, tmp_path):
     tile, coding = tiled.tile(0).select(np.arange(5)), tiled.manifest.coding
-    entry = write_tile(tmp_path / "tile", replace(tile, station=tile.station[::-1]), FORMAT_VERSION, coding)
+    entry = write_tile(tmp_path / "000000", replace(tile, station=tile.station[::-1]), FORMAT_VERSION, coding)
     with pytest.raises(MapError, match="driving order"):
-        OpenTile(tmp_path / "tile", entry, tiled.manifest)
+        OpenTile(tmp_path / "000000", entry, tiled.manifest)
