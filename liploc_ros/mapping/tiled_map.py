@@ -21,7 +21,7 @@ from liploc_ros.mapping.manifest import Manifest, read_manifest
 from liploc_ros.mapping.search.coarse_config import CoarsePlaces
 from liploc_ros.mapping.search.coarse_index import CoarseIndex
 from liploc_ros.mapping.search.map_features import check_model, coding_of
-from liploc_ros.mapping.search.open_tile import OpenTile
+from liploc_ros.mapping.search.open_tile import OpenTile, joined_tile
 from liploc_ros.mapping.search.rescoring import NearPlaces
 from liploc_ros.mapping.tile_manifest import MapError
 
@@ -195,9 +195,9 @@ class TiledMap:
 
     def _part(self, rows: dict[int, NDArray[np.intp]]) -> LidarMap:
         """Return the map of some places: rows of each tile, in increasing order."""
-        selected = [self.tile(number).select(rows[number]) for number in sorted(rows)]
+        selected = joined_tile([self.tile(number).select(rows[number]) for number in sorted(rows)])
         ids = np.concatenate([self._rows[number] + rows[number] for number in sorted(rows)])
-        part = LidarMap.of_tiles(self.manifest, selected, self.bundle, self.path, ids)
+        part = LidarMap.of_tiles(self.manifest, [selected], self.bundle, self.path, ids)
         part.__dict__["id"] = self.id  # a cached property: the hash of a long manifest takes some time
         return part
 

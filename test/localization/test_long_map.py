@@ -20,7 +20,7 @@ from liploc_ros.localization.long_map.focus import MapFocus
 from liploc_ros.mapping import LidarMap, MapConfig, MapError, build_map
 from liploc_ros.mapping.manifest import FORMAT_VERSION
 from liploc_ros.mapping.search.coarse_index import CoarseIndex
-from liploc_ros.mapping.search.open_tile import OpenTile
+from liploc_ros.mapping.search.open_tile import OpenTile, joined_tile
 from liploc_ros.mapping.tiled_map import TiledMap
 from liploc_ros.mapping.tiles.tile import write_tile
 
@@ -176,7 +176,7 @@ def test_a_map_without_coded_features_is_not_searched_by_tiles(demo_drive, bundl
 
 
 def test_a_tile_whose_places_are_not_in_driving_order_is_refused(tiled, tmp_path):
-    tile, coding = tiled.tile(0).select(np.arange(5)), tiled.manifest.coding
+    tile, coding = joined_tile([tiled.tile(0).select(np.arange(5))]), tiled.manifest.coding
     entry = write_tile(tmp_path / "000000", replace(tile, station=tile.station[::-1]), FORMAT_VERSION, coding)
     with pytest.raises(MapError, match="driving order"):
         OpenTile(tmp_path / "000000", entry, tiled.manifest)

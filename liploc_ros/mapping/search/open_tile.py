@@ -3,9 +3,10 @@
 
 """A tile that is open: stations and positions of its places are in memory, the rest is read when it is compared."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from liploc_ros.mapping.lattice import is_searched
 from liploc_ros.mapping.manifest import Manifest
 from liploc_ros.mapping.search.rescoring import NearPlaces
 from liploc_ros.mapping.tile_manifest import MapError, TileEntry
-from liploc_ros.mapping.tiles.array_file import StoredRows
+from liploc_ros.mapping.tiles.array_file import StoredRows, ranges_of
 from liploc_ros.mapping.tiles.tile import (
     DESCRIPTORS,
     FEATURES,
@@ -31,6 +32,36 @@ from liploc_ros.mapping.tiles.tile import (
     poses_of,
     read_tile_manifest,
 )
+
+
+class SelectedPlaces(NamedTuple):
+    """Some places of a tile as they are stored.
+
+    Attributes:
+        origin: of the tile in the map frame [m].
+        places: (N,) of ``PLACE``.
+        panoramas: their features.
+        descriptors: codes of the descriptors of those that are searched.
+    """
+
+    origin: tuple[float, float, float]
+    places: NDArray[np.void]
+    panoramas: CodedPanoramas
+    descriptors: NDArray[np.uint8]
+
+
+def joined_tile(selected: Sequence[SelectedPlaces]) -> Tile:
+    """Return places of several tiles, at least one, as a tile without keyframes."""
+    places = np.concatenate([part.places for part in selected])
+    origin = np.repeat([part.origin for part in selected], [len(part.places) for part in selected], axis=0)
+    return Tile(
+        poses_of(places, origin),
+        *lattice_of(places),
+        CodedPanoramas.joined([part.panoramas for part in selected]),
+        np.concatenate([part.descriptors for part in selected]),
+        np.zeros(0, KEYFRAME),
+        Clouds(),
+    )
 
 
 class OpenTile:
@@ -79,16 +110,15 @@ class OpenTile:
         """Return the codes (N, headings, bytes) of the descriptors of searched places: rows (N,)."""
         return self._descriptors[np.searchsorted(self.searched, rows)]
 
-    def select(self, rows: NDArray[np.intp]) -> Tile:
-        """Return some of the places, without keyframes: rows in increasing order."""
-        places, (codes, returned) = self._places[rows], self._features
-        return Tile(
-            poses_of(places, self._manifest.origin),
-            *lattice_of(places),
-            CodedPanoramas(codes[rows], returned[rows]),
-            self.descriptors(rows[self._is_searched[rows]]),
-            np.zeros(0, KEYFRAME),
-            Clouds(),
+    def select(self, rows: NDArray[np.intp]) -> SelectedPlaces:
+        """Return some of the places: rows in increasing order."""
+        first, end = ranges_of(rows)
+        codes, returned = self._features
+        return SelectedPlaces(
+            self._manifest.origin,
+            self._places.in_ranges(first, end),
+            CodedPanoramas(codes.in_ranges(first, end), returned.in_ranges(first, end)),
+            self._descriptors.in_ranges(self._searched_before(first), self._searched_before(end)),
         )
 
     def on_path(self, every: int) -> NDArray[np.intp]:
@@ -99,24 +129,28 @@ class OpenTile:
 
     def beside(self, places: NDArray[np.intp], stations: int) -> NDArray[np.intp]:
         """Return the rows of the places within some stations of places (C,), at every lateral offset, each once."""
-        return np.unique(self._around(places, stations)[1])
+        return np.unique(_joined_ranges(*self._around(places, stations))[1])
 
     def near(self, places: NDArray[np.intp], stations: int) -> NearPlaces:
         """Return the places with descriptors that are within some stations of places (C,)."""
-        candidate, rows = self._around(places, stations)
+        first, end = self._around(places, stations)
+        codes = self._descriptors.in_ranges(self._searched_before(first), self._searched_before(end))
+        candidate, rows = _joined_ranges(first, end)
         is_searched = self._is_searched[rows]
         candidate, rows = candidate[is_searched], rows[is_searched]
-        number = np.cumsum(self._is_searched)[rows] - 1
-        xy = self._xy[rows] + np.array(self._manifest.origin[:2])
-        return NearPlaces(candidate, rows, xy, self._descriptors[number])
+        return NearPlaces(candidate, rows, self._xy[rows] + np.array(self._manifest.origin[:2]), codes)
 
     def _around(self, places: NDArray[np.intp], stations: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Return which of places (C,) the places within some stations of them are near, and their rows."""
-        centre = self.station[places].astype(np.intp)
+        """Return first and end (C,) of the rows of the places within some stations of each of places (C,)."""
+        centre = self.station[places].astype(np.int64)
         first = np.searchsorted(self.station, np.maximum(centre - stations, 0).astype(np.uint32))
-        count = np.searchsorted(self.station, (centre + stations).astype(np.uint32), side="right") - first
-        candidate = np.repeat(np.arange(len(places)), count)
-        return candidate, np.arange(len(candidate)) + (first + count - np.cumsum(count))[candidate]
+        return first, np.searchsorted(self.station, (centre + stations).astype(np.uint32), side="right")
+
+    def _searched_before(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return how many places before each of rows (R,) have descriptors."""
+        if len(self._descriptors) == len(self._places):
+            return rows
+        return np.concatenate([[0], np.cumsum(self._is_searched)])[rows]
 
     @cached_property
     def _features(self) -> tuple[StoredRows, StoredRows]:
@@ -136,3 +170,10 @@ class OpenTile:
         rows = StoredRows(path)
         check_array(path, rows, dtype, (self._manifest.places if count is None else count, *shape))
         return rows
+
+
+def _joined_ranges(first: NDArray[np.intp], end: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the rows of ranges (R,), one after the other, and before it which range each is of."""
+    count = end - first
+    number = np.repeat(np.arange(len(first)), count)
+    return number, np.arange(len(number)) + (end - np.cumsum(count))[number]

@@ -3,7 +3,6 @@
 
 """Arrays in files of a map."""
 
-import itertools
 import math
 import os
 from pathlib import Path
@@ -70,27 +69,39 @@ class StoredRows:
         Raises:
             MapError: the file is missing, or shorter than its header says.
         """
-        if len(rows) and np.array_equal(rows, np.arange(rows[0], rows[0] + len(rows))):
-            return self._read(rows)  # as mostly, and faster than the general case
         known, position = np.unique(rows, return_inverse=True)
-        return np.asarray(self._read(known)[position])
+        return np.asarray(self.in_ranges(*ranges_of(known))[position])
 
-    def _read(self, rows: NDArray[np.intp]) -> NDArray[Any]:
-        """Return some rows (N,), each larger than the one before. System calls are few: other threads wait for each."""
-        values = np.empty((len(rows), *self.shape[1:]), self.dtype)
-        starts = np.flatnonzero(np.diff(rows, prepend=-2) > 1)  # of rows that follow one another in the file
+    def in_ranges(self, first: NDArray[np.intp], end: NDArray[np.intp]) -> NDArray[Any]:
+        """Return the rows ``first`` to ``end - 1`` of each of R ranges, one after the other.
+
+        System calls are few: other threads wait for each.
+
+        Raises:
+            MapError: the file is missing, or shorter than its header says.
+        """
+        values = np.empty((int((end - first).sum()), *self.shape[1:]), self.dtype)
+        data, at = values.view(np.uint8).reshape(-1).data, 0
         try:
             file = os.open(self._path, os.O_RDONLY)
             try:
-                for first, end in itertools.pairwise([*starts.tolist(), len(rows)]):
-                    part, at = values[first:end].view(np.uint8).data, self._start + int(rows[first]) * self._row
-                    if os.preadv(file, [part], at) != (end - first) * self._row:
+                for start, stop in zip((first * self._row).tolist(), (end * self._row).tolist(), strict=True):
+                    part = data[at : at + stop - start]
+                    if os.preadv(file, [part], self._start + start) != stop - start:
                         raise MapError(f"{self._path}: cut off: {REMEDY}")
+                    at += stop - start
             finally:
                 os.close(file)
         except OSError as error:
             raise MapError(f"{self._path}: {reason_of(error)}: {REMEDY}") from error
         return values
+
+
+def ranges_of(rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return first and end (R,) of the ranges of consecutive numbers in rows (N,), each larger than the one before."""
+    is_first = np.diff(rows, prepend=-2) > 1
+    is_last = np.append(is_first[1:], True)[: len(rows)]
+    return rows[is_first], rows[is_last] + 1
 
 
 def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -224,12 +224,12 @@ def check_places(path: Path, places: NDArray[np.void]) -> None:
         raise MapError(f"{path}: a place whose pose is not a number: {REMEDY}")
 
 
-def poses_of(places: NDArray[np.void], origin: tuple[float, float, float]) -> NDArray[np.float64]:
-    """Return the poses (P, 4, 4) of stored places (P,) of a tile."""
+def poses_of(places: NDArray[np.void], origin: tuple[float, float, float] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the poses (P, 4, 4) of stored places (P,) of a tile, or of tiles with origins (P, 3) [m]."""
     T = np.zeros((len(places), 4, 4))
     if len(places):
         T[:, :3, :3] = Rotation.from_rotvec(places["rotation_vector"].astype(np.float64)).as_matrix()
-    T[:, :3, 3] = places["xyz"] + np.array(origin)
+    T[:, :3, 3] = places["xyz"] + np.asarray(origin)
     T[:, 3, 3] = 1.0
     return T
 
