@@ -17,8 +17,8 @@ from liploc_ros.encoders.coding.product_quantizer import ProductQuantizer
 class FeatureCoding:
     """Codes of blocks of columns of a panorama.
 
-    The cells of some adjacent columns are coded together, because cells next to each other resemble each other: half a
-    byte a cell loses as little as four bytes for each cell by itself.
+    The cells of some adjacent columns are coded together, because cells next to each other resemble each other: with
+    four columns, two bytes a cell lose as little as four bytes a cell do with single columns.
 
     Decoded blocks are compared with a view in the space of their coefficients: the inner product of the coefficients
     with a projected cell of the view (:meth:`project`) is that of the cell with the decoded features.
