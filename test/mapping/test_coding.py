@@ -12,7 +12,7 @@ import pytest
 from liploc_ros.encoders import DEFAULT_BUNDLE, ModelBundle, ModelError
 from liploc_ros.encoders.coding import CODING_FILE, DescriptorCoding, FeatureCoding, MapCoding
 from liploc_ros.localization import Localizer, Status
-from liploc_ros.mapping import LidarMap
+from liploc_ros.mapping import LidarMap, MapError
 from liploc_ros.mapping.feature_table import CodedFeatures, CodedPanoramas, PlainFeatures
 from liploc_ros.mapping.features import describe_headings, unit_features
 from liploc_ros.mapping.fit_coding import CodingError, fit_map_coding
@@ -118,6 +118,21 @@ def test_maps_of_the_older_coding_are_still_read(coding, coded_map, plain_map, c
     assert bundle.coding.id == newer.id != coding.id
     assert LidarMap.load(tmp_path / "map", bundle).features.parts[0].codes.shape[1:] == (36, 64)
     assert bundle.coding.of_map("another") is None
+
+
+def test_a_coding_that_is_fitted_again_can_keep_the_maps_of_the_model(coding, coded_bundle, demo_drive, monkeypatch):
+    monkeypatch.setattr("liploc_ros.mapping.fit_coding.MAX_BLOCKS", 2_000)
+    fitted = fit_map_coding([demo_drive], coded_bundle, keep_maps=True)
+    assert fitted.id != coding.id and fitted.of_map(coding.id).features is coded_bundle.coding.features
+    with pytest.raises(CodingError, match="no coding that could be kept: leave out --keep-maps"):
+        fit_map_coding([demo_drive], coded_bundle.without_coding(), keep_maps=True)
+
+
+def test_features_of_another_shape_than_the_coding_has_are_refused(coded_map, coded_bundle):
+    tile = next(coded_map.tiles())
+    cut = replace(tile, panoramas=replace(tile.panoramas, codes=tile.panoramas.codes[:, :-1]))
+    with pytest.raises(MapError, match="the coding has"):
+        LidarMap.of_tiles(coded_map.manifest, [cut], coded_bundle)
 
 
 def test_a_damaged_or_missing_coding_is_refused_by_name(coded_bundle):

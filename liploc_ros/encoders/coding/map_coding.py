@@ -52,8 +52,15 @@ class MapCoding:
 
     def of_map(self, coding_id: str | None) -> "MapCoding | None":
         """Return the coding of a map that names it by its id: this one or the older one; None if it has another."""
-        codings = [self] if self.older is None else [self, MapCoding(self.older, self.descriptors)]
-        return next((coding for coding in codings if coding.id == coding_id), None)
+        if coding_id == self.id:
+            return self
+        older = self._of_older_maps
+        return older if older is not None and coding_id == older.id else None
+
+    @cached_property
+    def _of_older_maps(self) -> "MapCoding | None":
+        """The coding of maps that have the older coding of features; its id takes milliseconds."""
+        return None if self.older is None else MapCoding(self.older, self.descriptors)
 
     def to_bytes(self) -> bytes:
         """Return the content of ``coding.npz``. It is the same for the same coding."""

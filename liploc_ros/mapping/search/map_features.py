@@ -70,6 +70,10 @@ def features_and_index(
             raise MapError(
                 f"{path}: {sum(map(len, codes))} places are indexed, {len(places)} are expected: build it again"
             )
+        shape = manifest.layout.panorama_columns // coding.features.block, coding.features.bytes
+        wrong = [part.codes.shape[1:] for part in coded if part.codes.shape[1:] != shape]
+        if wrong:
+            raise MapError(f"{path}: features of shape {wrong[0]}, the coding has {shape}: build it again")
         index = PlaceIndex.of_codes(codes, coding.descriptors, manifest.layout, places)
         return CodedFeatures(coded, coding.features), index
     plain = [tile.panoramas for tile in tiles if not isinstance(tile.panoramas, CodedPanoramas)]
